@@ -1,0 +1,53 @@
+package detonaut
+
+// Word is the one word of a verdict.
+type Word string
+
+// Words of a verdict, worst first.
+const (
+	// Malicious: it does harm that nobody who runs it can want.
+	Malicious Word = "malicious"
+	// Unwanted: a miner or a hacking tool and nothing worse; some run it on
+	// purpose, most would want to know.
+	Unwanted Word = "unwanted"
+	// Suspicious: something was seen that an analyst should look at.
+	Suspicious Word = "suspicious"
+	// Inconclusive: nothing bad was seen, and not everything was seen. Our own
+	// failures end here, never at clean.
+	Inconclusive Word = "inconclusive"
+	// Clean: nothing bad was seen with full coverage.
+	Clean Word = "clean"
+)
+
+// Words lists the words of a verdict, worst first.
+func Words() []Word { return []Word{Malicious, Unwanted, Suspicious, Inconclusive, Clean} }
+
+// Rank orders words: greater is worse, clean is 0. A word that is none of
+// ours ranks as inconclusive.
+func (w Word) Rank() int {
+	all := Words()
+	for i, v := range all {
+		if w == v {
+			return len(all) - 1 - i
+		}
+	}
+	return Inconclusive.Rank()
+}
+
+// Verdict is the judgement on a subject.
+type Verdict struct {
+	Word Word `json:"word"`
+	// Reasons say why, the weightiest first. Never empty.
+	Reasons []Reason `json:"reasons"`
+	// Vulnerability is the worst severity of a known vulnerability in the
+	// image; unknown when none were looked for.
+	Vulnerability Severity `json:"vulnerability"`
+}
+
+// Reason is one reason for a verdict.
+type Reason struct {
+	Text string `json:"text"`
+	// Finding is the ID of the finding that it rests on; empty when it rests
+	// on what was not seen.
+	Finding string `json:"finding,omitempty"`
+}
