@@ -29,6 +29,9 @@ type Plan struct {
 	// Dir is the working directory, an absolute path inside the image.
 	Dir  string `json:"dir"`
 	User User   `json:"user"`
+	// Tmp asks for a file system of its own over /tmp. It would hide what the
+	// image has there, so it is for images whose /tmp is missing or empty.
+	Tmp bool `json:"tmp,omitempty"`
 	// Hostname is what the subject sees as its own.
 	Hostname string `json:"hostname"`
 

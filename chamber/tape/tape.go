@@ -29,7 +29,8 @@ type Event struct {
 	PID int32 `json:"pid,omitempty"`
 	TID int32 `json:"tid,omitempty"`
 	// Count is how many identical events this one stands for; 0 means 1.
-	// Folded events carry the time of the last of them.
+	// Folded events are written down at most a second after the last of them,
+	// and Time is then that of the writing.
 	Count uint64 `json:"count,omitempty"`
 	// Errno is the name of the error with which the call failed, such as
 	// "ENOENT"; empty if it succeeded.
@@ -171,12 +172,12 @@ type Process struct {
 	// Parent is the parent of the process of exec and exit.
 	Parent int32 `json:"parent,omitempty"`
 
-	// Executable is the resolved path of the program file of exec; for a
-	// script that is its interpreter, and Script is the script. A failed exec
-	// has the path as given.
-	Executable string `json:"executable,omitempty"`
-	Script     string `json:"script,omitempty"`
-	Origin     Origin `json:"origin,omitempty"`
+	// Executable is the resolved path of the file that was executed; of a
+	// failed exec, the path as given. When it is a script, Interpreter is what
+	// its #! line names.
+	Executable  string `json:"executable,omitempty"`
+	Interpreter string `json:"interpreter,omitempty"`
+	Origin      Origin `json:"origin,omitempty"`
 	// SHA256 is that of Executable's contents, in hex; empty if it could not
 	// be read.
 	SHA256 string `json:"sha256,omitempty"`
