@@ -1,0 +1,120 @@
+package detonate
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+)
+
+// Bounds on a walk along hostile links. Linux follows 40 links in one path.
+const (
+	maxLinks = 40
+	maxSteps = 4096
+	maxPath  = 4096
+)
+
+// badPath is what is wrong with a path of the subject, beside its not
+// existing, which is fs.ErrNotExist.
+type badPath string
+
+func (e badPath) Error() string { return string(e) }
+
+const (
+	errLinks  = badPath("too many levels of symbolic links")
+	errLong   = badPath("a path that is too long")
+	errNotDir = badPath("a part of the path is not a directory")
+)
+
+// rootFS resolves the paths of a subject inside its root file system, as the
+// kernel would after chroot: ".." stops at the root, and absolute links start
+// there.
+type rootFS struct{ fs.FS }
+
+// resolve follows name, relative to dir unless absolute, and returns the path
+// without links, relative to the root as io/fs wants it, and what is there.
+func (r rootFS) resolve(dir, name string) (string, fs.FileInfo, error) {
+	if len(dir)+len(name) > maxPath {
+		return "", nil, errLong
+	}
+	if !path.IsAbs(name) {
+		name = dir + "/" + name
+	}
+	rest := strings.Split(name, "/")
+	real, links := ".", 0
+	info, err := fs.Lstat(r.FS, real)
+	if err != nil {
+		return "", nil, err
+	}
+	for steps := 0; len(rest) > 0; steps++ {
+		if steps > maxSteps {
+			return "", nil, errLong
+		}
+		part := rest[0]
+		rest = rest[1:]
+		if !info.IsDir() {
+			return "", nil, errNotDir
+		}
+		next := real
+		switch part {
+		case "", ".":
+			continue
+		case "..":
+			next = path.Dir(real)
+		default:
+			next = path.Join(real, part)
+		}
+		if info, err = fs.Lstat(r.FS, next); err != nil {
+			return "", nil, err
+		}
+		if info.Mode().Type() != fs.ModeSymlink {
+			real = next
+			continue
+		}
+		if links++; links > maxLinks {
+			return "", nil, errLinks
+		}
+		target, err := fs.ReadLink(r.FS, next)
+		if err != nil {
+			return "", nil, err
+		}
+		if target == "" || len(target) > maxPath {
+			return "", nil, errLong
+		}
+		if path.IsAbs(target) {
+			real = "."
+		}
+		rest = append(strings.Split(target, "/"), rest...)
+		if info, err = fs.Lstat(r.FS, real); err != nil {
+			return "", nil, err
+		}
+	}
+	return real, info, nil
+}
+
+// head returns up to n bytes of the start of a file that resolve found.
+func (r rootFS) head(real string, n int64) (_ []byte, err error) {
+	f, err := r.Open(real)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return io.ReadAll(io.LimitReader(f, n))
+}
+
+// shown makes a string of the subject fit for a message: quoted if it is
+// anything but plain, and cut if long.
+func shown(s string) string {
+	const most = 200
+	if len(s) > most {
+		s = s[:most] + "..."
+	}
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7f || s[i] == '"' || s[i] == '\\' {
+			return strconv.Quote(s)
+		}
+	}
+	return s
+}
