@@ -1,0 +1,153 @@
+// Package cast is the list of the actors: which image each plays in, and what
+// Detonaut must say of it. It builds the images; it runs none of them.
+//
+// The actors are harmless programs that do one bad deed each. They are the
+// proof, end to end, that the rules see what real programs do.
+package cast
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/actors/stage"
+	"github.com/detonaut/detonaut/internal/image/imagetest"
+)
+
+// Actor is one sample image.
+type Actor struct {
+	// Name names the image, and unless Program says otherwise the folder of
+	// its program.
+	Name    string
+	Program string
+	// Run is the path of the program in the image and its arguments.
+	Run []string
+	// Shell gives the image a /bin/sh.
+	Shell bool
+	// Word is the word of the verdict, and Rules the ids of the findings that
+	// there must be, sorted. There may be others.
+	Word  detonaut.Word
+	Rules []string
+}
+
+// All lists every actor, by name.
+func All() []Actor {
+	app := func(args ...string) []string { return append([]string{"/usr/local/bin/app"}, args...) }
+	persist := func(name string, rules ...string) Actor {
+		return Actor{Name: "persist-" + name, Program: "persist", Run: app(name), Word: detonaut.Suspicious, Rules: rules}
+	}
+	return []Actor{
+		{Name: "dropper", Run: app(), Word: detonaut.Suspicious, Rules: nil},
+		{Name: "forkstorm", Run: app(), Word: detonaut.Suspicious},
+		{Name: "hello", Run: app(), Word: detonaut.Clean},
+		{Name: "memfd", Run: app(), Word: detonaut.Suspicious},
+		{
+			Name: "miner", Run: []string{
+				"/usr/local/bin/worker", "-o", "stratum+tcp://pool.minexmr.example:3333", "-u", "nobody", "--donate-level=1", "--cpu-priority=5",
+			},
+			Word: detonaut.Unwanted,
+		},
+		persist("cron"),
+		persist("keys"),
+		persist("preload"),
+		persist("profile"),
+		persist("unit"),
+		{Name: "ptrace", Run: app(), Word: detonaut.Suspicious},
+		{Name: "scan", Run: app(), Word: detonaut.Suspicious},
+		{Name: "shell", Run: app(), Shell: true, Word: detonaut.Suspicious},
+		{Name: "web", Run: app(), Word: detonaut.Clean},
+	}
+}
+
+// Build compiles the programs of actors and writes each image to dir/NAME as an
+// OCI layout. root is the directory of the main module.
+func Build(ctx context.Context, root, dir string, actors []Actor) error {
+	bin, err := os.MkdirTemp("", "actors-")
+	if err != nil {
+		return fmt.Errorf("build actors: %w", err)
+	}
+	defer os.RemoveAll(bin)
+	if err := compile(ctx, root, bin, actors); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("build actors: %w", err)
+	}
+	for _, a := range actors {
+		img, err := a.image(bin)
+		if err != nil {
+			return fmt.Errorf("build actor %s: %w", a.Name, err)
+		}
+		if err := imagetest.WriteOCIDir(img, filepath.Join(dir, a.Name)); err != nil {
+			return fmt.Errorf("build actor %s: %w", a.Name, err)
+		}
+	}
+	return nil
+}
+
+// compile builds the programs of all actors in one go, static and without
+// paths of this machine.
+func compile(ctx context.Context, root, bin string, actors []Actor) error {
+	args := []string{"build", "-trimpath", "-ldflags=-s -w", "-o", bin + "/", "./actors/sh"}
+	for _, a := range actors {
+		args = append(args, "./actors/"+a.program())
+	}
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("compile actors: %w\n%s", err, out)
+	}
+	return nil
+}
+
+func (a *Actor) program() string {
+	if a.Program != "" {
+		return a.Program
+	}
+	return a.Name
+}
+
+func (a *Actor) image(bin string) (v1.Image, error) {
+	entrypoint, err := json.Marshal(a.Run)
+	if err != nil {
+		return nil, err
+	}
+	img, err := imagetest.FromTxtar(fmt.Sprintf(base, runtime.GOARCH, entrypoint, stage.Marker, stage.Prop))
+	if err != nil {
+		return nil, err
+	}
+	if a.Shell {
+		if img, err = imagetest.AddFile(img, "/bin/sh", filepath.Join(bin, "sh")); err != nil {
+			return nil, err
+		}
+	}
+	return imagetest.AddFile(img, a.Run[0], filepath.Join(bin, a.program()))
+}
+
+// base is what every actor's image has: a config and the few files that
+// programs expect of a machine.
+const base = `PLATFORM linux/%s
+ENTRYPOINT %s
+ENV PATH=/usr/local/bin:/usr/bin:/bin
+ENV %s=1
+-- %s 0444 --
+-- /bin/ --
+-- /etc/ --
+-- /etc/group --
+root:x:0:
+-- /etc/passwd --
+root:x:0:0:root:/root:/bin/sh
+-- /root/ 0700 --
+-- /tmp/ 1777 --
+-- /usr/ --
+-- /usr/local/ --
+-- /usr/local/bin/ --
+`

@@ -1,0 +1,61 @@
+// Command shell is a server that gives whoever connects a shell. It listens on
+// loopback, connects to itself once, says "id" and ends.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/detonaut/detonaut/actors/stage"
+)
+
+func main() { stage.Play(serve) }
+
+func serve(ctx context.Context) error {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:8080")
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	answer := make(chan error, 1)
+	go func() { answer <- ask(ctx, l.Addr().String()) }()
+	conn, err := l.Accept()
+	if err != nil {
+		return errors.Join(err, <-answer)
+	}
+	return errors.Join(shell(ctx, conn), <-answer)
+}
+
+// shell makes conn the input and output of a shell, and closes it.
+func shell(ctx context.Context, conn net.Conn) error {
+	defer conn.Close()
+	f, err := conn.(*net.TCPConn).File()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	cmd := exec.CommandContext(ctx, "/bin/sh")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = f, f, f
+	return cmd.Run()
+}
+
+func ask(ctx context.Context, address string) error {
+	d := net.Dialer{Timeout: 5 * time.Second}
+	conn, err := d.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := fmt.Fprint(conn, "id\nexit\n"); err != nil {
+		return err
+	}
+	_, err = io.Copy(os.Stdout, conn)
+	return err
+}
