@@ -1,0 +1,261 @@
+// Package pipeline is the sentence that the whole program says about one
+// image: pull it, run it, explain what it did, judge it, report.
+//
+// It decides in which order things happen and what a failure of each means. It
+// does none of the work, and names no implementation.
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/tape"
+	"github.com/detonaut/detonaut/chamber/version"
+	"github.com/detonaut/detonaut/internal/behavior"
+	"github.com/detonaut/detonaut/internal/detonate"
+)
+
+// Deps are those who do the work. They may be shared by several calls of
+// [Run] at once.
+type Deps struct {
+	// Pull gets an image. The caller of Pull closes the subject.
+	Pull func(context.Context, detonaut.Ref) (*Subject, error)
+	// Plan says how to run it. A subject that nobody can run is
+	// [detonaut.ErrRun].
+	Plan func(detonaut.Image, fs.FS) (plan.Plan, error)
+	// Sandbox runs it.
+	Sandbox detonate.Sandbox
+	// Detectors makes new detectors for one run.
+	Detectors func() []behavior.Detector
+	// Rules is the digest of the rules that they apply.
+	Rules detonaut.Digest
+	// Judge gives the verdict.
+	Judge func([]detonaut.Finding, detonaut.Coverage) detonaut.Verdict
+	// Now is the clock; nil is [time.Now].
+	Now func() time.Time
+}
+
+// Subject is an image that was pulled.
+type Subject struct {
+	Image detonaut.Image
+	// Root is the path of its EROFS image, FS the files in it. Both are valid
+	// until Close.
+	Root  string
+	FS    fs.FS
+	Close func() error
+}
+
+// Job is one image to analyse.
+type Job struct {
+	Ref detonaut.Ref
+	// Keep opens the place where the tape of this image is kept; nil keeps
+	// none. Run closes what it returns.
+	Keep func(detonaut.Digest) (Recorder, error)
+	// OnStage is told the name of each stage as it begins, and OnEvent every
+	// event of the run, which it must not keep or change. Both are called from
+	// Run's goroutines, one at a time, and may be nil.
+	OnStage func(string)
+	OnEvent func(*tape.Event)
+}
+
+// Recorder keeps a tape. A tape that was not closed without an error is not
+// whole.
+type Recorder interface {
+	tape.Sink
+	Close() error
+}
+
+// Run analyses one image. It returns
+//   - a report and no error when the subject was analysed, whatever it did,
+//     and when its config cannot be run by anybody;
+//   - a report that is inconclusive and an error when detonating it failed on
+//     our side;
+//   - an error alone when there is no subject: it could not be pulled.
+//
+// When ctx ends during the detonation, the report tells what was seen until
+// then.
+func Run(ctx context.Context, d Deps, job Job) (*detonaut.Report, error) {
+	now := d.Now
+	if now == nil {
+		now = time.Now
+	}
+	started := now()
+	job.stage(detonaut.StagePull)
+	subject, err := d.Pull(ctx, job.Ref)
+	if err != nil {
+		return nil, err
+	}
+	defer subject.Close() // it was only read
+
+	r := newReport(subject.Image, d, started)
+	r.done(detonaut.StagePull)
+	err = r.detonate(ctx, d, job, subject)
+	r.Verdict = d.Judge(r.Findings, r.Coverage)
+	r.Elapsed = now().Sub(started)
+	return &r.Report, err
+}
+
+// Replay judges a stored tape again. The report has of the image what known
+// has, and the digest that the tape has. A tape that is not whole supports no
+// report: that is an error, [detonaut.ErrCorrupt].
+func Replay(d Deps, known detonaut.Image, src behavior.Source) (*detonaut.Report, error) {
+	var p plan.Plan
+	var started time.Time
+	res, err := behavior.Run(sourceFunc(func() (*tape.Event, error) {
+		e, err := src.Next()
+		if err == nil && e.Start != nil {
+			p, started = e.Start.Plan, time.Unix(0, e.Start.Wall)
+		}
+		return e, err
+	}), d.Detectors()...)
+	if err != nil {
+		if errors.Is(err, tape.ErrInvalid) {
+			err = fmt.Errorf("%w: %w", detonaut.ErrCorrupt, err)
+		}
+		return nil, err
+	}
+	if known.Digest != "" && string(known.Digest) != p.Digest {
+		return nil, fmt.Errorf("%w: the tape is of image %s, not of %s", detonaut.ErrCorrupt, p.Digest, known.Digest)
+	}
+	known.Digest = detonaut.Digest(p.Digest)
+	r := newReport(known, d, started)
+	r.Fingerprint.Plan = detonate.Digest(p)
+	r.stage(detonaut.StagePull, detonaut.Skipped, "a stored tape was judged again")
+	r.detonated(res)
+	r.Elapsed = res.Run.Elapsed
+	r.Verdict = d.Judge(r.Findings, r.Coverage)
+	return &r.Report, nil
+}
+
+type sourceFunc func() (*tape.Event, error)
+
+func (f sourceFunc) Next() (*tape.Event, error) { return f() }
+
+// report is a report in the making. It begins without coverage: what is not
+// said to have been seen was not.
+type report struct{ detonaut.Report }
+
+func newReport(img detonaut.Image, d Deps, started time.Time) *report {
+	if img.Layers == nil {
+		img.Layers = []detonaut.Layer{}
+	}
+	return &report{detonaut.Report{
+		Schema:      detonaut.Schema,
+		Image:       img,
+		Fingerprint: detonaut.Fingerprint{Tool: version.String(), Rules: d.Rules},
+		Started:     started.UTC(),
+		Findings:    []detonaut.Finding{},
+	}}
+}
+
+func (r *report) stage(name string, s detonaut.State, reason string) {
+	r.Stages = append(r.Stages, detonaut.Stage{Name: name, State: s, Reason: reason})
+}
+
+func (r *report) done(name string) { r.stage(name, detonaut.Complete, "") }
+
+// missed closes a stage that saw nothing, and those after it.
+func (r *report) missed(s detonaut.State, reason string) {
+	r.stage(detonaut.StageDetonate, s, reason)
+	r.stage(detonaut.StageExplain, detonaut.Skipped, "there is no tape")
+	r.Coverage.Full = false
+	r.Coverage.Gaps = append(r.Coverage.Gaps, reason)
+}
+
+// detonate plans, runs and explains. An error is a failure of ours, already in
+// the report.
+func (r *report) detonate(ctx context.Context, d Deps, job Job, s *Subject) error {
+	job.stage(detonaut.StageDetonate)
+	p, err := d.plan(s)
+	if errors.Is(err, detonaut.ErrRun) || errors.Is(err, detonaut.ErrPlatform) {
+		r.missed(detonaut.Skipped, err.Error())
+		return nil
+	}
+	if err != nil {
+		err = fmt.Errorf("plan run: %w", err)
+		r.missed(detonaut.Failed, err.Error())
+		return err
+	}
+	r.Fingerprint.Plan = detonate.Digest(p)
+	p.Image = s.Root
+	analysis := behavior.NewAnalysis(d.Detectors()...)
+	if err := d.run(ctx, job, p, analysis); err != nil {
+		r.missed(detonaut.Failed, err.Error())
+		return err
+	}
+	job.stage(detonaut.StageExplain)
+	r.detonated(analysis.Result())
+	return nil
+}
+
+// plan asks for a plan, of an image that this machine can run.
+func (d Deps) plan(s *Subject) (plan.Plan, error) {
+	if want := "linux/" + runtime.GOARCH; s.Image.Platform != want && !strings.HasPrefix(s.Image.Platform, want+"/") {
+		return plan.Plan{}, fmt.Errorf("%w: config.architecture: the image is for %s, this machine runs %s",
+			detonaut.ErrPlatform, s.Image.Platform, want)
+	}
+	return d.Plan(s.Image, s.FS)
+}
+
+// run runs p and gives its tape to everybody who wants it.
+func (d Deps) run(ctx context.Context, job Job, p plan.Plan, analysis tape.Sink) (err error) {
+	sinks := []tape.Sink{analysis}
+	if job.Keep != nil {
+		kept, err := job.Keep(detonaut.Digest(p.Digest))
+		if err != nil {
+			return fmt.Errorf("keep tape: %w", err)
+		}
+		defer func() {
+			if cerr := kept.Close(); cerr != nil && err == nil {
+				err = fmt.Errorf("keep tape: %w", cerr)
+			}
+		}()
+		sinks = append(sinks, kept)
+	}
+	res, err := d.Sandbox.Run(ctx, p, tape.SinkFunc(func(e *tape.Event) error {
+		for _, s := range sinks {
+			if err := s.Record(e); err != nil {
+				return err
+			}
+		}
+		if job.OnEvent != nil {
+			job.OnEvent(e)
+		}
+		return nil
+	}))
+	switch {
+	case err != nil:
+		return fmt.Errorf("detonate %s: %w", job.Ref, err)
+	case res.End.Reason == tape.Broken:
+		return fmt.Errorf("detonate %s: %w: %s", job.Ref, detonaut.ErrSandbox, res.End.Detail)
+	}
+	return nil
+}
+
+// detonated takes over what a whole tape told.
+func (r *report) detonated(res behavior.Result) {
+	r.Findings = slices.Concat(r.Findings, res.Findings)
+	behavior.Sort(r.Findings)
+	r.Coverage = res.Coverage
+	r.Run = &res.Run
+	if res.Coverage.Full {
+		r.done(detonaut.StageDetonate)
+	} else {
+		r.stage(detonaut.StageDetonate, detonaut.Partial, strings.Join(res.Coverage.Gaps, "; "))
+	}
+	r.done(detonaut.StageExplain)
+}
+
+func (j Job) stage(name string) {
+	if j.OnStage != nil {
+		j.OnStage(name)
+	}
+}
