@@ -80,7 +80,7 @@ type Coverage struct {
 }
 
 // Run is a digest of a tape: what the subject did, for people and for search.
-// Every list is sorted, and bounded; Coverage tells when a bound was reached.
+// Every list is sorted, and bounded; Notes tells when a bound was reached.
 type Run struct {
 	// Command is what was started.
 	Command []string `json:"command"`
@@ -108,6 +108,9 @@ type Run struct {
 	// Output is the head of what the subject wrote to stdout and stderr, as
 	// it wrote it: escape it.
 	Output string `json:"output,omitempty"`
+	// Notes say which of the lists above are not whole, in plain words. What
+	// they leave out was seen by the rules all the same.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // Process is one process of the subject. A process that executes another
