@@ -1,0 +1,170 @@
+package process
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/tape"
+	"github.com/detonaut/detonaut/chamber/version"
+	"github.com/detonaut/detonaut/internal/detonate"
+)
+
+const (
+	// startLimit bounds what the chamber may take on top of the time of the
+	// plan: its own start and end on a busy machine.
+	startLimit = time.Minute
+	// defaultGrace is long enough to end a sandbox on a busy machine.
+	defaultGrace = 5 * time.Second
+	// maxVersion bounds the answer of "detonaut-chamber version".
+	maxVersion = 256
+)
+
+// Sandbox runs subjects in the chamber. It may be used by several goroutines:
+// every run is a process of its own.
+type Sandbox struct {
+	path  string
+	log   *slog.Logger
+	grace time.Duration
+}
+
+var _ detonate.Sandbox = (*Sandbox)(nil)
+
+// New finds the chamber and makes sure that it is of the version of this
+// program: the two speak a private protocol. Its errors wrap
+// [detonaut.ErrSandbox].
+func New(ctx context.Context, o Options) (*Sandbox, error) {
+	s := &Sandbox{path: o.Path, log: o.Log, grace: o.Grace}
+	if s.grace <= 0 {
+		s.grace = defaultGrace
+	}
+	var err error
+	if s.path == "" {
+		if s.path, err = Find(); err != nil {
+			return nil, err
+		}
+	}
+	if s.path, err = filepath.Abs(s.path); err != nil {
+		return nil, fmt.Errorf("%w: %w", detonaut.ErrSandbox, err)
+	}
+	got, err := s.version(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w: ask %s for its version: %w", detonaut.ErrSandbox, s.path, err)
+	}
+	if want := version.String(); got != want {
+		return nil, fmt.Errorf("%w: %s is of version %q, this program of version %q: run make, which builds both",
+			detonaut.ErrSandbox, s.path, got, want)
+	}
+	return s, nil
+}
+
+// version asks the chamber which build it is.
+func (s *Sandbox) version(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	c, err := s.start(ctx, startLimit, nil, "version")
+	if err != nil {
+		return "", err
+	}
+	out, err := io.ReadAll(io.LimitReader(c.stdout, maxVersion))
+	c.drain()
+	exit := c.wait()
+	if err := errors.Join(err, exit.err); err != nil {
+		return "", err
+	}
+	if !exit.state.Success() {
+		return "", fmt.Errorf("%s: %s", exit.state, c.stderr)
+	}
+	return strings.TrimSuffix(string(out), "\n"), nil
+}
+
+// Run starts a chamber for p and reads its tape into sink. A slow sink slows
+// the subject. Errors about the chamber wrap [detonaut.ErrSandbox]; those of
+// sink are wrapped as they are.
+func (s *Sandbox) Run(ctx context.Context, p plan.Plan, sink tape.Sink) (detonate.Result, error) {
+	if err := ctx.Err(); err != nil {
+		return detonate.Result{}, fmt.Errorf("run chamber: %w", err)
+	}
+	image, err := filepath.Abs(p.Image)
+	if err != nil {
+		return detonate.Result{}, fmt.Errorf("run chamber: %w", err)
+	}
+	p.Image = image
+	stdin, err := json.Marshal(p)
+	if err != nil {
+		return detonate.Result{}, fmt.Errorf("encode plan: %w", err)
+	}
+	c, err := s.start(ctx, p.Limits.Duration+startLimit, stdin, "run")
+	if err != nil {
+		return detonate.Result{}, fmt.Errorf("%w: %w", detonaut.ErrSandbox, err)
+	}
+	end, sinkErr, tapeErr := c.record(sink)
+	if sinkErr != nil || tapeErr != nil {
+		c.stop()
+		c.drain()
+	}
+	exit := c.wait()
+	if sinkErr != nil {
+		return detonate.Result{}, sinkErr
+	}
+	if err := c.explain(exit, tapeErr); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = fmt.Errorf("%w: %w", cause, err)
+		}
+		return detonate.Result{}, err
+	}
+	return detonate.Result{End: end}, nil
+}
+
+// record reads the tape to its end.
+func (c *child) record(sink tape.Sink) (end tape.End, sinkErr, tapeErr error) {
+	dec := tape.NewDecoder(c.stdout)
+	for {
+		ev, err := dec.Next()
+		if errors.Is(err, io.EOF) {
+			return end, nil, nil
+		}
+		if err != nil {
+			return end, nil, err
+		}
+		if ev.End != nil {
+			end = *ev.End
+			c.stdout.shorten(c.grace)
+		}
+		if err := sink.Record(ev); err != nil {
+			return end, fmt.Errorf("record event %d: %w", ev.Seq, err), nil
+		}
+	}
+}
+
+// explain says what was wrong with a run; nil if nothing was.
+func (c *child) explain(exit outcome, tapeErr error) error {
+	said := ""
+	if s := c.stderr.String(); s != "" {
+		said = ": " + s
+	}
+	switch {
+	case exit.err != nil:
+		return fmt.Errorf("%w: wait for chamber: %w", detonaut.ErrSandbox, exit.err)
+	case exit.state.ExitCode() == exitUnavailable:
+		return fmt.Errorf("%w%s", detonaut.ErrSandbox, said)
+	case errors.Is(tapeErr, os.ErrDeadlineExceeded):
+		return fmt.Errorf("%w: the chamber stopped answering and was ended%s", detonaut.ErrSandbox, said)
+	case errors.Is(tapeErr, tape.ErrTruncated):
+		return fmt.Errorf("%w: the chamber ended too early (%s): %w%s", detonaut.ErrSandbox, exit.state, tapeErr, said)
+	case tapeErr != nil:
+		return fmt.Errorf("%w: the chamber wrote no valid tape: %w%s", detonaut.ErrSandbox, tapeErr, said)
+	case !exit.state.Success():
+		return fmt.Errorf("%w: the chamber broke after the run (%s)%s", detonaut.ErrSandbox, exit.state, said)
+	}
+	return nil
+}
