@@ -52,12 +52,12 @@ type File struct {
 // epoch is the time of every file and image made here.
 var epoch = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// Image is [FromTxtar] for tests: it fails t instead of returning an error.
-func Image(t testing.TB, text string) v1.Image {
-	t.Helper()
+// Image is [FromTxtar] for tests: it fails tb instead of returning an error.
+func Image(tb testing.TB, text string) v1.Image {
+	tb.Helper()
 	img, err := FromTxtar(text)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return img
 }

@@ -1,0 +1,55 @@
+# "make help" lists the targets. Everything works from a fresh clone with Go,
+# git and make, as root and as an ordinary user.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS := -s -w -X github.com/detonaut/detonaut/chamber/version.version=$(VERSION)
+MODULES := . chamber
+FUZZTIME ?= 20s
+
+# Static binaries always: a dynamic one dies inside the sandbox's own chroot.
+# No VCS stamp: it fails in a checkout that belongs to somebody else, and the
+# version is set above.
+export CGO_ENABLED := 0
+export GOFLAGS := -buildvcs=false
+
+# The linter is pinned in tools/go.mod, apart from what the project is built of.
+LINT = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
+
+.PHONY: build demo test check bench fuzz clean help
+
+build: ## build bin/detonaut and bin/detonaut-chamber
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/detonaut ./cmd/detonaut
+	go build -C chamber -trimpath -ldflags '$(LDFLAGS)' -o ../bin/detonaut-chamber .
+
+demo: build ## make sample images, detonate them, print verdicts
+	go run ./actors/demo bin/actors
+
+test: ## run every test; what they need is installed, or named
+	@testdata/needs.sh test
+	@set -e; for m in $(MODULES); do echo "go test ./... ($$m)"; go test -C $$m -timeout 20m ./...; done
+
+check: ## format, vet, lint, tidy, house rules
+	@set -e; for m in $(MODULES); do (cd $$m; \
+		echo "format ($$m)"; $(LINT) fmt --config $(CURDIR)/.golangci.yml --diff; \
+		echo "vet ($$m)"; go vet ./...; \
+		echo "lint ($$m)"; $(LINT) run --config $(CURDIR)/.golangci.yml); done
+	@set -e; for m in $(MODULES) tools; do echo "tidy ($$m)"; go mod tidy -C $$m -diff; done
+	go test -count=1 -run '^TestHouse' .
+
+bench: ## measure against the budgets of ARCHITECTURE.md
+	@testdata/needs.sh bench
+	@set -e; for m in $(MODULES); do go test -C $$m -run '^$$' -bench . -benchmem ./...; done
+
+fuzz: ## run each fuzz test for FUZZTIME
+	@set -e; for m in $(MODULES); do (cd $$m; \
+		grep -rEo --include='*_test.go' --exclude-dir=chamber '^func Fuzz[A-Za-z0-9_]+' . | \
+		while IFS=: read -r file fn; do \
+			echo "$$m/$${file#./} $${fn#func }"; \
+			go test -run '^$$' -fuzz "^$${fn#func }\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
+		done); done
+
+clean: ## remove what was built
+	rm -rf bin
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)

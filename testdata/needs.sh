@@ -1,0 +1,37 @@
+#!/bin/bash
+# needs.sh test|bench: see to it that the programs which the tests or the
+# benchmarks call are there. Missing ones are installed through apt when that
+# is allowed; otherwise it says what to install, and fails.
+set -euo pipefail
+
+packages=()
+need() { # need COMMAND PACKAGE
+	command -v "$1" >/dev/null || packages+=("$2")
+}
+
+PATH=$PATH:/usr/sbin:/sbin
+need mmdebstrap mmdebstrap # makes the Debian root of the real images
+if [ "$(id -u)" != 0 ]; then
+	need newuidmap uidmap # lets mmdebstrap do so for an ordinary user
+fi
+if [ "${1:-}" = bench ]; then
+	need strace strace # is what tracing is compared with
+fi
+
+if [ ${#packages[@]} != 0 ]; then
+	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+		echo "needs.sh: installing ${packages[*]}" >&2
+		export DEBIAN_FRONTEND=noninteractive
+		apt-get update -qq >&2 && apt-get install -qq -y --no-install-recommends "${packages[@]}" >&2 </dev/null && packages=()
+	fi
+fi
+if [ ${#packages[@]} != 0 ]; then
+	echo "needs.sh: missing; install them and try again: apt-get install ${packages[*]}" >&2
+	exit 1
+fi
+
+if [ "$(id -u)" != 0 ] && ! grep -qs "^$(id -un):" /etc/subuid; then
+	echo "needs.sh: $(id -un) has no subordinate user ids; allow them and try again:" >&2
+	echo "  sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $(id -un)" >&2
+	exit 1
+fi
