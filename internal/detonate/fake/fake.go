@@ -37,6 +37,9 @@ func (s *Sandbox) Run(ctx context.Context, p plan.Plan, sink tape.Sink) (_ deton
 	if s.Err != nil {
 		return detonate.Result{}, s.Err
 	}
+	if s.Path == "" && len(s.Events) == 0 {
+		return detonate.Result{}, ErrEmpty
+	}
 	next := fromList(s.Events)
 	if s.Path != "" {
 		r, openErr := detonate.OpenTape(s.Path)
@@ -55,7 +58,7 @@ func replay(ctx context.Context, p plan.Plan, next func() (*tape.Event, error), 
 	for {
 		ev, err := next()
 		switch {
-		case errors.Is(err, errEndless) && last.Seq > 0:
+		case errors.Is(err, errEndless):
 			<-ctx.Done()
 		case err != nil:
 			return detonate.Result{}, err
@@ -80,6 +83,9 @@ func replay(ctx context.Context, p plan.Plan, next func() (*tape.Event, error), 
 		last = *ev
 	}
 }
+
+// ErrEmpty is the error of a Sandbox that was given no tape.
+var ErrEmpty = errors.New("no events to replay")
 
 var errEndless = errors.New("a tape without run.end")
 

@@ -10,7 +10,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"syscall"
 	"time"
 
@@ -45,13 +45,12 @@ func (s *Sandbox) start(ctx context.Context, idle time.Duration, stdin []byte, a
 	ctx, stop := context.WithCancel(ctx)
 	c := &child{
 		cmd:    exec.CommandContext(ctx, s.path, args...),
-		stdout: &output{f: r},
+		stdout: &output{f: r, limit: idle},
 		stderr: &stderr{log: s.log},
 		grace:  s.grace,
 		stop:   stop,
 		done:   make(chan outcome, 1),
 	}
-	c.stdout.limit.Store(int64(idle))
 	c.cmd.Args[0] = program
 	c.cmd.Dir = "/"
 	c.cmd.Env = environment()
@@ -139,25 +138,34 @@ func environment() []string {
 // the limit fails with os.ErrDeadlineExceeded. The time runs during reads
 // only: a slow sink is no fault of the chamber.
 type output struct {
-	f     *os.File
-	limit atomic.Int64 // nanoseconds
+	f *os.File
+
+	mu    sync.Mutex // over changes of the deadline
+	limit time.Duration
 }
 
-// shorten lowers the limit.
+// shorten lowers the limit for the reads to come.
 func (o *output) shorten(d time.Duration) {
-	for old := o.limit.Load(); int64(d) < old && !o.limit.CompareAndSwap(old, int64(d)); old = o.limit.Load() {
-	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.limit = min(o.limit, d)
 }
 
 // exited says that the chamber is gone. What is in the pipe can still be read,
 // but nobody should be left to hold its other end open.
 func (o *output) exited(grace time.Duration) {
 	o.shorten(grace)
-	_ = o.f.SetReadDeadline(time.Now().Add(grace)) // of a read under way
+	_ = o.extend() // for a read under way
+}
+
+func (o *output) extend() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.f.SetReadDeadline(time.Now().Add(o.limit))
 }
 
 func (o *output) Read(p []byte) (int, error) {
-	if err := o.f.SetReadDeadline(time.Now().Add(time.Duration(o.limit.Load()))); err != nil {
+	if err := o.extend(); err != nil {
 		return 0, err
 	}
 	return o.f.Read(p)

@@ -1,0 +1,236 @@
+// Package sandboxtest is the suite that every implementation of
+// detonate.Sandbox passes. It holds them to the contract, not to what a
+// subject does.
+package sandboxtest
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/tape"
+	"github.com/detonaut/detonaut/internal/detonate"
+)
+
+// Subject is what the suite wants to run.
+type Subject string
+
+// Subjects.
+const (
+	// Exits ends by itself with status 0 in far less than the time limit.
+	Exits Subject = "exits"
+	// Endless runs until it is ended, and its time limit is a minute or more.
+	Endless Subject = "endless"
+	// Missing is a command that does not exist.
+	Missing Subject = "missing"
+)
+
+// Factory returns a sandbox and the plan by which it runs a subject.
+type Factory func(t *testing.T, s Subject) (detonate.Sandbox, plan.Plan)
+
+// Test runs the suite. It sets TMPDIR, so the caller must not be parallel.
+func Test(t *testing.T, f Factory) {
+	cases := []struct {
+		name string
+		test func(*testing.T, Factory)
+	}{
+		{"exits", testExits},
+		{"twice", testTwice},
+		{"missing command", testMissing},
+		{"canceled before", testCanceledBefore},
+		{"canceled during", testCanceledDuring},
+		{"canceled late", testCanceledLate},
+		{"sink error at the start", func(t *testing.T, f Factory) { testSinkError(t, f, Endless, tape.RunStart) }},
+		{"sink error at the end", func(t *testing.T, f Factory) { testSinkError(t, f, Exits, tape.RunEnd) }},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			check := nothingLeft(t)
+			c.test(t, f)
+			check()
+		})
+	}
+}
+
+func testExits(t *testing.T, f Factory) {
+	sandbox, p := f(t, Exits)
+	r := &recorder{}
+	result, err := sandbox.Run(t.Context(), p, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.check(t, result)
+	if result.End.Reason != tape.Exited || result.End.ExitCode != 0 {
+		t.Errorf("the run ended with reason %q (%s) and status %d, want %q and 0",
+			result.End.Reason, result.End.Detail, result.End.ExitCode, tape.Exited)
+	}
+	wantPlan := p
+	wantPlan.Image = ""
+	if diff := cmp.Diff(wantPlan, r.events[0].Start.Plan); diff != "" {
+		t.Errorf("the plan on the tape differs from the one given (-given +tape):\n%s", diff)
+	}
+}
+
+// testTwice shows that a sandbox can be used again, and by two runs at once.
+func testTwice(t *testing.T, f Factory) {
+	sandbox, p := f(t, Exits)
+	type outcome struct {
+		result detonate.Result
+		err    error
+	}
+	first, second := &recorder{}, &recorder{}
+	done := make(chan outcome, 1)
+	go func() {
+		result, err := sandbox.Run(t.Context(), p, first)
+		done <- outcome{result, err}
+	}()
+	result, err := sandbox.Run(t.Context(), p, second)
+	other := <-done
+	if err := errors.Join(err, other.err); err != nil {
+		t.Fatal(err)
+	}
+	first.check(t, other.result)
+	second.check(t, result)
+}
+
+func testMissing(t *testing.T, f Factory) {
+	sandbox, p := f(t, Missing)
+	r := &recorder{}
+	result, err := sandbox.Run(t.Context(), p, r)
+	if err != nil {
+		t.Fatalf("a command that does not exist is a fact about the subject, but Run says %v", err)
+	}
+	r.check(t, result)
+	if result.End.Reason != tape.NotStarted {
+		t.Errorf("the run ended with reason %q (%s), want %q", result.End.Reason, result.End.Detail, tape.NotStarted)
+	}
+}
+
+func testCanceledBefore(t *testing.T, f Factory) {
+	sandbox, p := f(t, Endless)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := &recorder{}
+	_, err := sandbox.Run(ctx, p, r)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("Run with a context that has ended: error %v, want %v", err, context.Canceled)
+	}
+	if len(r.events) != 0 {
+		t.Errorf("%d events of a run that never was", len(r.events))
+	}
+}
+
+func testCanceledDuring(t *testing.T, f Factory) {
+	sandbox, p := f(t, Endless)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r := &recorder{on: func(ev *tape.Event) error {
+		if ev.Kind == tape.RunStart {
+			cancel()
+		}
+		return nil
+	}}
+	result, err := sandbox.Run(ctx, p, r)
+	if err != nil {
+		t.Fatalf("a run that its caller ends is no error, but Run says %v", err)
+	}
+	r.check(t, result)
+	if result.End.Reason != tape.Killed {
+		t.Errorf("the run ended with reason %q (%s), want %q", result.End.Reason, result.End.Detail, tape.Killed)
+	}
+}
+
+// testCanceledLate ends the context when the run has ended by itself.
+func testCanceledLate(t *testing.T, f Factory) {
+	sandbox, p := f(t, Exits)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r := &recorder{on: func(ev *tape.Event) error {
+		if ev.Kind == tape.RunEnd {
+			cancel()
+		}
+		return nil
+	}}
+	result, err := sandbox.Run(ctx, p, r)
+	if err != nil {
+		t.Fatalf("the tape was whole when the context ended, but Run says %v", err)
+	}
+	r.check(t, result)
+}
+
+func testSinkError(t *testing.T, f Factory, s Subject, at tape.Kind) {
+	sandbox, p := f(t, s)
+	want := errors.New("the disk is full")
+	r := &recorder{}
+	r.on = func(ev *tape.Event) error {
+		if r.refused {
+			t.Errorf("event %d came after one that the sink refused", ev.Seq)
+		}
+		if ev.Kind == at {
+			r.refused = true
+			return want
+		}
+		return nil
+	}
+	if _, err := sandbox.Run(t.Context(), p, r); !errors.Is(err, want) {
+		t.Errorf("Run says %v, want the error of the sink", err)
+	}
+	if !r.refused {
+		t.Errorf("there was no %s", at)
+	}
+}
+
+// recorder keeps a tape.
+type recorder struct {
+	events  []*tape.Event
+	on      func(*tape.Event) error
+	refused bool
+}
+
+func (r *recorder) Record(ev *tape.Event) error {
+	r.events = append(r.events, ev)
+	if r.on != nil {
+		return r.on(ev)
+	}
+	return nil
+}
+
+// check holds a whole tape to the contract.
+func (r *recorder) check(t *testing.T, result detonate.Result) {
+	t.Helper()
+	if len(r.events) < 2 {
+		t.Fatalf("%d events, want run.start and run.end at least", len(r.events))
+	}
+	var last tape.Event
+	for i, ev := range r.events {
+		if want := uint64(i) + 1; ev.Seq != want {
+			t.Fatalf("event %d has sequence number %d", want, ev.Seq)
+		}
+		if ev.Time < last.Time {
+			t.Fatalf("event %d is earlier than the one before: %d < %d", ev.Seq, ev.Time, last.Time)
+		}
+		if (ev.Kind == tape.RunStart) != (i == 0) || (ev.Kind == tape.RunEnd) != (i == len(r.events)-1) {
+			t.Fatalf("event %d of %d is %s", ev.Seq, len(r.events), ev.Kind)
+		}
+		last = *ev
+	}
+	if diff := cmp.Diff(*last.End, result.End); diff != "" {
+		t.Errorf("Result.End differs from run.end (-tape +result):\n%s", diff)
+	}
+	if got, want := result.End.Events, uint64(len(r.events)); got != want {
+		t.Errorf("run.end counts %d events, the tape has %d", got, want)
+	}
+	if result.End.Dropped != 0 {
+		t.Errorf("%d events were lost", result.End.Dropped)
+	}
+	start := r.events[0].Start
+	if start.Version != tape.Version || start.Chamber == "" || start.Wall <= 0 {
+		t.Errorf("run.start has version %d, chamber %q and wall %d", start.Version, start.Chamber, start.Wall)
+	}
+	if start.Plan.Image != "" {
+		t.Errorf("run.start shows where the image lies: %q", start.Plan.Image)
+	}
+}
