@@ -37,9 +37,9 @@ type Caps struct {
 // checked.
 const ratioFrom = 256 << 20
 
-// DefaultCaps fits real images: the largest on public registries, those of
-// machine learning, stay below 15 GiB compressed and 600,000 files. Paths and
-// symbolic links are bounded as Linux does (PATH_MAX, MAXSYMLINKS).
+// DefaultCaps leaves room above what public registries commonly serve, images of
+// machine learning included, and bounds memory to a few hundred bytes per entry.
+// Paths and symbolic links are bounded as Linux does (PATH_MAX, MAXSYMLINKS).
 func DefaultCaps() Caps {
 	return Caps{
 		CompressedBytes:   16 << 30,

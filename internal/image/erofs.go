@@ -8,12 +8,147 @@ import (
 	"github.com/erofs/go-erofs"
 )
 
-// OpenFS reads a flattened image. Symbolic links are resolved inside it. It may
-// be used from several goroutines; r must stay open, and stays the caller's.
-func OpenFS(r io.ReaderAt) (fs.FS, error) {
+// FS reads a flattened image as an [fs.FS]. Symbolic links are resolved inside
+// it, the last element of [FS.Lstat] and [FS.ReadLink] excepted. Names need not
+// be UTF-8 and so need not satisfy [fs.ValidPath]: those of an [Index] all work.
+// It may be used from several goroutines.
+type FS struct {
+	erofs fs.ReadLinkFS
+	image io.ReaderAt
+}
+
+var (
+	_ fs.ReadDirFS  = (*FS)(nil)
+	_ fs.StatFS     = (*FS)(nil)
+	_ fs.ReadLinkFS = (*FS)(nil)
+)
+
+// OpenFS reads the image in r, which must stay open, and stays the caller's.
+func OpenFS(r io.ReaderAt) (*FS, error) {
 	fsys, err := erofs.Open(r)
 	if err != nil {
 		return nil, fmt.Errorf("open erofs image: %w", err)
 	}
-	return fsys, nil
+	links, ok := fsys.(fs.ReadLinkFS)
+	if !ok {
+		return nil, fmt.Errorf("open erofs image: %T does not read links", fsys)
+	}
+	return &FS{erofs: links, image: r}, nil
 }
+
+// Open implements [fs.FS]. A regular file is also an [io.ReaderAt] and an
+// [io.Seeker].
+func (f *FS) Open(name string) (fs.File, error) {
+	file, err := f.erofs.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	if dir, ok := file.(fs.ReadDirFile); ok {
+		return openDir{dir, newInfo(info)}, nil
+	}
+	return openFile{io.NewSectionReader(f.image, offset(info), size(info)), newInfo(info)}, nil
+}
+
+// offset is where the content of a file is in the image: mkfs never splits it.
+func offset(info fs.FileInfo) int64 {
+	if r, ok := info.(interface{ DataRange() []erofs.DataRange }); ok {
+		if ranges := r.DataRange(); len(ranges) == 1 {
+			return ranges[0].Offset
+		}
+	}
+	return 0
+}
+
+func size(info fs.FileInfo) int64 {
+	if info.Mode().IsRegular() {
+		return info.Size()
+	}
+	return 0
+}
+
+// Stat implements [fs.StatFS].
+func (f *FS) Stat(name string) (fs.FileInfo, error) {
+	info, err := fs.Stat(f.erofs, name)
+	if err != nil {
+		return nil, err
+	}
+	return newInfo(info), nil
+}
+
+// Lstat implements [fs.ReadLinkFS].
+func (f *FS) Lstat(name string) (fs.FileInfo, error) {
+	info, err := f.erofs.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	return newInfo(info), nil
+}
+
+// ReadLink implements [fs.ReadLinkFS].
+func (f *FS) ReadLink(name string) (string, error) { return f.erofs.ReadLink(name) }
+
+// ReadDir implements [fs.ReadDirFS].
+func (f *FS) ReadDir(name string) ([]fs.DirEntry, error) {
+	list, err := fs.ReadDir(f.erofs, name)
+	return wrap(list), err
+}
+
+func wrap(list []fs.DirEntry) []fs.DirEntry {
+	for i, e := range list {
+		list[i] = dirEntry{e}
+	}
+	return list
+}
+
+type openDir struct {
+	fs.ReadDirFile
+	info info
+}
+
+func (d openDir) Stat() (fs.FileInfo, error) { return d.info, nil }
+
+func (d openDir) ReadDir(n int) ([]fs.DirEntry, error) {
+	list, err := d.ReadDirFile.ReadDir(n)
+	return wrap(list), err
+}
+
+// openFile reads from the image itself, not block by block as go-erofs does.
+type openFile struct {
+	*io.SectionReader
+	info info
+}
+
+func (f openFile) Stat() (fs.FileInfo, error) { return f.info, nil }
+func (f openFile) Close() error               { return nil }
+
+type dirEntry struct{ fs.DirEntry }
+
+func (e dirEntry) Info() (fs.FileInfo, error) {
+	i, err := e.DirEntry.Info()
+	if err != nil {
+		return nil, err
+	}
+	return newInfo(i), nil
+}
+
+// info is a FileInfo whose Mode has setuid, setgid and sticky where package fs
+// has them; that of go-erofs v0.3.1 keeps the bits of Unix. Its Sys is
+// [*erofs.Stat].
+type info struct {
+	fs.FileInfo
+	mode fs.FileMode
+}
+
+func newInfo(i fs.FileInfo) info {
+	if stat, ok := i.Sys().(*erofs.Stat); ok {
+		return info{i, stat.Mode}
+	}
+	return info{i, i.Mode()}
+}
+
+func (i info) Mode() fs.FileMode { return i.mode }

@@ -2,19 +2,19 @@ package image
 
 import (
 	"encoding/hex"
-	"errors"
-	"io"
-	"sort"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/internal/image/mkfs"
 )
 
 // Index lists everything in a flattened image. It is immutable.
 type Index struct {
 	// Layers are the digests of the layers, base first.
 	Layers []detonaut.Digest
-	// Entries are sorted by Path, as strings. The first is the root, ".".
+	// Entries are sorted by Path, as strings; one of them is the root, ".".
 	Entries []Entry
 }
 
@@ -51,6 +51,9 @@ type Entry struct {
 	Xattrs map[string]string
 }
 
+// isRegular reports whether e is a regular file, and so has a SHA256.
+func (e *Entry) isRegular() bool { return e.Mode&mkfs.ModeType == mkfs.ModeRegular }
+
 // Sum is a SHA-256.
 type Sum [32]byte
 
@@ -86,15 +89,14 @@ const (
 // Lookup finds an entry by its path, which may begin with a slash. It follows
 // no links.
 func (x *Index) Lookup(path string) (Entry, bool) {
-	i := sort.Search(len(x.Entries), func(i int) bool { return x.Entries[i].Path >= path })
-	if i < len(x.Entries) && x.Entries[i].Path == path {
-		return x.Entries[i], true
+	if path = strings.TrimPrefix(path, "/"); path == "" {
+		path = "."
 	}
-	return Entry{}, false
+	i, ok := slices.BinarySearchFunc(x.Entries, path, func(e Entry, p string) int {
+		return strings.Compare(e.Path, p)
+	})
+	if !ok {
+		return Entry{}, false
+	}
+	return x.Entries[i], true
 }
-
-// WriteTo writes the index in its compact form.
-func (x *Index) WriteTo(w io.Writer) (int64, error) { return 0, errors.ErrUnsupported }
-
-// ReadIndex reads what [Index.WriteTo] wrote.
-func ReadIndex(r io.Reader) (*Index, error) { return nil, errors.ErrUnsupported }
