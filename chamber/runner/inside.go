@@ -1,0 +1,186 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/pkg/log"
+	"gvisor.dev/gvisor/runsc/config"
+	"gvisor.dev/gvisor/runsc/container"
+	"gvisor.dev/gvisor/runsc/flag"
+	"gvisor.dev/gvisor/runsc/specutils"
+
+	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/sentry"
+)
+
+// Inside is the run, in the namespaces that Run made. It owns every file,
+// mount and process of it.
+func Inside() error {
+	logFile := os.NewFile(logFD, "log")
+	if err := inside(); err != nil {
+		// 1 and 2 belong to the subject.
+		fmt.Fprintln(logFile, "detonaut-chamber:", err)
+		os.Exit(ExitCode(err))
+	}
+	return nil
+}
+
+func inside() error {
+	for fd := imageFD; fd <= stderrFD; fd++ {
+		unix.CloseOnExec(fd)
+	}
+	p, err := readPlan(os.NewFile(planFD, "plan"))
+	if err != nil {
+		return err
+	}
+	log.SetTarget(&log.GoogleEmitter{Writer: &log.Writer{Next: debugLog()}})
+	dir, err := privateDir()
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
+	defer stop()
+
+	tapeFile := os.NewFile(tapeFD, "tape")
+	rec := newRecorder(tapeFile, p)
+	sentry.Register()
+	box, err := newSandbox(dir, p)
+	if err != nil {
+		return err
+	}
+	defer box.close()
+	return box.run(ctx, rec)
+}
+
+// debugLog is where gVisor's own log goes: nowhere, unless someone asks.
+func debugLog() *os.File {
+	f, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return os.NewFile(logFD, "log")
+	}
+	return f
+}
+
+// privateDir makes the mounts of the namespace and returns a directory on a
+// file system that nobody else sees and that ends with the namespace.
+func privateDir() (string, error) {
+	forbid := func(what string, err error) error {
+		return fmt.Errorf("%w: %s: %w; in a container it needs --security-opt systempaths=unconfined", errForbidden, what, err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_PRIVATE|unix.MS_REC, ""); err != nil {
+		return "", forbid("making the mounts private", err)
+	}
+	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+		return "", forbid("mounting /proc", err)
+	}
+	for _, dir := range []string{"/tmp", "/var/tmp", "/dev/shm", "/run", "/mnt"} {
+		if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "size=16m,mode=0700"); err == nil {
+			return dir, nil
+		}
+	}
+	return "", forbid("mounting a tmpfs", errors.New("none of /tmp, /var/tmp, /dev/shm, /run, /mnt can be mounted on"))
+}
+
+// sandbox is one gVisor sandbox and what is left of its life.
+type sandbox struct {
+	plan   *plan.Plan
+	conf   *config.Config
+	cont   *container.Container
+	events *sentry.Stream
+	// flushes has an element when the sandbox has answered a flush.
+	flushes   chan struct{}
+	destroyed sync.Once
+}
+
+// sandboxID is fixed: every run has a root directory of its own.
+const sandboxID = "subject"
+
+// newSandbox boots the sandbox. The subject does not run yet.
+func newSandbox(dir string, p *plan.Plan) (*sandbox, error) {
+	bundle := filepath.Join(dir, "bundle")
+	if err := os.MkdirAll(filepath.Join(bundle, "root"), 0o700); err != nil {
+		return nil, fmt.Errorf("make bundle: %w", err)
+	}
+	spec := newSpec(p, filepath.Join(bundle, "root"))
+	if err := writeJSON(filepath.Join(bundle, "config.json"), spec); err != nil {
+		return nil, err
+	}
+	session := filepath.Join(dir, "session.json")
+	if err := writeJSON(session, sentry.Session(p)); err != nil {
+		return nil, err
+	}
+	conf, err := newConfig(filepath.Join(dir, "state"), session)
+	if err != nil {
+		return nil, err
+	}
+	if err := specutils.FixConfig(conf, spec); err != nil {
+		return nil, fmt.Errorf("fix sandbox config: %w", err)
+	}
+	cont, err := container.New(conf, container.Args{ID: sandboxID, Spec: spec, BundleDir: bundle, Attached: true})
+	if err != nil {
+		return nil, fmt.Errorf("%w: booting gVisor: %w", errForbidden, err)
+	}
+	s := &sandbox{plan: p, conf: conf, cont: cont, flushes: make(chan struct{}, 1)}
+	if s.events, err = sentry.Accept(); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func newConfig(state, session string) (*config.Config, error) {
+	flags := flag.NewFlagSet("runsc", flag.ContinueOnError)
+	config.RegisterFlags(flags)
+	err := flags.Parse([]string{
+		"--root=" + state,
+		"--platform=systrap",
+		"--network=none",
+		"--ignore-cgroups", // memory is watched instead: see watch.go
+		"--overlay2=none",  // the root has its own, set in the spec
+		"--allow-suid",
+		"--pod-init-config=" + session,
+		"--sidecar-usage-policy=LEGACY_DEPRECATED_SLOW_EMBEDDED_FALLBACK",
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set sandbox flags: %w", err)
+	}
+	conf, err := config.NewFromFlags(flags)
+	if err != nil {
+		return nil, fmt.Errorf("make sandbox config: %w", err)
+	}
+	return conf, nil
+}
+
+func writeJSON(path string, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", filepath.Base(path), err)
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+	}
+	return nil
+}
+
+// destroy ends whatever of the sandbox still lives. Its events can still be
+// read to their end.
+func (s *sandbox) destroy() {
+	// Nothing depends on it: the namespace takes along what this leaves.
+	s.destroyed.Do(func() { _ = s.cont.Destroy() })
+}
+
+// close destroys the sandbox and gives up its events.
+func (s *sandbox) close() {
+	s.destroy()
+	if s.events != nil {
+		s.events.Close()
+	}
+}

@@ -1,0 +1,185 @@
+package runner
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/sentry"
+	"github.com/detonaut/detonaut/chamber/tape"
+	"github.com/detonaut/detonaut/chamber/version"
+)
+
+// errFull is returned by a recorder that has no room for another event.
+var errFull = errors.New("the tape is full")
+
+// recorder makes one tape of what the sandbox, its output and the run itself
+// tell. Its methods may be called from any goroutine.
+type recorder struct {
+	plan *plan.Plan
+
+	mu   sync.Mutex
+	w    *bufio.Writer
+	enc  *tape.Encoder
+	zero int64 // CLOCK_MONOTONIC at run.start
+	last int64
+	seq  uint64
+	err  error // the first failure to write; nothing is written after it
+	over bool  // run.end is written
+
+	sent     uint64 // the sandbox's own last sequence number
+	dropped  uint64
+	counters tape.End    // the sandbox's own
+	exit     *tape.Event // the end of the first process
+	output   outputCount
+}
+
+type outputCount struct{ total, kept int64 }
+
+func newRecorder(w io.Writer, p *plan.Plan) *recorder {
+	r := &recorder{plan: p, w: bufio.NewWriterSize(w, 64<<10)}
+	r.enc = tape.NewEncoder(r.w)
+	return r
+}
+
+// start writes run.start.
+func (r *recorder) start(wall int64) error {
+	p := *r.plan
+	p.Image = "" // a path of this machine is no fact about the subject
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.zero = sentry.Monotonic()
+	return r.write(&tape.Event{Kind: tape.RunStart, Start: &tape.Start{
+		Version: tape.Version, Chamber: version.String(), Wall: wall, Plan: p,
+	}}, r.zero)
+}
+
+// event records an event of the sandbox.
+func (r *recorder) event(e *tape.Event) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.dropped += e.Seq - min(r.sent+1, e.Seq)
+	r.sent = e.Seq
+	if e.Kind == tape.RunEnd {
+		r.counters = *e.End
+		return nil
+	}
+	if e.Kind == tape.ProcessExit && e.PID == 1 {
+		r.exit = e
+	}
+	return r.write(e, e.Time)
+}
+
+// printed records what the subject wrote, up to the plan's bound.
+func (r *recorder) printed(kind tape.Kind, text string, size int) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.output.total += int64(size)
+	if r.output.kept+int64(size) > r.plan.Limits.Output {
+		return nil
+	}
+	r.output.kept += int64(size)
+	return r.write(&tape.Event{Kind: kind, Output: &tape.Output{Text: text, Size: size}}, sentry.Monotonic())
+}
+
+// end writes run.end; end has the reason and what it cost. Nothing is written
+// after it.
+func (r *recorder) end(end tape.End) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	end.Events = r.seq + 1
+	end.Dropped = r.dropped
+	end.Folded, end.Cut, end.Bounds = r.counters.Folded, r.counters.Cut, r.counters.Bounds
+	end.Output, end.OutputCut = r.output.total, r.output.total-r.output.kept
+	if end.OutputCut > 0 {
+		end.Bounds = append(end.Bounds, "output")
+	}
+	if err := r.write(&tape.Event{Kind: tape.RunEnd, End: &end}, sentry.Monotonic()); err != nil && !errors.Is(err, errFull) {
+		return err
+	}
+	r.over = true
+	return r.flushLocked()
+}
+
+// write numbers and writes e, which happened at the given monotonic time. The
+// caller holds mu.
+func (r *recorder) write(e *tape.Event, at int64) error {
+	if r.err != nil || r.over {
+		return r.err
+	}
+	if r.seq+1 >= r.plan.Limits.Events && e.Kind != tape.RunEnd {
+		return errFull
+	}
+	r.seq++
+	e.Seq = r.seq
+	r.last = max(r.last, at-r.zero)
+	e.Time = r.last
+	if err := r.enc.Record(e); err != nil {
+		r.err = fmt.Errorf("write tape: %w", err)
+	}
+	return r.err
+}
+
+// flush hands on what is buffered.
+func (r *recorder) flush() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.flushLocked()
+}
+
+func (r *recorder) flushLocked() error {
+	if r.err == nil {
+		if err := r.w.Flush(); err != nil {
+			r.err = fmt.Errorf("write tape: %w", err)
+		}
+	}
+	return r.err
+}
+
+// outputChunk is how many bytes of output one event holds at most. Escaped as
+// JSON they stay below tape.MaxLine.
+const outputChunk = 16 << 10
+
+// copyOutput records all that comes from pipe, until its end. It goes on
+// reading when nothing is kept any more: a subject must not block on its
+// output.
+func (r *recorder) copyOutput(kind tape.Kind, pipe *os.File) error {
+	buf := make([]byte, outputChunk)
+	kept := 0 // bytes of a character whose end has not come yet
+	for {
+		n, err := pipe.Read(buf[kept:])
+		n += kept
+		whole := n
+		if err == nil {
+			whole -= partialRune(buf[:n])
+		}
+		if whole > 0 {
+			if err := r.printed(kind, sentry.Printable(string(buf[:whole])), whole); err != nil && !errors.Is(err, errFull) {
+				return err
+			}
+		}
+		kept = copy(buf, buf[whole:n])
+		if err != nil {
+			return nil // the last writer has closed it, or we have
+		}
+	}
+}
+
+// partialRune returns how many bytes at the end of b begin a character that
+// they do not finish.
+func partialRune(b []byte) int {
+	for n := 1; n < utf8.UTFMax && n <= len(b); n++ {
+		if c := b[len(b)-n]; utf8.RuneStart(c) {
+			if c >= utf8.RuneSelf && !utf8.FullRune(b[len(b)-n:]) {
+				return n
+			}
+			return 0
+		}
+	}
+	return 0
+}

@@ -1,0 +1,225 @@
+// Package runner is the life of one sandbox: the namespaces it lives in, its
+// limits, the reason it ended, and the tape made of what it sends.
+//
+// Run is the chamber as the user started it. It puts itself, as Inside, into a
+// user, a mount and a PID namespace and then only waits. Inside is the first
+// process of that PID namespace and keeps everything it makes on a file system
+// of its own: when it dies, for whatever reason, the kernel ends every process
+// and forgets every mount and file of the run. Nothing is left to clean up.
+package runner
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/detonaut/detonaut/chamber/plan"
+)
+
+// insideName is argv[0] of the process inside the namespaces.
+const insideName = "detonaut-chamber-inside"
+
+// maxPlan is the most bytes a plan may have: the arguments and environment of
+// a Linux process fit.
+const maxPlan = 4 << 20
+
+// nobody is the user that the namespace's root is outside of it when the
+// chamber is started by root: a process that breaks out finds itself without
+// rights.
+const nobody = 65534
+
+// Descriptors that Run hands to Inside, from 3 on. 0 is /dev/null; 1 and 2 are
+// the subject's, handed on to the sandbox.
+const (
+	imageFD  = 3 + iota // the EROFS image, read-only
+	planFD              // the plan, as JSON
+	tapeFD              // the tape goes here
+	logFD               // messages for people go here
+	stdoutFD            // the read end of 1
+	stderrFD            // the read end of 2
+)
+
+// errForbidden is wrapped by errors that say that this machine does not allow
+// what the sandbox needs.
+var errForbidden = errors.New("this machine does not allow the sandbox")
+
+// ExitCode maps the error of Run or Inside to the exit status of the chamber,
+// as its usage lists them.
+func ExitCode(err error) int {
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit) && exit.ExitCode() > 0:
+		return exit.ExitCode() // Inside has said why
+	case errors.Is(err, errForbidden):
+		return 3
+	default:
+		return 1
+	}
+}
+
+// IsInside tells whether this process is the one inside the namespaces.
+func IsInside(args []string) bool { return len(args) > 0 && args[0] == insideName }
+
+// Run reads a plan from stdin, runs its subject and writes the tape to stdout.
+// SIGTERM and SIGINT end the run in an orderly way, with a whole tape.
+func Run(stdin io.Reader, stdout, stderr *os.File) error {
+	p, err := readPlan(stdin)
+	if err != nil {
+		return err
+	}
+	image, err := os.Open(p.Image)
+	if err != nil {
+		return fmt.Errorf("open image: %w", err)
+	}
+	defer image.Close()
+
+	// The kernel ends Inside when the thread that started it ends, so that
+	// thread must stay ours until then.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+
+	cmd, files, err := insideCommand(p, image, stdout, stderr)
+	if err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, unix.SIGTERM, unix.SIGINT)
+	defer signal.Stop(signals)
+	err = cmd.Start()
+	closeAll(files)
+	if err != nil {
+		return explainStart(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	for {
+		select {
+		case <-signals:
+			// If it is gone already, done is about to tell.
+			_ = cmd.Process.Signal(unix.SIGTERM)
+		case err := <-done:
+			return insideError(err)
+		}
+	}
+}
+
+// insideError tells a death by signal, which Inside could not explain itself,
+// from an exit status, which it has.
+func insideError(err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() < 0 {
+		return fmt.Errorf("the sandbox's first process died: %s", exit.ProcessState)
+	}
+	return err
+}
+
+func readPlan(r io.Reader) (*plan.Plan, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxPlan+1))
+	if err != nil {
+		return nil, fmt.Errorf("read plan: %w", err)
+	}
+	if len(b) > maxPlan {
+		return nil, fmt.Errorf("read plan: more than %d bytes", maxPlan)
+	}
+	p := new(plan.Plan)
+	if err := json.Unmarshal(b, p); err != nil {
+		return nil, fmt.Errorf("read plan: %w", err)
+	}
+	if err := p.Validate(); err != nil {
+		return nil, fmt.Errorf("read plan: %w", err)
+	}
+	return p, nil
+}
+
+// insideCommand prepares the process inside the namespaces. The files it
+// returns are for the child alone and must be closed after it was started.
+func insideCommand(p *plan.Plan, image, tape, log *os.File) (*exec.Cmd, []*os.File, error) {
+	planFile, err := memfile("plan", p)
+	if err != nil {
+		return nil, nil, err
+	}
+	files := []*os.File{planFile}
+	pipe := func() (r, w *os.File) {
+		if err == nil {
+			r, w, err = os.Pipe()
+			files = append(files, r, w)
+		}
+		return r, w
+	}
+	outR, outW := pipe()
+	errR, errW := pipe()
+	if err != nil {
+		closeAll(files)
+		return nil, nil, fmt.Errorf("make pipe: %w", err)
+	}
+	cmd := &exec.Cmd{
+		Path:       "/proc/self/exe",
+		Args:       []string{insideName},
+		Env:        []string{"GOTRACEBACK=" + os.Getenv("GOTRACEBACK")},
+		Stdout:     outW,
+		Stderr:     errW,
+		ExtraFiles: []*os.File{imageFD - 3: image, planFD - 3: planFile, tapeFD - 3: tape, logFD - 3: log, stdoutFD - 3: outR, stderrFD - 3: errR},
+	}
+	uid, gid := os.Getuid(), os.Getgid()
+	if uid == 0 {
+		uid, gid = nobody, nobody
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: gid, Size: 1}},
+		Credential:  &syscall.Credential{Uid: 0, Gid: 0, NoSetGroups: os.Getuid() != 0},
+		// An unprivileged user may only map its group after giving up
+		// setgroups; root has supplementary groups to drop first.
+		GidMappingsEnableSetgroups: os.Getuid() == 0,
+		Pdeathsig:                  unix.SIGKILL,
+		Setpgid:                    true, // a terminal's ^C is ours to pass on
+	}
+	return cmd, files, nil
+}
+
+// memfile returns a file that exists in memory only and holds v as JSON.
+func memfile(name string, v any) (*os.File, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", name, err)
+	}
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("make memory file: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), name)
+	if _, err := f.WriteAt(b, 0); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("write memory file: %w", err)
+	}
+	return f, nil
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
+}
+
+// explainStart says how to allow what the kernel refused.
+func explainStart(err error) error {
+	if !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EACCES) {
+		return fmt.Errorf("start the process inside: %w", err)
+	}
+	return fmt.Errorf("%w: making a user namespace: %w; allow it with those of these that exist here: "+
+		"sysctl -w user.max_user_namespaces=15000; sysctl -w kernel.unprivileged_userns_clone=1; "+
+		"sysctl -w kernel.apparmor_restrict_unprivileged_userns=0; "+
+		"in a container: --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined",
+		errForbidden, err)
+}

@@ -1,0 +1,91 @@
+package sentry
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/detonaut/detonaut/chamber/tape"
+)
+
+// Bounds of the strings of one event. JSON writes one byte as up to six, so
+// together they stay below tape.MaxLine.
+const (
+	maxString  = 4096      // bytes of any one string
+	maxList    = 256       // arguments, or variables
+	maxListSum = 16 << 10  // bytes of all arguments, or of all variables
+	maxHash    = 256 << 20 // bytes of a program that are hashed
+)
+
+// text makes a string of the subject fit for the tape: valid UTF-8 and
+// bounded. It sets ev.Cut when it cuts.
+func text(ev *tape.Event, s string) string {
+	if len(s) > maxString {
+		s = s[:maxString]
+		ev.Cut = true
+	}
+	return Printable(s)
+}
+
+// Printable writes bytes that are not UTF-8 as \xNN.
+func Printable(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if r == utf8.RuneError && n == 1 {
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		} else {
+			b.WriteString(s[:n])
+		}
+		s = s[n:]
+	}
+	return b.String()
+}
+
+// list bounds a list of strings and returns, if it cut any, how many there
+// were.
+func list(ev *tape.Event, in []string) (out []string, count int) {
+	sum, cut := 0, ev.Cut
+	ev.Cut = false
+	for _, s := range in {
+		if len(out) == maxList || sum+min(len(s), maxString) > maxListSum {
+			ev.Cut = true
+			break
+		}
+		s = text(ev, s)
+		sum += len(s)
+		out = append(out, s)
+	}
+	if ev.Cut {
+		count = len(in)
+	}
+	ev.Cut = ev.Cut || cut
+	return out, count
+}
+
+func sortByTime(events []*tape.Event) {
+	slices.SortStableFunc(events, func(a, b *tape.Event) int {
+		if a.Time != b.Time {
+			return int(max(min(a.Time-b.Time, 1), -1))
+		}
+		return int(a.PID) - int(b.PID)
+	})
+}
+
+// flatten writes arguments in one line, sorted.
+func flatten(args map[string]string) string {
+	keys := make([]string, 0, len(args))
+	for k := range args {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	var b strings.Builder
+	for _, k := range keys {
+		b.WriteString(k + "=" + args[k] + " ")
+	}
+	return b.String()
+}

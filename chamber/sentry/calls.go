@@ -1,0 +1,221 @@
+package sentry
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/pkg/abi/linux"
+)
+
+// args reads the arguments of a call that mean something. A nil map with false
+// says that this call is not worth an event.
+type args func(c *call) (map[string]string, bool)
+
+// callHooks see the calls that are not about files, sockets or processes but
+// about rights, namespaces, other processes and the kernel.
+func callHooks() map[string]hook {
+	all := make(map[string]hook)
+	for name, read := range callArgs() {
+		all[name] = func(c *call) {
+			// Read before the call runs: chroot or exec change what names mean.
+			m, ok := read(c)
+			c.run()
+			if ok {
+				c.emitCall(m)
+			}
+		}
+	}
+	return all
+}
+
+func callArgs() map[string]args {
+	all := map[string]args{
+		"setuid": ids("uid"), "setgid": ids("gid"), "setfsuid": ids("uid"), "setfsgid": ids("gid"),
+		"setreuid": ids("ruid", "euid"), "setregid": ids("rgid", "egid"),
+		"setresuid": ids("ruid", "euid", "suid"), "setresgid": ids("rgid", "egid", "sgid"),
+		"setgroups": always(func(c *call) map[string]string { return map[string]string{"size": c.decimal(0)} }),
+		"capset":    always(capset), "prctl": prctl, "kill": killOther(0, 1), "tgkill": killOther(0, 2),
+		"chroot":     always(func(c *call) map[string]string { return map[string]string{"path": c.object(noDir, 0)} }),
+		"pivot_root": always(strings2("new", "old")), "umount2": always(umount), "mount": always(mount),
+		"unshare": always(func(c *call) map[string]string {
+			return map[string]string{"flags": flagNames(c.args[0].Uint64(), cloneFlags)}
+		}),
+		"setns": always(func(c *call) map[string]string {
+			return map[string]string{"fd": c.decimal(0), "path": pathOf(c.t, c.int(0)), "type": flagNames(c.args[1].Uint64(), cloneFlags)}
+		}),
+		"clone": cloneNamespaces(func(c *call) uint64 { return c.args[0].Uint64() }),
+		"clone3": cloneNamespaces(func(c *call) uint64 {
+			if b := c.bytes(c.addr(0), 8); len(b) == 8 {
+				return binary.NativeEndian.Uint64(b)
+			}
+			return 0
+		}),
+		"ptrace":            always(ptrace),
+		"process_vm_writev": always(pidOnly), "process_vm_readv": always(pidOnly),
+		"memfd_create": always(func(c *call) map[string]string { return map[string]string{"name": c.string(0)} }),
+		"bpf":          always(func(c *call) map[string]string { return map[string]string{"cmd": c.decimal(0)} }),
+		"keyctl":       always(func(c *call) map[string]string { return map[string]string{"operation": c.decimal(0)} }),
+		"sethostname":  always(named), "setdomainname": always(named),
+		"delete_module": always(func(c *call) map[string]string { return map[string]string{"name": c.string(0)} }),
+		"finit_module":  always(func(c *call) map[string]string { return map[string]string{"path": pathOf(c.t, c.int(0))} }),
+		"personality": func(c *call) (map[string]string, bool) {
+			p := c.args[0].Uint()
+			return map[string]string{"persona": fmt.Sprintf("%#x", p)}, p != 0 && p != 0xffffffff // that only asks
+		},
+	}
+	for _, name := range []string{
+		"init_module", "perf_event_open", "add_key", "request_key", "io_uring_setup", "io_uring_enter", "io_uring_register",
+		"kexec_load", "kexec_file_load", "userfaultfd", "seccomp", "pidfd_getfd", "iopl", "ioperm", "reboot", "swapon", "swapoff",
+		"settimeofday", "clock_settime", "adjtimex", "clock_adjtime", "syslog", "acct", "quotactl", "open_by_handle_at",
+		"fanotify_init", "fsopen", "fsmount", "move_mount", "open_tree", "mount_setattr", "vhangup", "setsid", "kcmp",
+	} {
+		all[name] = always(func(*call) map[string]string { return nil })
+	}
+	return all
+}
+
+// always makes args of what every call is worth an event for.
+func always(read func(c *call) map[string]string) args {
+	return func(c *call) (map[string]string, bool) { return read(c), true }
+}
+
+func (c *call) decimal(i int) string { return strconv.Itoa(int(c.int(i))) }
+
+// ids reads user or group ids in order; -1 leaves one as it is.
+func ids(names ...string) args {
+	return always(func(c *call) map[string]string {
+		m := make(map[string]string, len(names))
+		for i, n := range names {
+			m[n] = c.decimal(i)
+		}
+		return m
+	})
+}
+
+func strings2(a, b string) func(c *call) map[string]string {
+	return func(c *call) map[string]string { return map[string]string{a: c.string(0), b: c.string(1)} }
+}
+
+func pidOnly(c *call) map[string]string { return map[string]string{"pid": c.decimal(0)} }
+
+func named(c *call) map[string]string {
+	return map[string]string{"name": string(c.bytes(c.addr(0), int(min(c.args[1].SizeT(), linux.UTSLen))))}
+}
+
+func umount(c *call) map[string]string { return map[string]string{"target": c.object(noDir, 0)} }
+
+func mount(c *call) map[string]string {
+	return map[string]string{
+		"source": c.string(0), "target": c.object(noDir, 1), "type": c.string(2), "flags": flagNames(c.args[3].Uint64(), mountFlags),
+	}
+}
+
+// capset reads the effective set of struct __user_cap_data_struct, version 3.
+func capset(c *call) map[string]string {
+	b := c.bytes(c.addr(1), 24)
+	if len(b) < 24 {
+		return nil
+	}
+	low, high := binary.NativeEndian.Uint32(b), binary.NativeEndian.Uint32(b[12:])
+	return map[string]string{"effective": fmt.Sprintf("%#x", uint64(high)<<32|uint64(low))}
+}
+
+var prctlNames = map[int32]string{
+	unix.PR_SET_PDEATHSIG: "PR_SET_PDEATHSIG", unix.PR_SET_DUMPABLE: "PR_SET_DUMPABLE", unix.PR_SET_KEEPCAPS: "PR_SET_KEEPCAPS",
+	unix.PR_SET_NAME: "PR_SET_NAME", unix.PR_SET_SECCOMP: "PR_SET_SECCOMP", unix.PR_CAPBSET_DROP: "PR_CAPBSET_DROP",
+	unix.PR_SET_SECUREBITS: "PR_SET_SECUREBITS", unix.PR_SET_MM: "PR_SET_MM", unix.PR_SET_CHILD_SUBREAPER: "PR_SET_CHILD_SUBREAPER",
+	unix.PR_SET_NO_NEW_PRIVS: "PR_SET_NO_NEW_PRIVS", unix.PR_CAP_AMBIENT: "PR_CAP_AMBIENT", unix.PR_SET_PTRACER: "PR_SET_PTRACER",
+}
+
+// prctl is worth an event where it changes the process.
+func prctl(c *call) (map[string]string, bool) {
+	name, ok := prctlNames[c.int(0)]
+	if !ok {
+		return nil, false
+	}
+	m := map[string]string{"option": name, "value": strconv.FormatUint(c.args[1].Uint64(), 10)}
+	if c.int(0) == unix.PR_SET_NAME {
+		b := c.bytes(c.addr(1), linux.TASK_COMM_LEN)
+		s, _, _ := strings.Cut(string(b), "\x00")
+		m["value"] = s
+	}
+	return m, true
+}
+
+var ptraceNames = map[int32]string{
+	unix.PTRACE_TRACEME: "PTRACE_TRACEME", unix.PTRACE_ATTACH: "PTRACE_ATTACH", unix.PTRACE_SEIZE: "PTRACE_SEIZE",
+	unix.PTRACE_POKETEXT: "PTRACE_POKETEXT", unix.PTRACE_POKEDATA: "PTRACE_POKEDATA", unix.PTRACE_SETREGSET: "PTRACE_SETREGSET",
+	unix.PTRACE_CONT: "PTRACE_CONT", unix.PTRACE_DETACH: "PTRACE_DETACH", unix.PTRACE_PEEKTEXT: "PTRACE_PEEKTEXT",
+	unix.PTRACE_PEEKDATA: "PTRACE_PEEKDATA", unix.PTRACE_GETREGSET: "PTRACE_GETREGSET", unix.PTRACE_KILL: "PTRACE_KILL",
+	unix.PTRACE_SYSCALL: "PTRACE_SYSCALL", unix.PTRACE_SINGLESTEP: "PTRACE_SINGLESTEP", unix.PTRACE_SETOPTIONS: "PTRACE_SETOPTIONS",
+}
+
+func ptrace(c *call) map[string]string {
+	request, ok := ptraceNames[c.int(0)]
+	if !ok {
+		request = c.decimal(0)
+	}
+	return map[string]string{"request": request, "pid": c.decimal(1)}
+}
+
+// killOther reads a signal that is for another process; 0 only asks whether
+// there is one.
+func killOther(pid, signal int) args {
+	return func(c *call) (map[string]string, bool) {
+		target, sig := c.int(pid), c.int(signal)
+		self := int32(c.t.PIDNamespace().IDOfThreadGroup(c.t.ThreadGroup()))
+		name := unix.SignalName(unix.Signal(sig))
+		if name == "" {
+			name = strconv.Itoa(int(sig))
+		}
+		return map[string]string{"pid": strconv.Itoa(int(target)), "signal": name}, sig != 0 && target != self
+	}
+}
+
+type flagName struct {
+	bit  uint64
+	name string
+}
+
+// cloneFlags are those that make namespaces.
+var cloneFlags = []flagName{
+	{linux.CLONE_NEWNS, "CLONE_NEWNS"}, {linux.CLONE_NEWCGROUP, "CLONE_NEWCGROUP"}, {linux.CLONE_NEWUTS, "CLONE_NEWUTS"},
+	{linux.CLONE_NEWIPC, "CLONE_NEWIPC"}, {linux.CLONE_NEWUSER, "CLONE_NEWUSER"}, {linux.CLONE_NEWPID, "CLONE_NEWPID"},
+	{linux.CLONE_NEWNET, "CLONE_NEWNET"},
+}
+
+var mountFlags = []flagName{
+	{unix.MS_RDONLY, "MS_RDONLY"}, {unix.MS_NOSUID, "MS_NOSUID"}, {unix.MS_NODEV, "MS_NODEV"}, {unix.MS_NOEXEC, "MS_NOEXEC"},
+	{unix.MS_REMOUNT, "MS_REMOUNT"}, {unix.MS_BIND, "MS_BIND"}, {unix.MS_MOVE, "MS_MOVE"}, {unix.MS_REC, "MS_REC"},
+	{unix.MS_PRIVATE, "MS_PRIVATE"}, {unix.MS_SLAVE, "MS_SLAVE"}, {unix.MS_SHARED, "MS_SHARED"},
+}
+
+// flagNames writes the named bits of flags; the rest as a number.
+func flagNames(flags uint64, names []flagName) string {
+	var out []string
+	for _, f := range names {
+		if flags&f.bit != 0 {
+			out = append(out, f.name)
+			flags &^= f.bit
+		}
+	}
+	if flags != 0 || len(out) == 0 {
+		out = append(out, fmt.Sprintf("%#x", flags))
+	}
+	return strings.Join(out, "|")
+}
+
+// cloneNamespaces reads a clone that makes namespaces; others are births of
+// processes and seen as such.
+func cloneNamespaces(flags func(c *call) uint64) args {
+	return func(c *call) (map[string]string, bool) {
+		var made uint64
+		for _, f := range cloneFlags {
+			made |= flags(c) & f.bit
+		}
+		return map[string]string{"flags": flagNames(made, cloneFlags)}, made != 0
+	}
+}

@@ -1,0 +1,234 @@
+package sentry
+
+import (
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/pkg/fd"
+
+	"github.com/detonaut/detonaut/chamber/tape"
+)
+
+// readerGone is the exit status of a sentry whose reader has gone.
+const readerGone = 77
+
+// Folding: of identical events of one process, the first burst in a window
+// are written as they happen; the rest are counted and written as one when the
+// window ends.
+const (
+	foldBurst  = 8
+	foldWindow = time.Second
+	maxFolds   = 4096
+)
+
+// emitter numbers, folds and writes events. Its methods may be called from
+// any goroutine of the sentry, and block until the reader has room.
+type emitter struct {
+	fd    *fd.FD
+	base  int64     // CLOCK_MONOTONIC at zero
+	zero  time.Time // reads the same clock without a system call
+	mu    sync.Mutex
+	enc   *tape.Encoder
+	seq   uint64
+	cut   uint64
+	saved uint64 // events folded into others
+	ended time.Time
+	folds map[foldKey]*fold
+	// bounds are the names of limits that the subject ran into; over is set
+	// when its first process has ended.
+	bounds []string
+	over   bool
+}
+
+// foldKey is what makes two events identical.
+type foldKey struct {
+	kind    tape.Kind
+	pid     int32
+	errno   string
+	a, b, c string
+	n       int64
+}
+
+type fold struct {
+	seen uint64
+	held *tape.Event // the last that was not written; its Count says how many
+}
+
+func newEmitter(endpoint *fd.FD, base int64) *emitter {
+	e := &emitter{fd: endpoint, base: base, zero: time.Now(), folds: make(map[foldKey]*fold)}
+	e.ended = e.zero.Add(foldWindow)
+	e.enc = tape.NewEncoder(writer{endpoint})
+	return e
+}
+
+// writer writes to the reader, or ends the sentry.
+type writer struct{ fd *fd.FD }
+
+func (w writer) Write(b []byte) (int, error) {
+	for done := 0; done < len(b); {
+		n, err := unix.Write(w.fd.FD(), b[done:])
+		switch err {
+		case nil:
+			done += n
+		case unix.EINTR, unix.EAGAIN:
+		default:
+			os.Exit(readerGone)
+		}
+	}
+	return len(b), nil
+}
+
+// serve flushes whenever the reader asks for it. It ends with the sentry.
+func (e *emitter) serve() {
+	var b [16]byte
+	for {
+		n, err := unix.Read(e.fd.FD(), b[:])
+		switch {
+		case err == unix.EINTR || err == unix.EAGAIN:
+		case err != nil || n == 0:
+			os.Exit(readerGone)
+		default:
+			e.flush()
+		}
+	}
+}
+
+// emit writes ev, or counts it. It owns ev from here on.
+func (e *emitter) emit(ev *tape.Event) {
+	key, foldable := keyOf(ev)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := time.Now()
+	ev.Time = e.base + int64(now.Sub(e.zero))
+	if now.After(e.ended) || len(e.folds) >= maxFolds {
+		e.closeWindow(now)
+	}
+	if foldable {
+		f := e.folds[key]
+		if f == nil {
+			f = new(fold)
+			e.folds[key] = f
+		}
+		f.seen++
+		if f.seen > foldBurst {
+			ev.Count = 1
+			if f.held != nil {
+				ev.Count += f.held.Count
+				addSizes(ev, f.held)
+			}
+			f.held = ev
+			return
+		}
+	}
+	e.write(ev)
+}
+
+// emitLast writes ev, the end of a process, after everything that was held
+// back. Once the first process has ended, each may be the sandbox's last.
+func (e *emitter) emitLast(ev *tape.Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := time.Now()
+	e.closeWindow(now)
+	ev.Time = e.base + int64(now.Sub(e.zero))
+	e.write(ev)
+	e.over = e.over || ev.PID == 1
+	if e.over {
+		e.writeCounters(ev.Time)
+	}
+}
+
+// hit notes that the subject ran into the limit of that name.
+func (e *emitter) hit(limit string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !slices.Contains(e.bounds, limit) {
+		e.bounds = append(e.bounds, limit)
+		slices.Sort(e.bounds)
+	}
+}
+
+// flush ends the window and reports the counters.
+func (e *emitter) flush() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := time.Now()
+	e.closeWindow(now)
+	e.writeCounters(e.base + int64(now.Sub(e.zero)))
+}
+
+func (e *emitter) writeCounters(at int64) {
+	e.write(&tape.Event{Kind: tape.RunEnd, Time: at, End: &tape.End{Folded: e.saved, Cut: e.cut, Bounds: e.bounds}})
+}
+
+// closeWindow writes what was held back. The caller holds mu.
+func (e *emitter) closeWindow(now time.Time) {
+	held := make([]*tape.Event, 0, len(e.folds))
+	for _, f := range e.folds {
+		if f.held != nil {
+			held = append(held, f.held)
+		}
+	}
+	sortByTime(held)
+	for _, ev := range held {
+		e.saved += ev.Count - 1
+		ev.Time = e.base + int64(now.Sub(e.zero))
+		e.write(ev)
+	}
+	clear(e.folds)
+	e.ended = now.Add(foldWindow)
+}
+
+// write numbers and writes ev. The caller holds mu.
+func (e *emitter) write(ev *tape.Event) {
+	e.seq++
+	ev.Seq = e.seq
+	if ev.Cut {
+		e.cut++
+	}
+	if err := e.enc.Record(ev); err != nil {
+		// Only an event beyond tape.MaxLine: a bound above is wrong. Running
+		// on would leave a gap.
+		os.Exit(readerGone)
+	}
+}
+
+// addSizes adds the bytes of an event that ev now stands for too.
+func addSizes(ev, old *tape.Event) {
+	switch {
+	case ev.File != nil && (ev.Kind == tape.FileRead || ev.Kind == tape.FileWrite):
+		ev.File.Size += old.File.Size
+	case ev.Socket != nil:
+		ev.Socket.Size += old.Socket.Size
+	}
+}
+
+// keyOf returns what ev is folded by. Events that shape the process tree and
+// those that stand for one deed each are never folded.
+func keyOf(ev *tape.Event) (foldKey, bool) {
+	k := foldKey{kind: ev.Kind, pid: ev.PID, errno: ev.Errno}
+	switch {
+	case ev.File != nil:
+		f := ev.File
+		k.a, k.b, k.c, k.n = f.Path, f.Target, f.Flags+f.Attr, int64(f.Mode)
+	case ev.Socket != nil:
+		s := ev.Socket
+		k.a, k.b, k.c, k.n = s.Address, s.Family, s.Type, int64(s.Protocol)
+		for _, q := range s.DNS {
+			k.c += " " + q.Name + " " + q.Type
+		}
+	case ev.Memory != nil:
+		k.a, k.b = ev.Memory.Path, ev.Memory.Call
+	case ev.Call != nil:
+		k.a = flatten(ev.Call.Args)
+	case ev.Kind == tape.ProcessExec && ev.Errno != "":
+		k.a = ev.Process.Executable
+	case ev.Kind == tape.ProcessFork && ev.Errno != "":
+	default:
+		return k, false
+	}
+	return k, true
+}

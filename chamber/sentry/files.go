@@ -1,0 +1,214 @@
+package sentry
+
+import (
+	"encoding/binary"
+	"strings"
+
+	"gvisor.dev/gvisor/pkg/abi/linux"
+
+	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/tape"
+)
+
+// execHooks see what seccheck does not: executions that fail.
+func execHooks() map[string]hook {
+	exec := func(dir, path int) hook {
+		return func(c *call) {
+			name := c.string(path)
+			failed := c.tryExec(dir, path)
+			if failed != nil {
+				c.err = failed
+				ev := c.event(tape.ProcessExec)
+				c.err = nil
+				ev.Process = &tape.Process{Executable: text(ev, name)}
+				c.tr.out.emit(ev)
+			}
+			c.run()
+		}
+	}
+	return map[string]hook{"execve": exec(noDir, 0), "execveat": exec(0, 1)}
+}
+
+// openHooks see files being opened and made.
+func openHooks() map[string]hook {
+	open := func(dir, path int, how func(c *call) (flags uint64, mode uint32)) hook {
+		return func(c *call) {
+			flags, mode := how(c)
+			made := flags&linux.O_CREAT != 0 && !c.exists(dir, path)
+			c.run()
+			c.opened(dir, path, flags, mode, made)
+		}
+	}
+	return map[string]hook{
+		"open":   open(noDir, 0, func(c *call) (uint64, uint32) { return c.args[1].Uint64(), c.args[2].Uint() }),
+		"openat": open(0, 1, func(c *call) (uint64, uint32) { return c.args[2].Uint64(), c.args[3].Uint() }),
+		"creat": open(noDir, 0, func(c *call) (uint64, uint32) {
+			return linux.O_CREAT | linux.O_WRONLY | linux.O_TRUNC, c.args[1].Uint()
+		}),
+		"openat2": open(0, 1, func(c *call) (uint64, uint32) {
+			how := c.bytes(c.addr(2), 16) // struct open_how: flags, mode
+			if len(how) < 16 {
+				return 0, 0
+			}
+			return binary.NativeEndian.Uint64(how), uint32(binary.NativeEndian.Uint64(how[8:]))
+		}),
+	}
+}
+
+func (c *call) opened(dir, path int, flags uint64, mode uint32, made bool) {
+	writes := flags&linux.O_ACCMODE != linux.O_RDONLY || flags&(linux.O_TRUNC|linux.O_CREAT) != 0
+	var where string
+	if c.err == nil {
+		where = pathOf(c.t, int32(c.ret))
+	} else if writes || c.tr.detail == plan.Full || sensitive(c.string(path)) {
+		where = c.name(dir, path)
+	}
+	if where == "" || where == "/dev/null" {
+		return
+	}
+	secret := sensitive(where)
+	if !writes && !secret && c.tr.detail != plan.Full {
+		return
+	}
+	kind := tape.FileOpen
+	if made && c.err == nil {
+		kind = tape.FileCreate
+	}
+	ev := c.event(kind)
+	ev.File = &tape.File{Path: text(ev, where), Flags: openFlags(flags), Sensitive: secret}
+	if c.err == nil {
+		ev.File.FD = int32(c.ret)
+	}
+	if made {
+		ev.File.Mode = mode & 0o7777
+	}
+	c.emit(ev)
+}
+
+var openFlagNames = []struct {
+	bit  uint64
+	name string
+}{
+	{linux.O_CREAT, "O_CREAT"}, {linux.O_EXCL, "O_EXCL"}, {linux.O_TRUNC, "O_TRUNC"}, {linux.O_APPEND, "O_APPEND"},
+	{linux.O_NOFOLLOW, "O_NOFOLLOW"}, {linux.O_DIRECTORY, "O_DIRECTORY"}, {linux.O_PATH, "O_PATH"},
+}
+
+func openFlags(flags uint64) string {
+	names := []string{[]string{"O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE"}[flags&linux.O_ACCMODE]}
+	for _, f := range openFlagNames {
+		if flags&f.bit != 0 {
+			names = append(names, f.name)
+		}
+	}
+	return strings.Join(names, "|")
+}
+
+// fileHooks see everything else that changes the file system.
+func fileHooks() map[string]hook {
+	// change reports one deed on one path, found before the call runs: after
+	// it, the path may be gone.
+	change := func(kind tape.Kind, find func(c *call) string, fill func(c *call, ev *tape.Event)) hook {
+		return func(c *call) {
+			where := find(c)
+			c.run()
+			ev := c.event(kind)
+			ev.File = &tape.File{Path: text(ev, where), Sensitive: sensitive(where)}
+			if fill != nil {
+				fill(c, ev)
+			}
+			c.emit(ev)
+		}
+	}
+	name := func(dir, path int) func(*call) string { return func(c *call) string { return c.name(dir, path) } }
+	object := func(dir, path int) func(*call) string { return func(c *call) string { return c.object(dir, path) } }
+	open := func(c *call) string { return pathOf(c.t, c.int(0)) }
+	mode := func(arg int) func(*call, *tape.Event) {
+		return func(c *call, ev *tape.Event) { ev.File.Mode = c.args[arg].Uint() & 0o7777 }
+	}
+	owner := func(arg int) func(*call, *tape.Event) {
+		return func(c *call, ev *tape.Event) {
+			uid, gid := int64(c.int(arg)), int64(c.int(arg+1))
+			ev.File.UID, ev.File.GID = &uid, &gid
+		}
+	}
+	size := func(c *call, ev *tape.Event) { ev.File.Size = c.args[1].Int64() }
+	attr := func(removed bool) func(*call, *tape.Event) {
+		return func(c *call, ev *tape.Event) { ev.File.Attr, ev.File.Removed = text(ev, c.string(1)), removed }
+	}
+	// pair reports a deed with a new name.
+	pair := func(kind tape.Kind, from, to func(*call) string) hook {
+		return func(c *call) {
+			path, target := from(c), to(c)
+			c.run()
+			ev := c.event(kind)
+			ev.File = &tape.File{Path: text(ev, path), Target: text(ev, target), Sensitive: sensitive(path) || sensitive(target)}
+			c.emit(ev)
+		}
+	}
+	content := func(arg int) func(*call) string { return func(c *call) string { return c.string(arg) } }
+	unlinkat := func(c *call) {
+		kind := tape.FileDelete
+		if c.int(2)&linux.AT_REMOVEDIR != 0 {
+			kind = tape.FileRmdir
+		}
+		change(kind, name(0, 1), nil)(c)
+	}
+	node := func(arg int) func(*call, *tape.Event) {
+		return func(c *call, ev *tape.Event) { ev.File.Mode = c.args[arg].Uint() & 0o177777 }
+	}
+	return map[string]hook{
+		"unlink": change(tape.FileDelete, name(noDir, 0), nil), "unlinkat": unlinkat,
+		"rmdir": change(tape.FileRmdir, name(noDir, 0), nil),
+		"mkdir": change(tape.FileMkdir, name(noDir, 0), mode(1)), "mkdirat": change(tape.FileMkdir, name(0, 1), mode(2)),
+		"mknod": change(tape.FileMknod, name(noDir, 0), node(1)), "mknodat": change(tape.FileMknod, name(0, 1), node(2)),
+		"rename":    pair(tape.FileRename, name(noDir, 0), name(noDir, 1)),
+		"renameat":  pair(tape.FileRename, name(0, 1), name(2, 3)),
+		"renameat2": pair(tape.FileRename, name(0, 1), name(2, 3)),
+		"link":      pair(tape.FileLink, name(noDir, 0), name(noDir, 1)), "linkat": pair(tape.FileLink, name(0, 1), name(2, 3)),
+		"symlink":   pair(tape.FileSymlink, name(noDir, 1), content(0)),
+		"symlinkat": pair(tape.FileSymlink, name(1, 2), content(0)),
+		"chmod":     change(tape.FileChmod, object(noDir, 0), mode(1)), "fchmod": change(tape.FileChmod, open, mode(1)),
+		"fchmodat": change(tape.FileChmod, object(0, 1), mode(2)), "fchmodat2": change(tape.FileChmod, object(0, 1), mode(2)),
+		"chown": change(tape.FileChown, object(noDir, 0), owner(1)), "lchown": change(tape.FileChown, name(noDir, 0), owner(1)),
+		"fchown": change(tape.FileChown, open, owner(1)), "fchownat": change(tape.FileChown, object(0, 1), owner(2)),
+		"truncate": change(tape.FileTruncate, object(noDir, 0), size), "ftruncate": change(tape.FileTruncate, open, size),
+		"setxattr": change(tape.FileXattr, object(noDir, 0), attr(false)), "lsetxattr": change(tape.FileXattr, name(noDir, 0), attr(false)),
+		"fsetxattr": change(tape.FileXattr, open, attr(false)), "removexattr": change(tape.FileXattr, object(noDir, 0), attr(true)),
+		"lremovexattr": change(tape.FileXattr, name(noDir, 0), attr(true)), "fremovexattr": change(tape.FileXattr, open, attr(true)),
+		"utime": change(tape.FileUtime, object(noDir, 0), nil), "utimes": change(tape.FileUtime, object(noDir, 0), nil),
+		"futimesat": change(tape.FileUtime, object(0, 1), nil), "utimensat": change(tape.FileUtime, object(0, 1), nil),
+	}
+}
+
+// transferHooks see reads, writes and closes, at full detail, and DNS
+// questions that are written instead of sent.
+func transferHooks() map[string]hook {
+	transfer := func(kind tape.Kind) hook {
+		return func(c *call) {
+			if kind == tape.FileWrite {
+				if question := c.questionWritten(); question != nil {
+					defer func() { c.sent("", question, int64(len(question))) }() // with the error of the call
+				}
+			}
+			if c.tr.detail != plan.Full {
+				c.run()
+				return
+			}
+			fd := c.int(0)
+			where := pathOf(c.t, fd)
+			c.run()
+			ev := c.event(kind)
+			ev.File = &tape.File{Path: text(ev, where), FD: fd}
+			if c.err == nil && kind != tape.FileClose {
+				ev.File.Size = int64(c.ret)
+			}
+			c.emit(ev)
+		}
+	}
+	read, write := transfer(tape.FileRead), transfer(tape.FileWrite)
+	return map[string]hook{
+		"read": read, "pread64": read, "readv": read, "preadv": read, "preadv2": read,
+		"write": write, "pwrite64": write, "writev": write, "pwritev": write, "pwritev2": write,
+		"close": transfer(tape.FileClose),
+	}
+}

@@ -1,0 +1,335 @@
+package sentry
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/pkg/abi/linux"
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/fspath"
+	"gvisor.dev/gvisor/pkg/sentry/fsimpl/overlay"
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
+	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
+	"gvisor.dev/gvisor/pkg/sentry/seccheck"
+	pb "gvisor.dev/gvisor/pkg/sentry/seccheck/points/points_go_proto"
+	"gvisor.dev/gvisor/pkg/sentry/vfs"
+	"gvisor.dev/gvisor/pkg/usermem"
+
+	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/tape"
+)
+
+// tracer turns what gVisor tells it into events. gVisor calls it on the
+// goroutine of the task that acts, with that task as the context.
+type tracer struct {
+	seccheck.SinkDefaults
+	out      *emitter
+	detail   plan.Detail
+	maxTasks int64
+	program  string // the first command, as the plan has it
+	env      []string
+	first    atomic.Bool // the first system call was seen
+
+	mu      sync.Mutex
+	tasks   int64         // threads that live, of all processes
+	threads map[int32]int // threads that live, by process
+}
+
+// active is the tracer of this sandbox; nil before it is booted.
+var active atomic.Pointer[tracer]
+
+// Name implements seccheck.Sink.
+func (*tracer) Name() string { return sinkName }
+
+// Status implements seccheck.Sink. Nothing is ever dropped.
+func (*tracer) Status() seccheck.SinkStatus { return seccheck.SinkStatus{} }
+
+// Stop implements seccheck.Sink.
+func (*tracer) Stop() {}
+
+// newEvent returns an event of t.
+func newEvent(t *kernel.Task, kind tape.Kind) *tape.Event {
+	ids := t.Kernel().TaskSet().Root
+	return &tape.Event{Kind: kind, PID: int32(ids.IDOfThreadGroup(t.ThreadGroup())), TID: int32(ids.IDOfTask(t))}
+}
+
+// ContainerStart implements seccheck.Sink. The first process does not run yet
+// and there is no task to look through: see firstCall.
+func (tr *tracer) ContainerStart(_ context.Context, _ seccheck.FieldSet, info *pb.Start) error {
+	tr.born(info.ContextData.GetThreadGroupId())
+	return nil
+}
+
+// born counts a new thread of pid, unless that would be one too many.
+func (tr *tracer) born(pid int32) bool {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	if tr.tasks >= tr.maxTasks {
+		return false
+	}
+	tr.tasks++
+	tr.threads[pid]++
+	return true
+}
+
+// died counts a thread of pid less and tells whether it was the last.
+func (tr *tracer) died(pid int32) bool {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.tasks--
+	tr.threads[pid]--
+	if tr.threads[pid] > 0 {
+		return false
+	}
+	delete(tr.threads, pid)
+	return true
+}
+
+// firstCall reports the exec that began the run. gVisor has no point for it.
+func (tr *tracer) firstCall(t *kernel.Task) {
+	ev := newEvent(t, tape.ProcessExec)
+	p := &tape.Process{}
+	ev.Process = p
+	args, env := argsOf(t)
+	fillArgs(ev, args, env)
+	path := tr.program
+	for _, path = range candidates(tr.program, tr.env) {
+		f, err := openAs(t, path)
+		if err != nil {
+			continue
+		}
+		p.Executable = text(ev, resolved(t, f.VirtualDentry()))
+		p.Origin = originOf(f)
+		p.SHA256, p.Interpreter = digest(t, f)
+		f.DecRef(t)
+		break
+	}
+	if p.Executable == "" {
+		p.Executable = text(ev, path)
+	}
+	fillTask(t, ev)
+	tr.out.emit(ev)
+}
+
+// candidates lists the paths at which program may lie, as execvp(3) would try
+// them.
+func candidates(program string, env []string) []string {
+	if strings.Contains(program, "/") {
+		return []string{program}
+	}
+	var out []string
+	for _, v := range env {
+		if dirs, ok := strings.CutPrefix(v, "PATH="); ok {
+			for _, d := range strings.Split(dirs, ":") {
+				out = append(out, d+"/"+program)
+			}
+		}
+	}
+	return out
+}
+
+// Clone implements seccheck.Sink. It refuses more threads than the plan
+// allows: unlike RLIMIT_NPROC that holds across users and for root.
+func (tr *tracer) Clone(ctx context.Context, _ seccheck.FieldSet, info *pb.CloneInfo) error {
+	t, ok := ctx.(*kernel.Task)
+	if !ok {
+		return nil
+	}
+	kind := tape.ProcessFork
+	if info.Flags&linux.CLONE_THREAD != 0 {
+		kind = tape.ProcessThread
+	}
+	ev := newEvent(t, kind)
+	ev.Process = &tape.Process{Child: info.CreatedThreadId}
+	var err error
+	if !tr.born(info.CreatedThreadGroupId) {
+		tr.out.hit("processes")
+		ev.Errno = "EAGAIN"
+		ev.Process.Child = 0
+		err = unix.EAGAIN
+	}
+	if kind == tape.ProcessFork || tr.detail == plan.Full || err != nil {
+		tr.out.emit(ev)
+	}
+	return err
+}
+
+// Execve implements seccheck.Sink: a program was loaded and is about to run.
+func (tr *tracer) Execve(ctx context.Context, _ seccheck.FieldSet, info *pb.ExecveInfo) error {
+	t, ok := ctx.(*kernel.Task)
+	if !ok {
+		return nil
+	}
+	ev := newEvent(t, tape.ProcessExec)
+	ev.Process = &tape.Process{SHA256: hex.EncodeToString(info.BinarySha256)}
+	p := ev.Process
+	p.Executable = text(ev, strings.TrimSuffix(info.BinaryPath, " (deleted)"))
+	switch {
+	case info.BinaryInMemfd:
+		p.Origin = tape.FromMemory
+	case info.BinaryOverlayfsLower && !info.BinaryOverlayfsUpper:
+		p.Origin = tape.FromImage
+	default:
+		p.Origin = tape.FromWritten
+	}
+	if f, err := openAs(t, info.BinaryPath); err == nil {
+		p.Interpreter = text(ev, shebang(t, f))
+		f.DecRef(t)
+	}
+	fillArgs(ev, info.Argv, info.Env)
+	fillTask(t, ev)
+	tr.out.emit(ev)
+	return nil
+}
+
+// TaskExit implements seccheck.Sink: a thread ends. The process has ended
+// when it was the last.
+func (tr *tracer) TaskExit(ctx context.Context, _ seccheck.FieldSet, info *pb.TaskExit) error {
+	t, ok := ctx.(*kernel.Task)
+	if !ok {
+		return nil
+	}
+	ev := newEvent(t, tape.ProcessExit)
+	if !tr.died(ev.PID) {
+		return nil
+	}
+	ev.Process = &tape.Process{Parent: parentOf(t)}
+	status := unix.WaitStatus(info.ExitStatus)
+	if status.Signaled() {
+		ev.Process.Signal = unix.SignalName(status.Signal())
+	} else {
+		ev.Process.ExitCode = status.ExitStatus()
+	}
+	tr.out.emitLast(ev)
+	return nil
+}
+
+func parentOf(t *kernel.Task) int32 {
+	if p := t.Parent(); p != nil {
+		return int32(t.Kernel().TaskSet().Root.IDOfThreadGroup(p.ThreadGroup()))
+	}
+	return 0
+}
+
+func fillArgs(ev *tape.Event, args, env []string) {
+	ev.Process.Args, ev.Process.ArgCount = list(ev, args)
+	ev.Process.Env, ev.Process.EnvCount = list(ev, env)
+}
+
+// fillTask adds what the kernel knows of the process that executes.
+func fillTask(t *kernel.Task, ev *tape.Event) {
+	p := ev.Process
+	p.Parent = parentOf(t)
+	creds := t.Credentials()
+	p.UID, p.GID = uint32(creds.EffectiveKUID), uint32(creds.EffectiveKGID)
+	wd := t.FSContext().WorkingDirectory()
+	defer wd.DecRef(t)
+	p.Dir = text(ev, resolved(t, wd))
+}
+
+// argsOf reads the arguments and environment with which t was started from
+// its memory, as /proc does.
+func argsOf(t *kernel.Task) (args, env []string) {
+	m := t.MemoryManager()
+	if m == nil {
+		return nil, nil
+	}
+	read := func(start, end uint64) []string {
+		n := min(end-start, 4*maxListSum)
+		if end < start || n == 0 {
+			return nil
+		}
+		b := make([]byte, n)
+		k, _ := t.CopyInBytes(addr(start), b)
+		return strings.Split(strings.TrimSuffix(string(b[:k]), "\x00"), "\x00")
+	}
+	return read(uint64(m.ArgvStart()), uint64(m.ArgvEnd())), read(uint64(m.EnvvStart()), uint64(m.EnvvEnd()))
+}
+
+// openAs opens a file of the subject for reading, with the sandbox's own
+// rights, as seen by t.
+func openAs(t *kernel.Task, path string) (*vfs.FileDescription, error) {
+	root := t.FSContext().RootDirectory()
+	defer root.DecRef(t)
+	wd := t.FSContext().WorkingDirectory()
+	defer wd.DecRef(t)
+	k := t.Kernel()
+	f, err := k.VFS().OpenAt(t, auth.NewRootCredentials(k.RootUserNamespace()),
+		&vfs.PathOperation{Root: root, Start: wd, Path: fspath.Parse(path), FollowFinalSymlink: true},
+		&vfs.OpenOptions{Flags: linux.O_RDONLY | linux.O_NONBLOCK})
+	if err != nil {
+		return nil, err
+	}
+	st, err := f.Stat(t, vfs.StatOptions{Mask: linux.STATX_TYPE})
+	if err != nil || st.Mode&linux.S_IFMT != linux.S_IFREG {
+		f.DecRef(t)
+		return nil, errors.New("not a regular file")
+	}
+	return f, nil
+}
+
+func originOf(f *vfs.FileDescription) tape.Origin {
+	if overlay.IsOnLower(f.Dentry()) && !overlay.IsCopiedUp(f.Dentry()) {
+		return tape.FromImage
+	}
+	return tape.FromWritten
+}
+
+// digest hashes a file from its start. It returns no hash for one that is too
+// long or cannot be read.
+func digest(t *kernel.Task, f *vfs.FileDescription) (sum, interpreter string) {
+	interpreter = shebang(t, f)
+	h := sha256.New()
+	buf := make([]byte, 64<<10)
+	for off := int64(0); off < maxHash; {
+		n, err := f.PRead(t, usermem.BytesIOSequence(buf), off, vfs.ReadOptions{})
+		h.Write(buf[:n])
+		off += n
+		if errors.Is(err, io.EOF) || (err == nil && n == 0) {
+			return hex.EncodeToString(h.Sum(nil)), interpreter
+		}
+		if err != nil {
+			return "", interpreter
+		}
+	}
+	return "", interpreter
+}
+
+// shebang returns what the #! line of a script names; empty for what is none.
+func shebang(t *kernel.Task, f *vfs.FileDescription) string {
+	var b [256]byte // as much as Linux reads of it
+	n, _ := f.PRead(t, usermem.BytesIOSequence(b[:]), 0, vfs.ReadOptions{})
+	line, ok := strings.CutPrefix(string(b[:n]), "#!")
+	if !ok {
+		return ""
+	}
+	line, _, _ = strings.Cut(line, "\n")
+	return strings.TrimSpace(line)
+}
+
+// tryExec tells with which error an execution is going to fail because of its
+// file; nil if it is not. gVisor reports only those that succeed.
+func (c *call) tryExec(dir, path int) error {
+	p := c.string(path)
+	root := c.t.FSContext().RootDirectory()
+	defer root.DecRef(c.t)
+	start, ok := c.start(dir, p, root)
+	if !ok {
+		return unix.EBADF
+	}
+	defer start.DecRef(c.t)
+	f, err := c.t.Kernel().VFS().OpenAt(c.t, c.t.Credentials(),
+		&vfs.PathOperation{Root: root, Start: start, Path: fspath.Parse(p), FollowFinalSymlink: true},
+		&vfs.OpenOptions{Flags: linux.O_RDONLY, FileExec: true})
+	if err != nil {
+		return err
+	}
+	f.DecRef(c.t)
+	return nil
+}

@@ -1,0 +1,152 @@
+// Package sentry is the part of Detonaut that runs inside gVisor's sentry, the
+// kernel of the sandbox, and the stream on which it reports.
+//
+// The sandbox process is our own binary, so the package registers a sink with
+// gVisor's security checks (seccheck) for the birth, exec and death of
+// processes, and wraps entries of the system call table for everything that
+// those do not see: resolved paths, socket addresses, DNS questions. It writes
+// facts only, and every write blocks until it is read: nothing is dropped.
+// When the reader is gone the sentry exits; it never runs untraced.
+package sentry
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/pkg/fd"
+	"gvisor.dev/gvisor/pkg/sentry/seccheck"
+	"gvisor.dev/gvisor/runsc/boot"
+
+	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/tape"
+)
+
+const (
+	sinkName = "detonaut"
+	// The keys of the sink's options.
+	optDetail   = "detail"
+	optMaxTasks = "max_tasks"
+	optProgram  = "program"
+	optEnv      = "env"
+)
+
+// Register makes the sink known to gVisor. Both the process that creates a
+// sandbox and the sandbox itself call it once.
+var Register = sync.OnceFunc(func() {
+	seccheck.RegisterSink(seccheck.SinkDesc{Name: sinkName, Setup: setup, New: newSink})
+})
+
+// Session returns the configuration with which gVisor boots the sandbox that
+// runs p: what it calls a pod init config.
+func Session(p *plan.Plan) *boot.InitConfig {
+	ids := []string{"group_id", "thread_id"}
+	return &boot.InitConfig{TraceSession: seccheck.SessionConfig{
+		Name: "Default",
+		Points: []seccheck.PointConfig{
+			{Name: "container/start", ContextFields: ids},
+			{Name: "sentry/clone", ContextFields: ids},
+			{Name: "sentry/execve", OptionalFields: []string{"binary_info", "binary_sha256"}, ContextFields: ids},
+			{Name: "sentry/task_exit", ContextFields: ids},
+		},
+		Sinks: []seccheck.SinkConfig{{Name: sinkName, Config: map[string]any{
+			optDetail: string(p.Detail), optMaxTasks: p.Limits.Processes, optProgram: p.Args[0], optEnv: p.Env,
+		}}},
+	}}
+}
+
+// accepted is where setup leaves our end of the socket for Accept.
+var accepted = make(chan *os.File, 1)
+
+// setup runs in the process that creates the sandbox and returns the end of a
+// socket that is donated to it. There is no path on disk that a third process
+// could open.
+func setup(map[string]any) (*os.File, error) {
+	p, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("make event socket: %w", err)
+	}
+	// A deeper buffer saves wake-ups; the default of the machine is enough.
+	_ = unix.SetsockoptInt(p[1], unix.SOL_SOCKET, unix.SO_SNDBUF, 1<<20)
+	accepted <- os.NewFile(uintptr(p[0]), "events")
+	return os.NewFile(uintptr(p[1]), "events in the sentry"), nil
+}
+
+// Stream is the reader's end of the sandbox's events.
+type Stream struct {
+	f *os.File
+	r *bufio.Reader
+}
+
+// Accept returns the stream of the sandbox that this process has just created.
+func Accept() (*Stream, error) {
+	select {
+	case f := <-accepted:
+		return &Stream{f: f, r: bufio.NewReaderSize(f, tape.MaxLine)}, nil
+	default:
+		return nil, errors.New("accept events: the sandbox was booted without its sink")
+	}
+}
+
+// Next returns the sandbox's next event. Its Seq counts what the sandbox sent;
+// its Time is by the machine's CLOCK_MONOTONIC. An event of the kind run.end
+// carries the sandbox's own counters and comes with every flush. The bytes are
+// hostile: an event that breaks the format is an error. At the end of the
+// stream the error is [io.EOF].
+func (s *Stream) Next() (*tape.Event, error) {
+	line, err := s.r.ReadSlice('\n')
+	if errors.Is(err, bufio.ErrBufferFull) {
+		return nil, fmt.Errorf("%w: an event of more than %d bytes", tape.ErrInvalid, tape.MaxLine)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return tape.Unmarshal(line)
+}
+
+// Flush asks the sandbox to send what it still holds back, followed by a
+// run.end.
+func (s *Stream) Flush() error {
+	if _, err := s.f.Write([]byte{0}); err != nil {
+		return fmt.Errorf("flush events: %w", err)
+	}
+	return nil
+}
+
+// Close closes the reader's end, upon which the sandbox exits.
+func (s *Stream) Close() error { return s.f.Close() }
+
+// newSink runs inside the sandbox, before its seccomp filters are set.
+func newSink(options map[string]any, endpoint *fd.FD) (seccheck.Sink, error) {
+	detail, _ := options[optDetail].(string)
+	maxTasks, _ := options[optMaxTasks].(float64)
+	program, _ := options[optProgram].(string)
+	t := &tracer{detail: plan.Detail(detail), maxTasks: int64(maxTasks), program: program, threads: make(map[int32]int)}
+	t.env = asStrings(options[optEnv])
+	t.out = newEmitter(endpoint, Monotonic())
+	go t.out.serve()
+	active.Store(t)
+	return t, nil
+}
+
+func asStrings(v any) (out []string) {
+	list, _ := v.([]any)
+	for _, e := range list {
+		if s, ok := e.(string); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Monotonic reads the clock of the events that Next returns, which all
+// processes of the machine share, in nanoseconds.
+func Monotonic() int64 {
+	var ts unix.Timespec
+	// It cannot fail with a valid clock.
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
+	return ts.Nano()
+}
