@@ -1,0 +1,123 @@
+package behavior
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/tape"
+)
+
+// coverage makes the detonaut.Coverage of a tape. It works with what the
+// events say as well as with the totals that run.end claims.
+type coverage struct {
+	start   *tape.Start
+	end     *tape.End
+	elapsed time.Duration
+	events  uint64
+	// cuts counts events that lost something rules look at.
+	cuts uint64
+}
+
+func (c *coverage) add(e *tape.Event) {
+	c.events++
+	c.elapsed = time.Duration(e.Time)
+	if e.Cut && matters(e) {
+		c.cuts++
+	}
+	switch {
+	case e.Start != nil:
+		c.start = e.Start
+	case e.End != nil:
+		c.end = e.End
+	}
+}
+
+// matters tells whether what was cut from e is something to judge by. The text
+// of output is not, nor is the environment.
+func matters(e *tape.Event) bool {
+	if e.Process != nil && e.Process.EnvCount > len(e.Process.Env) && e.Process.ArgCount <= len(e.Process.Args) {
+		return false
+	}
+	return e.Output == nil
+}
+
+func (c *coverage) result(more []string) detonaut.Coverage {
+	v := detonaut.Coverage{Events: c.events, Exercised: c.exercised(), Gaps: append(c.missed(), more...)}
+	if c.end != nil {
+		v.Folded, v.Cut, v.Dropped = c.end.Folded, c.end.Cut, c.end.Dropped
+	}
+	slices.Sort(v.Gaps)
+	v.Gaps = slices.Compact(v.Gaps)
+	v.Full = len(v.Gaps) == 0
+	return v
+}
+
+func (c *coverage) exercised() []string {
+	if c.start == nil {
+		return nil
+	}
+	s := fmt.Sprintf("%s profile for %s", c.start.Plan.Profile, c.elapsed.Round(time.Millisecond))
+	return []string{s}
+}
+
+// missed says what was not observed, each in plain words.
+func (c *coverage) missed() (gaps []string) {
+	miss := func(format string, args ...any) { gaps = append(gaps, fmt.Sprintf(format, args...)) }
+	if c.start == nil {
+		miss("the tape has no beginning")
+	} else if c.start.Plan.Detail == plan.Untraced {
+		miss("the run was not traced")
+	}
+	if c.cuts > 0 {
+		miss("%d events were too long to be recorded whole", c.cuts)
+	}
+	if c.end == nil {
+		miss("the tape has no end")
+		return gaps
+	}
+	if c.end.Dropped > 0 {
+		miss("%d events were lost", c.end.Dropped)
+	}
+	if c.end.Events != c.events {
+		miss("the tape has %d events and claims %d", c.events, c.end.Events)
+	}
+	for _, b := range c.end.Bounds {
+		if b != "output" {
+			miss("the subject ran into a limit of its plan: %s", strings.ReplaceAll(b, "_", " "))
+		}
+	}
+	if why := unfinished(c.end); why != "" {
+		miss("%s", why)
+	}
+	return gaps
+}
+
+// unfinished says why the way a run ended hides what the subject does, or "".
+// Running until its time is over is what a server does.
+func unfinished(end *tape.End) string {
+	switch end.Reason {
+	case tape.TimeLimit:
+		return ""
+	case tape.Exited:
+		if end.ExitCode == 0 {
+			return ""
+		}
+		return fmt.Sprintf("the subject gave up with exit code %d: what it does when it works was not seen", end.ExitCode)
+	case tape.Signalled:
+		return fmt.Sprintf("the subject was ended by %s: what it does when it works was not seen", end.Signal)
+	case tape.NotStarted:
+		return "the subject's command could not be started"
+	case tape.MemoryLimit:
+		return "the subject was ended when it used more memory than its plan allows"
+	case tape.EventLimit:
+		return "the subject was ended when it did more than a tape may hold"
+	case tape.Killed:
+		return "the run was ended from outside"
+	default:
+		return fmt.Sprintf("the sandbox did not run to the end: %s", end.Reason)
+	}
+}

@@ -1,0 +1,245 @@
+package behavior
+
+import (
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/detonaut/detonaut/chamber/tape"
+)
+
+// Bounds of the process tree.
+const (
+	// maxLive is how many processes are followed at once. A plan allows far
+	// fewer; only a tape that lies has more.
+	maxLive = 1 << 16
+	// maxAncestors is how far up a process knows its ancestors, the nearest
+	// first.
+	maxAncestors = 64
+	// maxHistory is how many former programs of a process are remembered.
+	maxHistory = 8
+	// maxArgBytes is how much of its arguments a process remembers. The event
+	// of the exec has them all.
+	maxArgBytes = 32 << 10
+	// maxEndedArgBytes is the same once it has ended, for the digest.
+	maxEndedArgBytes = 4 << 10
+)
+
+// Process is one process of the subject as the tape shows it. A process that
+// executes another program stays one Process.
+type Process struct {
+	// ID is unique in the run, while the kernel uses a PID again.
+	ID  uint64
+	PID int32
+	// Executable is the file it runs now, Interpreter what runs that if it is
+	// a script. A process that was only forked has its parent's.
+	Executable  string
+	Interpreter string
+	Origin      tape.Origin
+	SHA256      string
+	Args        []string
+	Dir         string
+	UID         uint32
+	// History are the executables it ran before, the oldest first; bounded.
+	History []string
+	// Listens is set once it or a process it was forked from listened for TCP
+	// connections, Serves once it accepted one from another address family
+	// than unix, Connects once it tried to reach an address that is not
+	// loopback.
+	Listens  bool
+	Serves   bool
+	Connects bool
+	// Start and End are times on the tape; End is -1 while it runs.
+	Start time.Duration
+	End   time.Duration
+	// Exit is "0", "1", "SIGKILL" ...; empty while it runs.
+	Exit string
+	// Event is the sequence number of the event that shows it best: its last
+	// exec, or the fork.
+	Event uint64
+	// Parent is the PID of its parent at birth.
+	Parent int32
+
+	ancestors []*Process
+	command   string
+	// listed is set once the digest of the run knows it.
+	listed bool
+}
+
+// Ancestors are the processes it descends from, the parent first, ended ones
+// included. The list is bounded, and empty once the process itself has ended.
+// It must not be changed.
+func (p *Process) Ancestors() []*Process { return p.ancestors }
+
+// Name is the last element of Executable.
+func (p *Process) Name() string {
+	if p.Executable == "" {
+		return ""
+	}
+	return path.Base(p.Executable)
+}
+
+// Command is Args joined by spaces.
+func (p *Process) Command() string {
+	if p.command == "" && len(p.Args) > 0 {
+		p.command = strings.Join(p.Args, " ")
+	}
+	return p.command
+}
+
+// Nesting is how many of its nearest ancestors, without a break, run the same
+// executable as it does.
+func (p *Process) Nesting() int {
+	for i, a := range p.ancestors {
+		if a.Executable != p.Executable {
+			return i
+		}
+	}
+	return len(p.ancestors)
+}
+
+// tree follows the processes of a run.
+type tree struct {
+	live   map[int32]*Process
+	nextID uint64
+	// nobody stands for the run itself.
+	nobody   *Process
+	overflow bool
+}
+
+func newTree() *tree {
+	return &tree{live: make(map[int32]*Process), nobody: &Process{End: -1, listed: true}}
+}
+
+// apply brings the tree up to date with e and returns who did it.
+func (t *tree) apply(e *tape.Event) *Process {
+	if e.PID == 0 {
+		return t.nobody
+	}
+	p := t.live[e.PID]
+	if p == nil {
+		p = t.born(e, e.PID, t.orphanParent(e))
+	}
+	if e.Errno != "" && e.Kind != tape.SocketConnect {
+		return p
+	}
+	switch {
+	case e.Kind == tape.ProcessFork && e.Process.Child > 0:
+		t.born(e, e.Process.Child, p)
+	case e.Kind == tape.ProcessExec:
+		p.execute(e)
+	case e.Kind == tape.ProcessExit:
+		p.End = time.Duration(e.Time)
+		p.Exit = e.Process.Signal
+		if p.Exit == "" {
+			p.Exit = strconv.Itoa(e.Process.ExitCode)
+		}
+	case e.Socket != nil:
+		p.talk(e)
+	case strings.HasPrefix(string(e.Kind), "call.set"):
+		p.become(e)
+	}
+	return p
+}
+
+// settle forgets what is not needed after e.
+func (t *tree) settle(e *tape.Event, p *Process) {
+	if e.Kind != tape.ProcessExit || p == t.nobody {
+		return
+	}
+	if t.live[p.PID] == p {
+		delete(t.live, p.PID)
+	}
+	p.ancestors = nil
+	p.command = ""
+	p.Args = cutArgs(p.Args, maxEndedArgBytes)
+}
+
+func (t *tree) gaps() []string {
+	if t.overflow {
+		return []string{"more processes lived at once than can be followed"}
+	}
+	return nil
+}
+
+// orphanParent is the parent that e names for a process whose birth is not on
+// the tape: the first process, or one that joined from outside.
+func (t *tree) orphanParent(e *tape.Event) *Process {
+	if e.Process == nil || e.Process.Parent == e.PID {
+		return nil
+	}
+	return t.live[e.Process.Parent]
+}
+
+// born adds the process pid, a copy of parent as fork makes one.
+func (t *tree) born(e *tape.Event, pid int32, parent *Process) *Process {
+	t.nextID++
+	p := &Process{ID: t.nextID, PID: pid, Start: time.Duration(e.Time), End: -1, Event: e.Seq}
+	if parent != nil {
+		p.Parent = parent.PID
+		p.Executable, p.Interpreter, p.Origin, p.SHA256 = parent.Executable, parent.Interpreter, parent.Origin, parent.SHA256
+		p.Args, p.Dir, p.UID = parent.Args, parent.Dir, parent.UID
+		p.Listens = parent.Listens
+		n := min(len(parent.ancestors), maxAncestors-1)
+		p.ancestors = append(make([]*Process, 0, n+1), parent)
+		p.ancestors = append(p.ancestors, parent.ancestors[:n]...)
+	}
+	if len(t.live) >= maxLive {
+		t.overflow = true
+		return p
+	}
+	t.live[pid] = p
+	return p
+}
+
+func (p *Process) execute(e *tape.Event) {
+	x := e.Process
+	if p.Executable != "" && len(p.History) < maxHistory {
+		p.History = append(slices.Clip(p.History), p.Executable)
+	}
+	p.Executable, p.Interpreter, p.Origin, p.SHA256 = x.Executable, x.Interpreter, x.Origin, x.SHA256
+	p.Args = cutArgs(x.Args, maxArgBytes)
+	p.Dir, p.UID = x.Dir, x.UID
+	p.command = ""
+	p.Event = e.Seq
+}
+
+// talk notes what a successful socket call says of the process. A connect that
+// failed counts too: the subject wanted it, and the sandbox has no network.
+func (p *Process) talk(e *tape.Event) {
+	if e.Socket.Family != "inet" && e.Socket.Family != "inet6" {
+		return
+	}
+	switch e.Kind {
+	case tape.SocketListen:
+		p.Listens = true
+	case tape.SocketAccept:
+		p.Serves = true
+	case tape.SocketConnect:
+		p.Connects = p.Connects || !Loopback(e.Socket.Address)
+	}
+}
+
+// become follows the calls that change the effective user.
+func (p *Process) become(e *tape.Event) {
+	arg := "euid"
+	if e.Kind == "call.setuid" {
+		arg = "uid"
+	}
+	if uid, err := strconv.ParseUint(e.Call.Args[arg], 10, 32); err == nil {
+		p.UID = uint32(uid)
+	}
+}
+
+// cutArgs keeps the first bytes of args, in a list of its own if it cuts.
+func cutArgs(args []string, limit int) []string {
+	for i, s := range args {
+		limit -= len(s) + 16 // a string costs its header as well
+		if limit < 0 {
+			return append(slices.Clone(args[:i]), strings.Clone(s[:max(0, len(s)+limit)]))
+		}
+	}
+	return args
+}

@@ -1,0 +1,219 @@
+package rule
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/tape"
+)
+
+// Bounds of one document.
+const (
+	maxDocument = 64 << 10
+	maxSteps    = 8
+	maxKinds    = 32
+	maxUnless   = 16
+	maxCount    = 10_000
+	maxDistinct = 256
+	maxExamples = 32
+)
+
+// document is a rule as it is written.
+type document struct {
+	ID         string   `yaml:"id"`
+	Title      string   `yaml:"title"`
+	Meaning    string   `yaml:"meaning"`
+	Severity   string   `yaml:"severity"`
+	Confidence string   `yaml:"confidence"`
+	Category   string   `yaml:"category"`
+	Attack     []string `yaml:"attack"`
+	References []string `yaml:"references"`
+
+	stepDocument `yaml:",inline"`
+	Count        int            `yaml:"count"`
+	Distinct     source         `yaml:"distinct"`
+	Sequence     []stepDocument `yaml:"sequence"`
+	Within       string         `yaml:"within"`
+	In           string         `yaml:"in"`
+	Unless       []source       `yaml:"unless"`
+
+	Yes []exampleDocument `yaml:"yes"`
+	No  []exampleDocument `yaml:"no"`
+}
+
+type stepDocument struct {
+	On   []string `yaml:"on"`
+	When source   `yaml:"when"`
+	Key  source   `yaml:"key"`
+}
+
+// source is the text of a condition and where it is written.
+type source struct {
+	text string
+	line int
+}
+
+// UnmarshalYAML notes the line.
+func (s *source) UnmarshalYAML(n *yaml.Node) error {
+	s.line = n.Line
+	if n.Kind != yaml.ScalarNode {
+		return fmt.Errorf("line %d: a condition is text", n.Line)
+	}
+	s.text = n.Value
+	if n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+		s.line++ // the text begins below the indicator
+	}
+	return nil
+}
+
+// lineError is an error in a document.
+type lineError struct {
+	line int
+	err  error
+}
+
+func (e *lineError) Error() string { return e.err.Error() }
+func (e *lineError) Unwrap() error { return e.err }
+
+// parse reads a document and holds it to its bounds.
+func parse(data []byte) (*document, error) {
+	if len(data) > maxDocument {
+		return nil, fmt.Errorf("%w: more than %d bytes", detonaut.ErrLimit, maxDocument)
+	}
+	var root yaml.Node
+	if err := yaml.Unmarshal(data, &root); err != nil {
+		return nil, yamlError(err)
+	}
+	if n := reference(&root); n != nil {
+		return nil, &lineError{n.Line, errors.New("anchors and aliases are not understood")}
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	dec.KnownFields(true)
+	doc := new(document)
+	if err := dec.Decode(doc); err != nil {
+		return nil, yamlError(err)
+	}
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("more than one document")
+	}
+	return doc, nil
+}
+
+// reference finds an anchor or alias: they let a few bytes stand for many.
+func reference(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode || n.Anchor != "" {
+		return n
+	}
+	for _, c := range n.Content {
+		if found := reference(c); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// yamlError finds the line that the library put into its message.
+func yamlError(err error) error {
+	message := err.Error()
+	var wrong *yaml.TypeError
+	if errors.As(err, &wrong) && len(wrong.Errors) > 0 {
+		message = wrong.Errors[0]
+	}
+	message = strings.TrimPrefix(message, "yaml: ")
+	if rest, ok := strings.CutPrefix(message, "line "); ok {
+		if digits, text, ok := strings.Cut(rest, ": "); ok {
+			if line, err := strconv.Atoi(digits); err == nil {
+				return &lineError{line, errors.New(text)}
+			}
+		}
+	}
+	return errors.New(message)
+}
+
+// check reports the first thing in d that makes no sense.
+func (d *document) check() error {
+	switch {
+	case d.ID == "" || d.Title == "" || d.Meaning == "":
+		return errors.New("id, title and meaning are required")
+	case strings.ContainsRune(d.Title+d.Meaning, '\n'):
+		return errors.New("title and meaning are one line each")
+	case !slices.Contains(detonaut.Severities()[:5], detonaut.Severity(d.Severity)):
+		return fmt.Errorf("severity %q is none of %v", d.Severity, detonaut.Severities()[:5])
+	case !slices.Contains(detonaut.Confidences(), detonaut.Confidence(d.Confidence)):
+		return fmt.Errorf("confidence %q is none of %v", d.Confidence, detonaut.Confidences())
+	case d.Category != "" && !slices.Contains(detonaut.Categories(), detonaut.Category(d.Category)):
+		return fmt.Errorf("category %q is unknown", d.Category)
+	case len(d.Sequence) > 0 && (len(d.On) > 0 || d.When.text != "" || d.Key.text != "" || d.Count != 0):
+		return errors.New("a sequence has on, when and key in its steps, and no count")
+	case len(d.Sequence) == 1 || len(d.Sequence) > maxSteps:
+		return fmt.Errorf("a sequence has 2 to %d steps", maxSteps)
+	case len(d.Unless) > maxUnless:
+		return fmt.Errorf("more than %d conditions in unless", maxUnless)
+	case len(d.Yes)+len(d.No) > maxExamples:
+		return fmt.Errorf("more than %d examples", maxExamples)
+	}
+	return d.checkGrouping()
+}
+
+func (d *document) checkGrouping() error {
+	grouped := d.Count != 0 || len(d.Sequence) > 0
+	switch {
+	case d.Count < 0 || d.Count == 1 || d.Count > maxCount:
+		return fmt.Errorf("count is 2 to %d", maxCount)
+	case d.Distinct.text != "" && (d.Count == 0 || d.Count > maxDistinct):
+		return fmt.Errorf("distinct goes with a count of at most %d", maxDistinct)
+	case d.Count != 0 && d.Within == "":
+		return errors.New("count needs within")
+	case !grouped && (d.Within != "" || d.In != "" || d.Key.text != ""):
+		return errors.New("within, in and key go with count or sequence")
+	case d.In != "" && !slices.Contains([]scope{inProcess, inSubtree, inRun}, scope(d.In)):
+		return fmt.Errorf("in %q is none of process, subtree and run", d.In)
+	}
+	for i, s := range d.Sequence {
+		if (s.Key.text == "") != (d.Sequence[0].Key.text == "") {
+			return &lineError{s.When.line, fmt.Errorf("step %d: either all steps have a key or none", i+1)}
+		}
+	}
+	return nil
+}
+
+// within reads a time.
+func (d *document) within() (time.Duration, error) {
+	if d.Within == "" {
+		return 0, nil
+	}
+	t, err := time.ParseDuration(d.Within)
+	if err != nil || t <= 0 {
+		return 0, fmt.Errorf("within %q is no time such as 5s", d.Within)
+	}
+	return t, nil
+}
+
+// checkKinds refuses kinds that no event has.
+func checkKinds(kinds []string) error {
+	if len(kinds) == 0 || len(kinds) > maxKinds {
+		return fmt.Errorf("on needs 1 to %d kinds of events", maxKinds)
+	}
+	known := tape.Kinds()
+	for _, k := range kinds {
+		family, any := strings.CutSuffix(k, "*")
+		name, call := strings.CutPrefix(family, tape.CallPrefix)
+		switch {
+		case call && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == "" && (any || name != ""):
+		case any && slices.ContainsFunc(known, func(t tape.Kind) bool { return strings.HasPrefix(string(t), family) }):
+		case !any && slices.Contains(known, tape.Kind(k)):
+		default:
+			return fmt.Errorf("no event has kind %q", k)
+		}
+	}
+	return nil
+}

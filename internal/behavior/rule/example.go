@@ -1,0 +1,167 @@
+package rule
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/detonaut/detonaut/chamber/tape"
+	"github.com/detonaut/detonaut/internal/behavior"
+)
+
+// maxExampleEvents is how many events one example has at most, repetitions
+// included.
+const maxExampleEvents = 2000
+
+// example is a piece of a tape that a rule must match, or must not.
+type example struct {
+	name   string
+	match  bool
+	events []*tape.Event
+}
+
+type exampleDocument struct {
+	Name   string      `yaml:"name"`
+	Events []yaml.Node `yaml:"events"`
+}
+
+// Failure is an example that its rule gets wrong, or a rule that lacks one.
+type Failure struct {
+	Rule, File string
+	// Example is its name; empty if there is none.
+	Example string
+	// Reason is one line.
+	Reason string
+}
+
+// Test runs the examples of all rules, each on its own rule only.
+func (s *Set) Test() []Failure {
+	var failures []Failure
+	for _, r := range s.rules {
+		fail := func(example, reason string) {
+			failures = append(failures, Failure{Rule: r.Finding.ID, File: r.File, Example: example, Reason: reason})
+		}
+		has := map[bool]bool{}
+		for _, x := range r.examples {
+			has[x.match] = true
+			if reason := r.try(x); reason != "" {
+				fail(x.name, reason)
+			}
+		}
+		if !has[true] {
+			fail("", "there is no yes example")
+		}
+		if !has[false] {
+			fail("", "there is no no example")
+		}
+	}
+	return failures
+}
+
+// try runs one example and says what is wrong with it.
+func (r *Rule) try(x example) string {
+	d := newDetector([]*Rule{r}, nil)
+	a := behavior.NewAnalysis(d)
+	for _, e := range x.events {
+		if err := a.Record(e); err != nil {
+			return err.Error()
+		}
+	}
+	findings, gaps := d.Conclude()
+	switch {
+	case len(gaps) > 0:
+		return gaps[0]
+	case len(findings) == 0 && x.match:
+		return "the rule does not match and should"
+	case len(findings) > 0 && !x.match:
+		return "the rule matches and should not: " + findings[0].Evidence[0].Summary
+	}
+	return ""
+}
+
+// examples makes tapes of the examples as written.
+func (d *document) examples() ([]example, error) {
+	var all []example
+	for _, list := range []struct {
+		match bool
+		docs  []exampleDocument
+	}{{true, d.Yes}, {false, d.No}} {
+		for _, doc := range list.docs {
+			if doc.Name == "" || len(doc.Events) == 0 {
+				return nil, errors.New("an example needs a name and events")
+			}
+			events, err := tapeOf(doc.Events)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, example{doc.Name, list.match, events})
+		}
+	}
+	return all, nil
+}
+
+// tapeOf reads events in the form of a tape, and adds what an example need not
+// say: sequence numbers, times a millisecond apart. "t" may be written as "2s";
+// "repeat: 20" makes as many events, with the number of each, from 1, for "$n".
+func tapeOf(nodes []yaml.Node) ([]*tape.Event, error) {
+	var events []*tape.Event
+	now := int64(0)
+	for i := range nodes {
+		n := &nodes[i]
+		bad := func(err error) error { return &lineError{n.Line, err} }
+		var fields map[string]any
+		if err := n.Decode(&fields); err != nil {
+			return nil, bad(yamlError(err))
+		}
+		times, step, err := timing(fields, &now)
+		if err != nil {
+			return nil, bad(err)
+		}
+		if len(events)+times > maxExampleEvents {
+			return nil, bad(fmt.Errorf("more than %d events in an example", maxExampleEvents))
+		}
+		for k := range times {
+			fields["seq"], fields["t"] = len(events)+1, now
+			line, err := json.Marshal(fields)
+			if err != nil {
+				return nil, bad(err)
+			}
+			e, err := tape.Unmarshal([]byte(strings.ReplaceAll(string(line), "$n", fmt.Sprint(k+1))))
+			if err != nil {
+				return nil, bad(err)
+			}
+			events = append(events, e)
+			now += step
+		}
+	}
+	return events, nil
+}
+
+// timing takes "t" and "repeat" out of the fields of an event.
+func timing(fields map[string]any, now *int64) (times int, step int64, err error) {
+	times, step = 1, int64(time.Millisecond)
+	if r, ok := fields["repeat"]; ok {
+		delete(fields, "repeat")
+		if times, ok = r.(int); !ok || times < 1 || times > maxExampleEvents {
+			return 0, 0, fmt.Errorf("repeat is 1 to %d", maxExampleEvents)
+		}
+	}
+	switch t := fields["t"].(type) {
+	case nil:
+	case int:
+		*now = max(*now, int64(t))
+	case string:
+		d, err := time.ParseDuration(t)
+		if err != nil {
+			return 0, 0, fmt.Errorf("t %q is no time such as 2s", t)
+		}
+		*now = max(*now, int64(d))
+	default:
+		return 0, 0, errors.New("t is a time such as 2s")
+	}
+	return times, step, nil
+}

@@ -1,0 +1,185 @@
+package rule
+
+import (
+	"fmt"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+
+	"github.com/detonaut/detonaut/chamber/tape"
+	"github.com/detonaut/detonaut/internal/behavior"
+)
+
+// fieldTable lists the fields of every type. Those of the tape have the names
+// of its JSON; a test holds the table to them. An absent payload reads as an
+// empty one, so that no condition fails for want of a field.
+func fieldTable() map[string]map[string]*types.FieldType {
+	return map[string]map[string]*types.FieldType{
+		"Event": {
+			"seq":     number(func(e *tape.Event) uint64 { return e.Seq }),
+			"t":       number(func(e *tape.Event) int64 { return e.Time }),
+			"kind":    text(func(e *tape.Event) tape.Kind { return e.Kind }),
+			"pid":     number(func(e *tape.Event) int32 { return e.PID }),
+			"tid":     number(func(e *tape.Event) int32 { return e.TID }),
+			"count":   number(func(e *tape.Event) uint64 { return e.N() }),
+			"errno":   text(func(e *tape.Event) string { return e.Errno }),
+			"cut":     truth(func(e *tape.Event) bool { return e.Cut }),
+			"end":     payload(endType, func(e *tape.Event) *tape.End { return e.End }),
+			"process": payload(programType, func(e *tape.Event) *tape.Process { return e.Process }),
+			"file":    payload(fileType, func(e *tape.Event) *tape.File { return e.File }),
+			"socket":  payload(socketType, func(e *tape.Event) *tape.Socket { return e.Socket }),
+			"memory":  payload(memoryType, func(e *tape.Event) *tape.Memory { return e.Memory }),
+			"call":    payload(callType, func(e *tape.Event) *tape.Call { return e.Call }),
+			"output":  payload(outputType, func(e *tape.Event) *tape.Output { return e.Output }),
+		},
+		"End": {
+			"reason":    text(func(e *tape.End) tape.Reason { return e.Reason }),
+			"exit_code": number(func(e *tape.End) int { return e.ExitCode }),
+			"signal":    text(func(e *tape.End) string { return e.Signal }),
+			"bounds":    texts(func(e *tape.End) []string { return e.Bounds }),
+		},
+		"Exec": {
+			"child":       number(func(p *tape.Process) int32 { return p.Child }),
+			"parent":      number(func(p *tape.Process) int32 { return p.Parent }),
+			"executable":  text(func(p *tape.Process) string { return p.Executable }),
+			"interpreter": text(func(p *tape.Process) string { return p.Interpreter }),
+			"origin":      text(func(p *tape.Process) tape.Origin { return p.Origin }),
+			"sha256":      text(func(p *tape.Process) string { return p.SHA256 }),
+			"args":        texts(func(p *tape.Process) []string { return p.Args }),
+			"arg_count":   number(func(p *tape.Process) int { return max(p.ArgCount, len(p.Args)) }),
+			"env":         texts(func(p *tape.Process) []string { return p.Env }),
+			"env_count":   number(func(p *tape.Process) int { return max(p.EnvCount, len(p.Env)) }),
+			"dir":         text(func(p *tape.Process) string { return p.Dir }),
+			"uid":         number(func(p *tape.Process) uint32 { return p.UID }),
+			"gid":         number(func(p *tape.Process) uint32 { return p.GID }),
+			"exit_code":   number(func(p *tape.Process) int { return p.ExitCode }),
+			"signal":      text(func(p *tape.Process) string { return p.Signal }),
+		},
+		"File": {
+			"path":      text(func(f *tape.File) string { return f.Path }),
+			"target":    text(func(f *tape.File) string { return f.Target }),
+			"fd":        number(func(f *tape.File) int32 { return f.FD }),
+			"flags":     text(func(f *tape.File) string { return f.Flags }),
+			"mode":      number(func(f *tape.File) uint32 { return f.Mode }),
+			"uid":       number(func(f *tape.File) int64 { return optional(f.UID) }),
+			"gid":       number(func(f *tape.File) int64 { return optional(f.GID) }),
+			"attr":      text(func(f *tape.File) string { return f.Attr }),
+			"removed":   truth(func(f *tape.File) bool { return f.Removed }),
+			"size":      number(func(f *tape.File) int64 { return f.Size }),
+			"sensitive": truth(func(f *tape.File) bool { return f.Sensitive }),
+		},
+		"Socket": {
+			"fd":       number(func(s *tape.Socket) int32 { return s.FD }),
+			"family":   text(func(s *tape.Socket) string { return s.Family }),
+			"type":     text(func(s *tape.Socket) string { return s.Type }),
+			"protocol": number(func(s *tape.Socket) int32 { return s.Protocol }),
+			"address":  text(func(s *tape.Socket) string { return s.Address }),
+			"size":     number(func(s *tape.Socket) int64 { return s.Size }),
+			"dns": value(cel.ListType(questionType), func(s *tape.Socket) ref.Val {
+				questions := make([]*tape.Question, len(s.DNS))
+				for i := range s.DNS {
+					questions[i] = &s.DNS[i]
+				}
+				return objects(questionType, questions)
+			}),
+		},
+		"Question": {
+			"name": text(func(q *tape.Question) string { return q.Name }),
+			"type": text(func(q *tape.Question) string { return q.Type }),
+		},
+		"Memory": {
+			"call":    text(func(m *tape.Memory) string { return m.Call }),
+			"address": number(func(m *tape.Memory) uint64 { return m.Address }),
+			"size":    number(func(m *tape.Memory) uint64 { return m.Size }),
+			"path":    text(func(m *tape.Memory) string { return m.Path }),
+		},
+		"Call": {
+			"args": value(cel.MapType(cel.StringType, cel.StringType), func(c *tape.Call) ref.Val {
+				return arguments{types.NewStringStringMap(types.DefaultTypeAdapter, c.Args)}
+			}),
+		},
+		"Output": {
+			"text": text(func(o *tape.Output) string { return o.Text }),
+			"size": number(func(o *tape.Output) int { return o.Size }),
+		},
+		"Process": {
+			"pid":         number(func(p *behavior.Process) int32 { return p.PID }),
+			"executable":  text(func(p *behavior.Process) string { return p.Executable }),
+			"interpreter": text(func(p *behavior.Process) string { return p.Interpreter }),
+			"name":        text((*behavior.Process).Name),
+			"origin":      text(func(p *behavior.Process) tape.Origin { return p.Origin }),
+			"args":        texts(func(p *behavior.Process) []string { return p.Args }),
+			"command":     text((*behavior.Process).Command),
+			"dir":         text(func(p *behavior.Process) string { return p.Dir }),
+			"uid":         number(func(p *behavior.Process) uint32 { return p.UID }),
+			"history":     texts(func(p *behavior.Process) []string { return p.History }),
+			"listens":     truth(func(p *behavior.Process) bool { return p.Listens }),
+			"serves":      truth(func(p *behavior.Process) bool { return p.Serves }),
+			"connects":    truth(func(p *behavior.Process) bool { return p.Connects }),
+			"nesting":     number((*behavior.Process).Nesting),
+		},
+	}
+}
+
+// value describes a field of T. CEL calls get with what [vocabulary] or
+// another field gave it, which the checker has proved to be a *T.
+func value[T any](kind *cel.Type, get func(*T) ref.Val) *types.FieldType {
+	return &types.FieldType{
+		Type:  kind,
+		IsSet: func(target any) bool { x, ok := target.(*T); return ok && x != nil },
+		GetFrom: func(target any) (any, error) {
+			x, ok := target.(*T)
+			if !ok {
+				return nil, fmt.Errorf("field of a %T", target)
+			}
+			return get(x), nil
+		},
+	}
+}
+
+func text[T any, S ~string](get func(*T) S) *types.FieldType {
+	return value(cel.StringType, func(x *T) ref.Val { return types.String(get(x)) })
+}
+
+func texts[T any](get func(*T) []string) *types.FieldType {
+	return value(stringsType, func(x *T) ref.Val { return types.NewStringList(types.DefaultTypeAdapter, get(x)) })
+}
+
+func truth[T any](get func(*T) bool) *types.FieldType {
+	return value(cel.BoolType, func(x *T) ref.Val { return types.Bool(get(x)) })
+}
+
+func number[T any, N int | int32 | int64 | uint32 | uint64](get func(*T) N) *types.FieldType {
+	return value(cel.IntType, func(x *T) ref.Val { return types.Int(get(x)) })
+}
+
+// payload describes a field that is an object. has() tells whether it is there.
+func payload[P any](kind *cel.Type, get func(*tape.Event) *P) *types.FieldType {
+	empty := new(P)
+	return &types.FieldType{
+		Type: kind,
+		IsSet: func(target any) bool {
+			e, ok := target.(*tape.Event)
+			return ok && get(e) != nil
+		},
+		GetFrom: func(target any) (any, error) {
+			e, ok := target.(*tape.Event)
+			if !ok {
+				return nil, fmt.Errorf("payload of a %T", target)
+			}
+			if p := get(e); p != nil {
+				return p, nil
+			}
+			return empty, nil
+		},
+	}
+}
+
+// optional reads an owner: -1 leaves it as it is, and so does none.
+func optional(n *int64) int64 {
+	if n == nil {
+		return -1
+	}
+	return *n
+}

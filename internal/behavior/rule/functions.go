@@ -1,0 +1,104 @@
+package rule
+
+import (
+	"path"
+	"strings"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+	"github.com/google/cel-go/common/types/traits"
+
+	"github.com/detonaut/detonaut/internal/behavior"
+)
+
+// functions are the words that the language has beyond CEL's own. All are
+// members: path.under("/tmp").
+func functions() []cel.EnvOption {
+	return []cel.EnvOption{
+		// Of a path: its last element; is it one of, or below one of these.
+		ofString("base", cel.StringType, func(s string) ref.Val { return types.String(path.Base(s)) }),
+		cel.Function("under",
+			cel.MemberOverload("path_under", []*cel.Type{cel.StringType, cel.StringType}, cel.BoolType,
+				cel.BinaryBinding(func(p, dir ref.Val) ref.Val {
+					return types.Bool(under(string(p.(types.String)), string(dir.(types.String))))
+				})),
+			cel.MemberOverload("path_under_any", []*cel.Type{cel.StringType, stringsType}, cel.BoolType,
+				cel.BinaryBinding(underAny))),
+
+		// Of an address: its host and port, and whether it is near.
+		ofString("host", cel.StringType, func(s string) ref.Val {
+			host, _ := behavior.SplitAddress(s)
+			return types.String(host)
+		}),
+		ofString("port", cel.IntType, func(s string) ref.Val {
+			_, port := behavior.SplitAddress(s)
+			return types.Int(port)
+		}),
+		ofString("loopback", cel.BoolType, func(s string) ref.Val { return types.Bool(behavior.Loopback(s)) }),
+		ofString("private", cel.BoolType, func(s string) ref.Val { return types.Bool(behavior.Private(s)) }),
+
+		// Of any string.
+		ofString("lower", cel.StringType, func(s string) ref.Val { return types.String(strings.ToLower(s)) }),
+
+		// Of a process: is its program of a kind, see roles.
+		cel.Function("is", cel.MemberOverload("process_is", []*cel.Type{processType, cel.StringType}, cel.BoolType,
+			cel.BinaryBinding(func(p, role ref.Val) ref.Val {
+				process, ok := p.Value().(*behavior.Process)
+				if !ok {
+					return types.False
+				}
+				return types.Bool(roles[roleName(process)] == string(role.(types.String)))
+			}))),
+	}
+}
+
+func ofString(name string, result *cel.Type, f func(string) ref.Val) cel.EnvOption {
+	return cel.Function(name, cel.MemberOverload("string_"+name, []*cel.Type{cel.StringType}, result,
+		cel.UnaryBinding(func(v ref.Val) ref.Val { return f(string(v.(types.String))) })))
+}
+
+func under(p, dir string) bool {
+	rest, ok := strings.CutPrefix(p, strings.TrimSuffix(dir, "/"))
+	return ok && (rest == "" || rest[0] == '/')
+}
+
+func underAny(p, dirs ref.Val) ref.Val {
+	list := dirs.(traits.Lister)
+	for it := list.Iterator(); it.HasNext() == types.True; {
+		if dir, ok := it.Next().(types.String); ok && under(string(p.(types.String)), string(dir)) {
+			return types.True
+		}
+	}
+	return types.False
+}
+
+// roles tells what kind of program a name belongs to. A name is what the
+// subject says it is: rules may make little of it, and must not be silenced by
+// it where it counts.
+var roles = roleTable(map[string]string{
+	"shell":           "sh bash dash ash zsh ksh mksh fish csh tcsh",
+	"package-manager": "apt apt-get dpkg dpkg-deb rpm dnf microdnf yum zypper apk pacman pip pip3 npm yarn gem cargo",
+	"downloader":      "curl wget aria2c lynx ftp tftp scp rsync",
+	"compiler":        "gcc g++ cc c++ cc1 cc1plus as ld collect2 clang clang++ tcc go rustc make cmake ninja",
+})
+
+func roleTable(words map[string]string) map[string]string {
+	table := make(map[string]string)
+	for role, names := range words {
+		for _, name := range strings.Fields(names) {
+			table[name] = role
+		}
+	}
+	return table
+}
+
+// roleName is the name a program goes by: that of its file, or for the many
+// programs in one file called busybox or toybox, that which it was called by.
+func roleName(p *behavior.Process) string {
+	name := p.Name()
+	if (name == "busybox" || name == "toybox") && len(p.Args) > 0 {
+		return strings.TrimPrefix(path.Base(p.Args[0]), "-")
+	}
+	return name
+}

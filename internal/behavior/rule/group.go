@@ -1,0 +1,305 @@
+package rule
+
+import (
+	"time"
+
+	"github.com/detonaut/detonaut/chamber/tape"
+	"github.com/detonaut/detonaut/internal/behavior"
+)
+
+// maxState is how many bytes all rules together may keep of one run.
+const maxState = 64 << 20
+
+// budget is what is left of it.
+type budget struct {
+	left  int
+	swept time.Duration
+}
+
+func (b *budget) take(n int) bool {
+	if n > b.left {
+		return false
+	}
+	b.left -= n
+	return true
+}
+
+// place is where a rule puts events together: a process (0 is the run) and the
+// value of the rule's key.
+type place struct {
+	process uint64
+	key     string
+}
+
+// places calls visit for every process whose events p's belong to under s, the
+// nearest first, until visit returns false.
+func (s scope) places(p *behavior.Process, visit func(process uint64) bool) {
+	if s == inRun {
+		visit(0)
+		return
+	}
+	if !visit(p.ID) || s == inProcess {
+		return
+	}
+	for _, a := range p.Ancestors() {
+		if !visit(a.ID) {
+			return
+		}
+	}
+}
+
+// window is the recent events of one place, for a rule with a count.
+type window struct {
+	entries []entry
+	total   int
+}
+
+type entry struct {
+	event *tape.Event
+	value string // of distinct
+	n     int
+}
+
+// tally counts the event of the moment. A rule that has its number begins
+// anew.
+func (d *detector) tally(r *Rule, st *state) {
+	e := d.scene.moment.Event
+	key, ok := d.textOf(r.steps[0].key, st)
+	value, ok2 := d.textOf(r.distinct, st)
+	if !ok || !ok2 {
+		return
+	}
+	if st.counts == nil {
+		st.counts = make(map[place]*window)
+	}
+	reached := false
+	r.scope.places(d.scene.moment.Process, func(process uint64) bool {
+		at := place{process, key}
+		w := st.counts[at]
+		if w == nil {
+			if !d.afford(costOf(at)) {
+				st.full++
+				return false
+			}
+			w = new(window)
+			st.counts[at] = w
+		}
+		if !d.count(r, w, entry{e, value, int(min(e.N(), maxCount))}) {
+			st.full++
+		}
+		if w.total < r.count {
+			return true
+		}
+		if !reached {
+			reached = d.hit(r, st, 1, w.events())
+		}
+		d.drop(w)
+		return true
+	})
+}
+
+// count adds x to w and forgets what is too old. It reports whether x could be
+// kept.
+func (d *detector) count(r *Rule, w *window, x entry) bool {
+	old := 0
+	for old < len(w.entries) && x.event.Time-w.entries[old].event.Time > int64(r.within) {
+		d.budget.left += costOf(place{}, w.entries[old].event)
+		w.total -= w.entries[old].n
+		old++
+	}
+	w.entries = w.entries[old:]
+	if r.distinct != nil {
+		x.n = 1
+		for i := range w.entries {
+			if w.entries[i].value == x.value {
+				return true
+			}
+		}
+	}
+	if !d.afford(costOf(place{}, x.event)) {
+		return false
+	}
+	w.entries = append(w.entries, x)
+	w.total += x.n
+	return true
+}
+
+func (d *detector) drop(w *window) {
+	for _, x := range w.entries {
+		d.budget.left += costOf(place{}, x.event)
+	}
+	*w = window{}
+}
+
+func (w *window) events() []*tape.Event {
+	events := make([]*tape.Event, len(w.entries))
+	for i, x := range w.entries {
+		events[i] = x.event
+	}
+	return events
+}
+
+// partial is a sequence that has some steps behind it. The latest event that
+// fits a step stands for all of them.
+type partial struct {
+	events []*tape.Event
+}
+
+// advance takes the event of the moment as step i of r, if it fits.
+func (d *detector) advance(r *Rule, st *state, i int) {
+	if st.chains == nil {
+		st.chains = make([]map[place]*partial, len(r.steps)-1)
+		for j := range st.chains {
+			st.chains[j] = make(map[place]*partial)
+		}
+	}
+	if i == 0 {
+		if key, ok := d.begin(r, st); ok {
+			process := d.scene.moment.Process.ID
+			if r.scope == inRun {
+				process = 0
+			}
+			d.keep(st, 0, place{process, key}, []*tape.Event{d.scene.moment.Event})
+		}
+		return
+	}
+	if len(st.chains[i-1]) == 0 {
+		return
+	}
+	d.carryOn(r, st, i)
+}
+
+func (d *detector) begin(r *Rule, st *state) (string, bool) {
+	if !d.fits(r.steps[0].when, st) {
+		return "", false
+	}
+	return d.textOf(r.steps[0].key, st)
+}
+
+// carryOn looks for a partial sequence that the event of the moment continues
+// as step i.
+func (d *detector) carryOn(r *Rule, st *state, i int) {
+	e := d.scene.moment.Event
+	key, ok := d.textOf(r.steps[i].key, st)
+	if !ok {
+		return
+	}
+	r.scope.places(d.scene.moment.Process, func(process uint64) bool {
+		at := place{process, key}
+		p := st.chains[i-1][at]
+		if p == nil {
+			return true
+		}
+		if r.within > 0 && e.Time-p.events[0].Time > int64(r.within) {
+			d.forget(st, i-1, at)
+			return true
+		}
+		d.scene.earlier = p.events // the condition may look back, so it is evaluated for each place
+		if !d.fits(r.steps[i].when, st) {
+			return true
+		}
+		events := append(p.events[:len(p.events):len(p.events)], e)
+		if i < len(r.steps)-1 {
+			d.keep(st, i, at, events)
+		} else if d.hit(r, st, e.N(), events) {
+			d.forget(st, i-1, at)
+		}
+		return false
+	})
+}
+
+// keep remembers a partial sequence in the place of one there before.
+func (d *detector) keep(st *state, i int, at place, events []*tape.Event) {
+	d.forget(st, i, at)
+	if !d.afford(costOf(at, events...)) {
+		st.full++
+		return
+	}
+	st.chains[i][at] = &partial{events}
+}
+
+func (d *detector) forget(st *state, i int, at place) {
+	if p := st.chains[i][at]; p != nil {
+		d.budget.left += costOf(at, p.events...)
+		delete(st.chains[i], at)
+	}
+}
+
+// afford takes n bytes from the budget, and makes room by forgetting what is
+// too old when there is none.
+func (d *detector) afford(n int) bool {
+	return d.budget.take(n) || d.sweep() && d.budget.take(n)
+}
+
+// sweep forgets everything that has become too old to matter. It looks at all
+// there is, so it does that once a second of the run at most.
+func (d *detector) sweep() bool {
+	now := time.Duration(d.scene.moment.Event.Time)
+	if now-d.budget.swept < time.Second {
+		return false
+	}
+	d.budget.swept = now
+	for i, r := range d.rules {
+		st := &d.states[i]
+		if r.within == 0 {
+			continue
+		}
+		for at, w := range st.counts {
+			if n := len(w.entries); n == 0 || now-time.Duration(w.entries[n-1].event.Time) > r.within {
+				d.drop(w)
+				d.budget.left += costOf(at)
+				delete(st.counts, at)
+			}
+		}
+		for j := range st.chains {
+			for at, p := range st.chains[j] {
+				if now-time.Duration(p.events[0].Time) > r.within {
+					d.forget(st, j, at)
+				}
+			}
+		}
+	}
+	return true
+}
+
+// costOf estimates the bytes that keeping something takes.
+func costOf(at place, events ...*tape.Event) int {
+	n := 64 + len(at.key)
+	for _, e := range events {
+		n += sizeOf(e)
+	}
+	return n
+}
+
+// sizeOf estimates the bytes of an event.
+func sizeOf(e *tape.Event) int {
+	n := 192
+	switch {
+	case e.File != nil:
+		n += 128 + len(e.File.Path) + len(e.File.Target)
+	case e.Socket != nil:
+		n += 128 + len(e.Socket.Address)
+		for _, q := range e.Socket.DNS {
+			n += 64 + len(q.Name)
+		}
+	case e.Process != nil:
+		n += 256
+		for _, s := range e.Process.Args {
+			n += 16 + len(s)
+		}
+		for _, s := range e.Process.Env {
+			n += 16 + len(s)
+		}
+	case e.Call != nil:
+		for k, v := range e.Call.Args {
+			n += 64 + len(k) + len(v)
+		}
+	case e.Memory != nil:
+		n += 64 + len(e.Memory.Path)
+	case e.Output != nil:
+		n += 64 + len(e.Output.Text)
+	case e.Start != nil, e.End != nil:
+		n += tape.MaxLine
+	}
+	return n
+}

@@ -1,0 +1,117 @@
+package rule
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/ast"
+	"github.com/google/cel-go/common/overloads"
+	"github.com/google/cel-go/common/types/ref"
+)
+
+// Bounds of one condition. Rules come from users and are not trusted; what a
+// condition works on comes from the subject.
+const (
+	maxCondition = 4096    // characters
+	maxNodes     = 2000    // nodes of its syntax tree, macros expanded
+	maxNesting   = 50      // depth of its syntax tree
+	maxLoops     = 1       // loops inside loops
+	maxRegex     = 2000    // instructions of a compiled regular expression
+	maxCost      = 500_000 // CEL cost units of one evaluation; about 20 ms
+)
+
+// language is CEL with the words that docs/new-rule.md lists.
+type language struct {
+	env *cel.Env
+}
+
+func newLanguage() (*language, error) {
+	v := newVocabulary()
+	env, err := cel.NewEnv(append(functions(),
+		cel.CustomTypeAdapter(v), cel.CustomTypeProvider(v),
+		cel.Variable("event", eventType),
+		cel.Variable("process", processType),
+		cel.Variable("parent", processType),
+		cel.Variable("ancestors", cel.ListType(processType)),
+		cel.Variable("earlier", cel.ListType(eventType)),
+		cel.ParserExpressionSizeLimit(maxCondition),
+		cel.ExpressionNodeLimit(maxNodes),
+		cel.ParserRecursionLimit(maxNesting),
+		cel.RegexProgramSizeLimit(maxRegex),
+		cel.ASTValidators(cel.ValidateRegexLiterals(), cel.ValidateComprehensionNestingLimit(maxLoops)),
+	)...)
+	if err != nil {
+		return nil, fmt.Errorf("build rule language: %w", err)
+	}
+	return &language{env: env}, nil
+}
+
+// condition is one compiled expression. It is immutable.
+type condition struct {
+	program cel.Program
+}
+
+// compile compiles text to a condition with a result of type want. The error
+// is one line.
+func (l *language) compile(text string, want *cel.Type, mayLookBack bool) (_ *condition, err error) {
+	// The parser recovers from its own panics only.
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("not understood: %v", r)
+		}
+	}()
+	checked, issues := l.env.Compile(text)
+	if issues.Err() != nil {
+		return nil, oneLine(issues)
+	}
+	if got := checked.OutputType(); !got.IsExactType(want) {
+		return nil, fmt.Errorf("is a %s, must be a %s", got, want)
+	}
+	if err := restrict(checked.NativeRep(), mayLookBack); err != nil {
+		return nil, err
+	}
+	program, err := l.env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost))
+	if err != nil {
+		return nil, errors.New(strings.ReplaceAll(err.Error(), "\n", " "))
+	}
+	return &condition{program: program}, nil
+}
+
+// eval evaluates c. An error means that the rule could not see this event.
+func (c *condition) eval(s *scene) (ref.Val, error) {
+	v, _, err := c.program.Eval(s)
+	return v, err
+}
+
+// oneLine makes the first of CEL's complaints one line, without its drawing of
+// the source.
+func oneLine(issues *cel.Issues) error {
+	e := issues.Errors()[0]
+	message := strings.ReplaceAll(e.Message, "\n", " ")
+	return fmt.Errorf("column %d: %s", e.Location.Column()+1, message)
+}
+
+// restrict refuses what the checker allows and rules may not do.
+func restrict(a *ast.AST, mayLookBack bool) (err error) {
+	ast.PreOrderVisit(a.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		switch e.Kind() {
+		case ast.IdentKind:
+			if e.AsIdent() == "earlier" && !mayLookBack {
+				err = errors.New("earlier is for the second step of a sequence and later ones")
+			}
+		case ast.CallKind:
+			call := e.AsCall()
+			if call.FunctionName() != overloads.Matches {
+				return
+			}
+			// A pattern of the subject's making would be compiled for every
+			// event.
+			if args := call.Args(); args[len(args)-1].Kind() != ast.LiteralKind {
+				err = errors.New("the pattern of matches must be a literal")
+			}
+		}
+	}))
+	return err
+}

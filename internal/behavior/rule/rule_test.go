@@ -1,0 +1,27 @@
+package rule_test
+
+import (
+	"testing"
+
+	"github.com/detonaut/detonaut/internal/behavior/rule"
+	"github.com/detonaut/detonaut/rules"
+)
+
+func load(t testing.TB) *rule.Set {
+	t.Helper()
+	set, err := rule.Load(rules.Behavior())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range set.Problems() {
+		t.Error(p)
+	}
+	return set
+}
+
+func TestDefaultRulesHoldToTheirExamples(t *testing.T) {
+	set := load(t)
+	for _, f := range set.Test() {
+		t.Errorf("%s: %s: %s", f.File, f.Example, f.Reason)
+	}
+}

@@ -1,0 +1,84 @@
+package rule
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/detonaut/detonaut/chamber/tape"
+	"github.com/detonaut/detonaut/internal/behavior"
+)
+
+// maxSummary is how many bytes the summary of a piece of evidence has at most,
+// and maxTold how many events it tells of.
+const (
+	maxSummary = 400
+	maxTold    = 3
+)
+
+// summarize says in one line what events show; p did the last of them.
+func summarize(events []*tape.Event, p *behavior.Process) string {
+	var parts []string
+	if name := p.Name(); name != "" {
+		parts = append(parts, name+": ")
+	}
+	for i, e := range events {
+		if left := len(events) - i; i == maxTold-1 && left > 1 {
+			parts = append(parts, fmt.Sprintf("... (%d more) ... ", left-1))
+			e = events[len(events)-1]
+			parts = append(parts, tell(e))
+			break
+		}
+		if i > 0 {
+			parts = append(parts, ", then ")
+		}
+		parts = append(parts, tell(e))
+	}
+	return limit(strings.Join(parts, ""), maxSummary)
+}
+
+// tell says what one event shows.
+func tell(e *tape.Event) string {
+	var s string
+	switch {
+	case e.Process != nil && e.Kind == tape.ProcessExec:
+		s = limit(strings.Join(append([]string{e.Process.Executable}, e.Process.Args[min(1, len(e.Process.Args)):]...), " "), 200)
+	case e.File != nil:
+		s = limit(e.File.Path, 120)
+		if e.File.Target != "" {
+			s += " -> " + limit(e.File.Target, 120)
+		}
+		if e.Kind == tape.FileChmod {
+			s += fmt.Sprintf(" %04o", e.File.Mode)
+		}
+	case e.Socket != nil:
+		s = limit(e.Socket.Address, 120)
+		if len(e.Socket.DNS) > 0 {
+			s += " asks for " + limit(e.Socket.DNS[0].Name, 120)
+		}
+	case e.Memory != nil:
+		s = fmt.Sprintf("%s of %d bytes", limit(e.Memory.Call, 20), e.Memory.Size)
+	case e.Call != nil:
+		var args []string
+		for _, k := range slices.Sorted(maps.Keys(e.Call.Args)) {
+			args = append(args, limit(k, 40)+"="+limit(e.Call.Args[k], 80))
+		}
+		s = strings.Join(args, " ")
+	case e.End != nil:
+		s = string(e.End.Reason) + " " + strings.Join(e.End.Bounds, " ")
+	}
+	s = strings.TrimSpace(string(e.Kind) + " " + s)
+	if e.Errno != "" {
+		s += " (" + limit(e.Errno, 20) + ")"
+	}
+	return s
+}
+
+// limit cuts s at a rune boundary.
+func limit(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "..."
+}
