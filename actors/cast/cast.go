@@ -31,6 +31,8 @@ type Actor struct {
 	Run []string
 	// Shell gives the image a /bin/sh.
 	Shell bool
+	// Goes is set when it goes on until it is ended.
+	Goes bool
 	// Word is the word of the verdict, and Rules the ids of the findings that
 	// there must be, sorted. There may be others.
 	Word  detonaut.Word
@@ -62,7 +64,7 @@ func All() []Actor {
 		{Name: "ptrace", Run: app(), Word: detonaut.Suspicious},
 		{Name: "scan", Run: app(), Word: detonaut.Suspicious},
 		{Name: "shell", Run: app(), Shell: true, Word: detonaut.Suspicious},
-		{Name: "web", Run: app(), Word: detonaut.Clean},
+		{Name: "web", Run: app(), Goes: true, Word: detonaut.Clean},
 	}
 }
 

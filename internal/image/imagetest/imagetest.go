@@ -11,9 +11,11 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -165,12 +167,21 @@ func New(c v1.Config, platform v1.Platform, layers ...v1.Layer) (v1.Image, error
 	return img, nil
 }
 
-// FromTar makes an image with one layer: the tar file of a root file system,
-// plain or gzip. A plain one is compressed each time it is read.
-func FromTar(file string, c v1.Config, platform v1.Platform) (v1.Image, error) {
+// TarLayer makes a layer of the tar file of a root file system, plain or gzip.
+// The file is read each time that the layer is; a plain one is compressed then.
+func TarLayer(file string) (v1.Layer, error) {
 	layer, err := tarball.LayerFromFile(file, layerOptions(Gzip)...)
 	if err != nil {
 		return nil, fmt.Errorf("read root file system %s: %w", file, err)
+	}
+	return layer, nil
+}
+
+// FromTar makes an image with the one layer of [TarLayer].
+func FromTar(file string, c v1.Config, platform v1.Platform) (v1.Image, error) {
+	layer, err := TarLayer(file)
+	if err != nil {
+		return nil, err
 	}
 	return New(c, platform, layer)
 }
@@ -244,9 +255,16 @@ func AddFile(img v1.Image, target, host string) (v1.Image, error) {
 	return img, nil
 }
 
-// WriteOCIDir writes img as an OCI image layout: the form that "oci-dir:dir"
-// reads. An existing layout in dir is replaced.
+// WriteOCIDir writes img as an OCI image layout with one image: the form that
+// "oci-dir:dir" reads. An existing layout in dir is replaced.
 func WriteOCIDir(img v1.Image, dir string) error {
+	return WriteOCIDirs(map[string]v1.Image{"latest": img}, dir)
+}
+
+// WriteOCIDirs writes images by their tags as one OCI image layout: what
+// "oci-dir:dir:tag" reads. They share the layers that they have in common. An
+// existing layout in dir is replaced.
+func WriteOCIDirs(images map[string]v1.Image, dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("replace OCI layout: %w", err)
 	}
@@ -254,8 +272,11 @@ func WriteOCIDir(img v1.Image, dir string) error {
 	if err != nil {
 		return fmt.Errorf("write OCI layout: %w", err)
 	}
-	if err := l.AppendImage(img, layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": "latest"})); err != nil {
-		return fmt.Errorf("write OCI layout: %w", err)
+	for _, tag := range slices.Sorted(maps.Keys(images)) {
+		mark := layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": tag})
+		if err := l.AppendImage(images[tag], mark); err != nil {
+			return fmt.Errorf("write OCI layout: %w", err)
+		}
 	}
 	return nil
 }

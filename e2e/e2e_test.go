@@ -1,0 +1,55 @@
+// Package e2e_test runs the real binaries on real images: harmless actors that
+// do one bad deed each, and servers installed from Debian's own packages. It
+// sees what a user sees: the command line and the JSON of reports.
+package e2e_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/internal/testenv"
+)
+
+// scan runs detonaut on one image and returns its report. It fails t when the
+// scan failed, or missed anything.
+func scan(t *testing.T, ref string, args ...string) *detonaut.Report {
+	t.Helper()
+	bin := testenv.Binaries(t)
+	args = append([]string{"scan", "-q", "-o", "json"}, append(args, ref)...)
+	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "detonaut"), args...)
+	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+t.TempDir(), "XDG_CONFIG_HOME="+t.TempDir(), "DETONAUT_CHAMBER=")
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%s: %v\n%s", cmd, err, stderr.Bytes())
+	}
+	var r detonaut.Report
+	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+		t.Fatalf("%s: %v\n%s", cmd, err, stdout.Bytes())
+	}
+	if r.Run == nil {
+		t.Fatalf("%s: the image was not run: stages %+v", ref, r.Stages)
+	}
+	if r.Coverage.Dropped != 0 {
+		t.Errorf("%s: %d events dropped, want 0", ref, r.Coverage.Dropped)
+	}
+	if t.Failed() || testing.Verbose() {
+		t.Logf("%s: %s, %s after %s, %d events\n%s", ref, r.Verdict.Word, r.Run.EndReason, r.Run.Elapsed, r.Coverage.Events, r.Run.Output)
+	}
+	return &r
+}
+
+// findings lists the ids of the findings, sorted.
+func findings(r *detonaut.Report) (ids []string) {
+	for _, f := range r.Findings {
+		ids = append(ids, f.ID)
+	}
+	slices.Sort(ids)
+	return ids
+}

@@ -1,0 +1,92 @@
+package testenv
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// servers are the packages that are in the Debian root besides the essential
+// ones. There is one root for all of them: making it takes most of the time.
+var servers = []string{"nginx-light", "postgresql", "python3", "redis-server"}
+
+// Debian makes the root file system of this machine's Debian release with a few
+// servers installed, from the package sources of this machine. It returns a tar
+// compressed with gzip.
+func Debian(tb testing.TB) string {
+	tb.Helper()
+	suite := release(tb)
+	args := []string{
+		"--variant=essential", "--include=" + strings.Join(servers, ","),
+		"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=path-exclude=/usr/share/man/*",
+		suite,
+	}
+	dir := keep(tb, "debian", args...)
+	defer lock(tb, dir)()
+	file := filepath.Join(dir, "root.tar.gz")
+	if _, err := os.Stat(file); err == nil {
+		return file
+	}
+	if _, err := exec.LookPath("mmdebstrap"); err != nil {
+		tb.Fatalf("make a Debian root: %v; run testdata/needs.sh test", err)
+	}
+	mode := "--mode=root"
+	if os.Getuid() != 0 {
+		mode = "--mode=unshare"
+	}
+	half := filepath.Join(dir, "half.tar.gz") // the name tells mmdebstrap how to compress
+	tb.Log("making a Debian root: this takes a minute or two, once")
+	run(tb, dir, "mmdebstrap", append(append([]string{mode}, args...), append([]string{half}, sources(tb, suite)...)...)...)
+	if err := os.Rename(half, file); err != nil {
+		tb.Fatalf("keep the Debian root: %v", err)
+	}
+	return file
+}
+
+// release returns the code name of this machine's Debian.
+func release(tb testing.TB) string {
+	tb.Helper()
+	f, err := os.Open("/etc/os-release")
+	if err != nil {
+		tb.Fatalf("find the Debian release: %v", err)
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if name, ok := strings.CutPrefix(lines.Text(), "VERSION_CODENAME="); ok {
+			return strings.Trim(name, `"`)
+		}
+	}
+	tb.Fatal("find the Debian release: /etc/os-release names none; the tests with real images need a Debian machine")
+	return ""
+}
+
+// sources lists those files of apt's that have the main component of suite.
+func sources(tb testing.TB, suite string) (files []string) {
+	tb.Helper()
+	line := regexp.MustCompile(`(?m)^\s*deb\s.*\s` + suite + `\s+(.*\s)?main\b`)
+	suites := regexp.MustCompile(`(?m)^Suites:(.*\s)?` + suite + `(-security)?(\s|$)`)
+	components := regexp.MustCompile(`(?m)^Components:(.*\s)?main(\s|$)`)
+	for _, pattern := range []string{"/etc/apt/sources.list", "/etc/apt/sources.list.d/*.list", "/etc/apt/sources.list.d/*.sources"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for _, file := range found {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				tb.Fatalf("read package sources: %v", err)
+			}
+			if line.Match(text) || suites.Match(text) && components.Match(text) {
+				files = append(files, file)
+			}
+		}
+	}
+	if len(files) == 0 {
+		tb.Fatalf("find package sources: no file of /etc/apt has the main component of %s", suite)
+	}
+	return files
+}

@@ -1,0 +1,75 @@
+// Package testenv gives tests what they need of the machine: the binaries of
+// this checkout, and a Debian root file system. It makes what is missing once,
+// and keeps it in the user's cache directory for the next run.
+//
+// A test that cannot have what it needs fails and says what to do; nothing is
+// skipped.
+package testenv
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+)
+
+// Root returns the directory of the main module.
+func Root(tb testing.TB) string {
+	tb.Helper()
+	_, file, _, ok := runtime.Caller(0)
+	root, err := filepath.Abs(filepath.Join(filepath.Dir(file), "../.."))
+	if !ok || err != nil {
+		tb.Fatal("find the root of the checkout: tests must be built without -trimpath")
+	}
+	return root
+}
+
+// Binaries builds detonaut and detonaut-chamber of this checkout, and returns
+// the directory in which both are.
+func Binaries(tb testing.TB) string {
+	tb.Helper()
+	root := Root(tb)
+	dir := keep(tb, "bin", root)
+	defer lock(tb, dir)()
+	for _, build := range []struct{ module, output, pkg string }{
+		{root, "detonaut", "./cmd/detonaut"},
+		{filepath.Join(root, "chamber"), "detonaut-chamber", "."},
+	} {
+		run(tb, build.module, "go", "build", "-buildvcs=false", "-o", filepath.Join(dir, build.output), build.pkg)
+	}
+	return dir
+}
+
+// keep returns a directory for what follows from recipe.
+func keep(tb testing.TB, name string, recipe ...string) string {
+	tb.Helper()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		tb.Fatalf("find a place to keep %s: %v; set XDG_CACHE_HOME", name, err)
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", recipe))
+	dir := filepath.Join(cache, "detonaut-test", name+"-"+hex.EncodeToString(sum[:8]))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		tb.Fatalf("make a place to keep %s: %v", name, err)
+	}
+	return dir
+}
+
+// run runs a program in dir and fails with what it said.
+func run(tb testing.TB, dir, name string, args ...string) {
+	tb.Helper()
+	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), name, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		tb.Fatalf("run %s: %v\n%s", cmd, err, out.Bytes())
+	}
+}
