@@ -1,0 +1,82 @@
+// Command demo makes the image of every actor, scans them all with bin/detonaut
+// and checks the verdicts. Run it from the root of the checkout.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/actors/cast"
+)
+
+// duration is what an actor that goes on by itself is given.
+const duration = "10s"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: demo DIR")
+		os.Exit(1)
+	}
+	if err := demo(ctx, os.Args[1]); err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+// demo keeps the images and their reports in dir.
+func demo(ctx context.Context, dir string) error {
+	actors := cast.All()
+	if err := cast.Build(ctx, ".", dir, actors); err != nil {
+		return err
+	}
+	reports := filepath.Join(dir, "reports.jsonl")
+	args := []string{"scan", "--duration", duration, "-o", "table", "-o", "jsonl=" + reports}
+	for _, a := range actors {
+		args = append(args, "oci-dir:"+filepath.Join(dir, a.Name))
+	}
+	fmt.Printf("\n$ bin/detonaut %s\n\n", strings.Join(args, " "))
+	cmd := exec.CommandContext(ctx, "bin/detonaut", args...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("scan: %w", err)
+	}
+	text, err := os.ReadFile(reports)
+	if err != nil {
+		return err
+	}
+	return check(text, actors)
+}
+
+// check compares the reports, one JSON a line in the order of actors, with what
+// Detonaut must say of each.
+func check(reports []byte, actors []cast.Actor) error {
+	lines := bytes.Split(bytes.TrimSpace(reports), []byte("\n"))
+	if len(lines) != len(actors) {
+		return fmt.Errorf("%d reports of %d images", len(lines), len(actors))
+	}
+	var errs []error
+	for i, a := range actors {
+		var r detonaut.Report
+		if err := json.Unmarshal(lines[i], &r); err != nil {
+			return fmt.Errorf("read report of %s: %w", a.Name, err)
+		}
+		if r.Verdict.Word != a.Word {
+			errs = append(errs, fmt.Errorf("%s is judged %s, want %s: %v", a.Name, r.Verdict.Word, a.Word, r.Verdict.Reasons))
+		}
+	}
+	if len(errs) == 0 {
+		fmt.Println("Every verdict is as it should be.")
+	}
+	return errors.Join(errs...)
+}
