@@ -174,11 +174,12 @@ func (f *flattener) store(n *node, size int64, tr *tar.Reader, l *layerReader) e
 	f.body.reset(tr)
 	block, err := f.image.Append(&f.body, size)
 	switch {
+	case err == nil:
 	case errors.Is(err, mkfs.ErrTooLarge):
 		return fmt.Errorf("%w: %w", detonaut.ErrLimit, err)
 	case f.body.err != nil:
 		return l.tarError(err)
-	case err != nil:
+	default:
 		return err
 	}
 	n.Block, n.Size = block, size
