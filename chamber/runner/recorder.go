@@ -28,6 +28,7 @@ type recorder struct {
 	enc  *tape.Encoder
 	zero int64 // CLOCK_MONOTONIC at run.start
 	last int64
+	line []byte
 	seq  uint64
 	err  error // the first failure to write; nothing is written after it
 	over bool  // run.end is written
@@ -59,20 +60,35 @@ func (r *recorder) start(wall int64) error {
 	}}, r.zero)
 }
 
-// event records an event of the sandbox.
-func (r *recorder) event(e *tape.Event) error {
+// event passes on an event of the sandbox. Only what the run itself depends on
+// is decoded here.
+func (r *recorder) event(l tape.Line) error {
+	var e *tape.Event
+	if l.Kind == tape.RunEnd || l.Kind == tape.ProcessExit {
+		var err error
+		if e, err = l.Decode(); err != nil {
+			return err
+		}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.dropped += e.Seq - min(r.sent+1, e.Seq)
-	r.sent = e.Seq
-	if e.Kind == tape.RunEnd {
+	r.dropped += l.Seq - min(r.sent+1, l.Seq)
+	r.sent = l.Seq
+	switch {
+	case l.Kind == tape.RunStart:
+		return fmt.Errorf("%w: run.start from the sandbox", tape.ErrInvalid)
+	case l.Kind == tape.RunEnd:
 		r.counters = *e.End
 		return nil
-	}
-	if e.Kind == tape.ProcessExit && e.PID == 1 {
+	case e != nil && e.PID == 1:
 		r.exit = e
 	}
-	return r.write(e, e.Time)
+	var err error
+	if l.Seq, l.Time, err = r.next(l.Kind, l.Time); err != nil {
+		return err
+	}
+	r.line = l.Append(r.line[:0])
+	return r.done(writeAll(r.w, r.line))
 }
 
 // printed records what the subject wrote, up to the plan's bound.
@@ -108,21 +124,40 @@ func (r *recorder) end(end tape.End) error {
 
 // write numbers and writes e, which happened at the given monotonic time. The
 // caller holds mu.
-func (r *recorder) write(e *tape.Event, at int64) error {
-	if r.err != nil || r.over {
-		return r.err
+func (r *recorder) write(e *tape.Event, at int64) (err error) {
+	if e.Seq, e.Time, err = r.next(e.Kind, at); err != nil {
+		return err
 	}
-	if r.seq+1 >= r.plan.Limits.Events && e.Kind != tape.RunEnd {
-		return errFull
+	return r.done(r.enc.Record(e))
+}
+
+// next returns the number and the time on the tape of an event that is about
+// to be written.
+func (r *recorder) next(kind tape.Kind, at int64) (seq uint64, t int64, err error) {
+	switch {
+	case r.err != nil:
+		return 0, 0, r.err
+	case r.over:
+		return 0, 0, errors.New("write tape: it has ended")
+	case r.seq+1 >= r.plan.Limits.Events && kind != tape.RunEnd:
+		return 0, 0, errFull
 	}
 	r.seq++
-	e.Seq = r.seq
 	r.last = max(r.last, at-r.zero)
-	e.Time = r.last
-	if err := r.enc.Record(e); err != nil {
+	return r.seq, r.last, nil
+}
+
+// done keeps the first failure to write.
+func (r *recorder) done(err error) error {
+	if err != nil && r.err == nil {
 		r.err = fmt.Errorf("write tape: %w", err)
 	}
 	return r.err
+}
+
+func writeAll(w io.Writer, b []byte) error {
+	_, err := w.Write(b)
+	return err
 }
 
 // flush hands on what is buffered.
@@ -133,12 +168,10 @@ func (r *recorder) flush() error {
 }
 
 func (r *recorder) flushLocked() error {
-	if r.err == nil {
-		if err := r.w.Flush(); err != nil {
-			r.err = fmt.Errorf("write tape: %w", err)
-		}
+	if r.err != nil {
+		return r.err
 	}
-	return r.err
+	return r.done(r.w.Flush())
 }
 
 // outputChunk is how many bytes of output one event holds at most. Escaped as

@@ -52,18 +52,18 @@ func (s *sandbox) run(ctx context.Context, rec *recorder) error {
 // when the tape is, or tells what is wrong with the stream.
 func (s *sandbox) readEvents(rec *recorder) error {
 	for {
-		e, err := s.events.Next()
+		line, err := s.events.Next()
 		if err != nil {
 			if errors.Is(err, io.EOF) || errors.Is(err, os.ErrClosed) || errors.Is(err, unix.ECONNRESET) {
 				return nil
 			}
 			return err
 		}
-		if e.Kind == tape.RunEnd {
-			s.flushed()
-		}
-		if err := rec.event(e); err != nil {
+		if err := rec.event(line); err != nil {
 			return err
+		}
+		if line.Kind == tape.RunEnd {
+			s.flushed()
 		}
 	}
 }
@@ -86,6 +86,7 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 	watch := time.NewTicker(watchInterval)
 	defer watch.Stop()
 	mem := memory{pid: s.cont.SandboxPid()}
+	mem.sample()
 
 	stop := func(reason tape.Reason, detail string) tape.End {
 		s.askFlush(events)

@@ -1,6 +1,7 @@
 package sentry
 
 import (
+	"bytes"
 	"os"
 	"slices"
 	"sync"
@@ -24,6 +25,15 @@ const (
 	maxFolds   = 4096
 )
 
+// Batching: events wait this long, or until there are this many bytes of
+// them, to go out in one write. A wake-up of the reader costs as much as ten
+// events. Only a sentry that dies by itself takes waiting events along, and
+// then the run is void anyway.
+const (
+	batchDelay = 5 * time.Millisecond
+	batchBytes = 48 << 10
+)
+
 // emitter numbers, folds and writes events. Its methods may be called from
 // any goroutine of the sentry, and block until the reader has room.
 type emitter struct {
@@ -31,6 +41,8 @@ type emitter struct {
 	base  int64     // CLOCK_MONOTONIC at zero
 	zero  time.Time // reads the same clock without a system call
 	mu    sync.Mutex
+	batch bytes.Buffer
+	timer *time.Timer // runs while the batch is not empty
 	enc   *tape.Encoder
 	seq   uint64
 	cut   uint64
@@ -60,25 +72,29 @@ type fold struct {
 func newEmitter(endpoint *fd.FD, base int64) *emitter {
 	e := &emitter{fd: endpoint, base: base, zero: time.Now(), folds: make(map[foldKey]*fold)}
 	e.ended = e.zero.Add(foldWindow)
-	e.enc = tape.NewEncoder(writer{endpoint})
+	e.enc = tape.NewEncoder(&e.batch)
+	e.timer = time.AfterFunc(batchDelay, func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.send()
+	})
 	return e
 }
 
-// writer writes to the reader, or ends the sentry.
-type writer struct{ fd *fd.FD }
-
-func (w writer) Write(b []byte) (int, error) {
-	for done := 0; done < len(b); {
-		n, err := unix.Write(w.fd.FD(), b[done:])
+// send writes the batch to the reader, or ends the sentry. The caller holds
+// mu: whoever has an event meanwhile waits.
+func (e *emitter) send() {
+	for e.batch.Len() > 0 {
+		n, err := unix.Write(e.fd.FD(), e.batch.Bytes())
 		switch err {
 		case nil:
-			done += n
+			e.batch.Next(n)
 		case unix.EINTR, unix.EAGAIN:
 		default:
 			os.Exit(readerGone)
 		}
 	}
-	return len(b), nil
+	e.batch.Reset()
 }
 
 // serve flushes whenever the reader asks for it. It ends with the sentry.
@@ -138,6 +154,7 @@ func (e *emitter) emitLast(ev *tape.Event) {
 	e.over = e.over || ev.PID == 1
 	if e.over {
 		e.writeCounters(ev.Time)
+		e.send()
 	}
 }
 
@@ -158,6 +175,7 @@ func (e *emitter) flush() {
 	now := time.Now()
 	e.closeWindow(now)
 	e.writeCounters(e.base + int64(now.Sub(e.zero)))
+	e.send()
 }
 
 func (e *emitter) writeCounters(at int64) {
@@ -184,6 +202,7 @@ func (e *emitter) closeWindow(now time.Time) {
 
 // write numbers and writes ev. The caller holds mu.
 func (e *emitter) write(ev *tape.Event) {
+	first := e.batch.Len() == 0
 	e.seq++
 	ev.Seq = e.seq
 	if ev.Cut {
@@ -193,6 +212,12 @@ func (e *emitter) write(ev *tape.Event) {
 		// Only an event beyond tape.MaxLine: a bound above is wrong. Running
 		// on would leave a gap.
 		os.Exit(readerGone)
+	}
+	switch {
+	case e.batch.Len() >= batchBytes:
+		e.send()
+	case first:
+		e.timer.Reset(batchDelay)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"gvisor.dev/gvisor/pkg/abi/linux"
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/tape"
@@ -183,32 +184,41 @@ func fileHooks() map[string]hook {
 // transferHooks see reads, writes and closes, at full detail, and DNS
 // questions that are written instead of sent.
 func transferHooks() map[string]hook {
-	transfer := func(kind tape.Kind) hook {
-		return func(c *call) {
-			if kind == tape.FileWrite {
-				if question := c.questionWritten(); question != nil {
-					defer func() { c.sent("", question, int64(len(question))) }() // with the error of the call
-				}
-			}
-			if c.tr.detail != plan.Full {
-				c.run()
-				return
-			}
-			fd := c.int(0)
-			where := pathOf(c.t, fd)
-			c.run()
-			ev := c.event(kind)
-			ev.File = &tape.File{Path: text(ev, where), FD: fd}
-			if c.err == nil && kind != tape.FileClose {
-				ev.File.Size = int64(c.ret)
-			}
-			c.emit(ev)
+	read := func(c *call) { c.transfer(tape.FileRead) }
+	write := func(c *call) {
+		question := c.questionWritten()
+		c.transfer(tape.FileWrite)
+		if question != nil {
+			c.sent("", question, int64(len(question)))
+		}
+		switch {
+		case c.err == nil:
+		case linuxerr.Equals(linuxerr.ENOSPC, c.err):
+			c.tr.out.hit("disk")
+		case linuxerr.Equals(linuxerr.EFBIG, c.err):
+			c.tr.out.hit("file_size")
 		}
 	}
-	read, write := transfer(tape.FileRead), transfer(tape.FileWrite)
 	return map[string]hook{
 		"read": read, "pread64": read, "readv": read, "preadv": read, "preadv2": read,
 		"write": write, "pwrite64": write, "writev": write, "pwritev": write, "pwritev2": write,
-		"close": transfer(tape.FileClose),
+		"close": func(c *call) { c.transfer(tape.FileClose) },
 	}
+}
+
+// transfer makes the call, and reports it at full detail.
+func (c *call) transfer(kind tape.Kind) {
+	if c.tr.detail != plan.Full {
+		c.run()
+		return
+	}
+	fd := c.int(0)
+	where := pathOf(c.t, fd) // now: after a close there is none
+	c.run()
+	ev := c.event(kind)
+	ev.File = &tape.File{Path: text(ev, where), FD: fd}
+	if c.err == nil && kind != tape.FileClose {
+		ev.File.Size = int64(c.ret)
+	}
+	c.emit(ev)
 }

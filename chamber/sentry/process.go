@@ -203,6 +203,9 @@ func (tr *tracer) TaskExit(ctx context.Context, _ seccheck.FieldSet, info *pb.Ta
 	status := unix.WaitStatus(info.ExitStatus)
 	if status.Signaled() {
 		ev.Process.Signal = unix.SignalName(status.Signal())
+		if status.Signal() == unix.SIGXFSZ {
+			tr.out.hit("file_size")
+		}
 	} else {
 		ev.Process.ExitCode = status.ExitStatus()
 	}

@@ -44,14 +44,18 @@ var Register = sync.OnceFunc(func() {
 // runs p: what it calls a pod init config.
 func Session(p *plan.Plan) *boot.InitConfig {
 	ids := []string{"group_id", "thread_id"}
+	points := []seccheck.PointConfig{
+		{Name: "container/start", ContextFields: ids},
+		{Name: "sentry/task_exit", ContextFields: ids}, // without it nobody knows how the run ended
+	}
+	if p.Detail != plan.Untraced {
+		points = append(points,
+			seccheck.PointConfig{Name: "sentry/clone", ContextFields: ids},
+			seccheck.PointConfig{Name: "sentry/execve", OptionalFields: []string{"binary_info", "binary_sha256"}, ContextFields: ids})
+	}
 	return &boot.InitConfig{TraceSession: seccheck.SessionConfig{
-		Name: "Default",
-		Points: []seccheck.PointConfig{
-			{Name: "container/start", ContextFields: ids},
-			{Name: "sentry/clone", ContextFields: ids},
-			{Name: "sentry/execve", OptionalFields: []string{"binary_info", "binary_sha256"}, ContextFields: ids},
-			{Name: "sentry/task_exit", ContextFields: ids},
-		},
+		Name:   "Default",
+		Points: points,
 		Sinks: []seccheck.SinkConfig{{Name: sinkName, Config: map[string]any{
 			optDetail: string(p.Detail), optMaxTasks: p.Limits.Processes, optProgram: p.Args[0], optEnv: p.Env,
 		}}},
@@ -91,20 +95,20 @@ func Accept() (*Stream, error) {
 	}
 }
 
-// Next returns the sandbox's next event. Its Seq counts what the sandbox sent;
-// its Time is by the machine's CLOCK_MONOTONIC. An event of the kind run.end
-// carries the sandbox's own counters and comes with every flush. The bytes are
-// hostile: an event that breaks the format is an error. At the end of the
-// stream the error is [io.EOF].
-func (s *Stream) Next() (*tape.Event, error) {
-	line, err := s.r.ReadSlice('\n')
+// Next returns the sandbox's next event, valid until the next call. Its Seq
+// counts what the sandbox sent; its Time is by the machine's CLOCK_MONOTONIC.
+// An event of the kind run.end carries the sandbox's own counters and comes
+// with every flush. The bytes are hostile, and only their head is checked. At
+// the end of the stream the error is [io.EOF].
+func (s *Stream) Next() (tape.Line, error) {
+	b, err := s.r.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
-		return nil, fmt.Errorf("%w: an event of more than %d bytes", tape.ErrInvalid, tape.MaxLine)
+		return tape.Line{}, fmt.Errorf("%w: an event of more than %d bytes", tape.ErrInvalid, tape.MaxLine)
 	}
 	if err != nil {
-		return nil, err
+		return tape.Line{}, err
 	}
-	return tape.Unmarshal(line)
+	return tape.ParseLine(b)
 }
 
 // Flush asks the sandbox to send what it still holds back, followed by a
