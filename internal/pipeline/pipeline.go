@@ -21,6 +21,7 @@ import (
 	"github.com/detonaut/detonaut/chamber/version"
 	"github.com/detonaut/detonaut/internal/behavior"
 	"github.com/detonaut/detonaut/internal/detonate"
+	"github.com/detonaut/detonaut/internal/verdict"
 )
 
 // Deps are those who do the work. They may be shared by several calls of
@@ -37,8 +38,6 @@ type Deps struct {
 	Detectors func() []behavior.Detector
 	// Rules is the digest of the rules that they apply.
 	Rules detonaut.Digest
-	// Judge gives the verdict.
-	Judge func([]detonaut.Finding, detonaut.Coverage) detonaut.Verdict
 	// Now is the clock; nil is [time.Now].
 	Now func() time.Time
 }
@@ -98,7 +97,7 @@ func Run(ctx context.Context, d Deps, job Job) (*detonaut.Report, error) {
 	r := newReport(subject.Image, d, started)
 	r.done(detonaut.StagePull)
 	err = r.detonate(ctx, d, job, subject)
-	r.Verdict = d.Judge(r.Findings, r.Coverage)
+	r.Verdict = verdict.Decide(r.Findings, r.Coverage, r.Stages)
 	r.Elapsed = now().Sub(started)
 	return &r.Report, err
 }
@@ -128,10 +127,9 @@ func Replay(d Deps, known detonaut.Image, src behavior.Source) (*detonaut.Report
 	known.Digest = detonaut.Digest(p.Digest)
 	r := newReport(known, d, started)
 	r.Fingerprint.Plan = detonate.Digest(p)
-	r.stage(detonaut.StagePull, detonaut.Skipped, "a stored tape was judged again")
 	r.detonated(res)
 	r.Elapsed = res.Run.Elapsed
-	r.Verdict = d.Judge(r.Findings, r.Coverage)
+	r.Verdict = verdict.Decide(r.Findings, r.Coverage, r.Stages)
 	return &r.Report, nil
 }
 
@@ -162,12 +160,12 @@ func (r *report) stage(name string, s detonaut.State, reason string) {
 
 func (r *report) done(name string) { r.stage(name, detonaut.Complete, "") }
 
-// missed closes a stage that saw nothing, and those after it.
+// missed closes a detonation that supports no verdict. The reason is that of
+// the stage; coverage only says what follows from it.
 func (r *report) missed(s detonaut.State, reason string) {
 	r.stage(detonaut.StageDetonate, s, reason)
-	r.stage(detonaut.StageExplain, detonaut.Skipped, "there is no tape")
-	r.Coverage.Full = false
-	r.Coverage.Gaps = append(r.Coverage.Gaps, reason)
+	r.stage(detonaut.StageExplain, detonaut.Skipped, "there is no whole tape")
+	r.Coverage.Gaps = append(r.Coverage.Gaps, "no run was observed to its end")
 }
 
 // detonate plans, runs and explains. An error is a failure of ours, already in
@@ -246,10 +244,10 @@ func (r *report) detonated(res behavior.Result) {
 	behavior.Sort(r.Findings)
 	r.Coverage = res.Coverage
 	r.Run = &res.Run
-	if res.Coverage.Full {
-		r.done(detonaut.StageDetonate)
+	if tape.Reason(res.Run.EndReason) == tape.Killed {
+		r.stage(detonaut.StageDetonate, detonaut.Partial, "interrupted")
 	} else {
-		r.stage(detonaut.StageDetonate, detonaut.Partial, strings.Join(res.Coverage.Gaps, "; "))
+		r.done(detonaut.StageDetonate) // what the subject kept from us is a gap of the coverage
 	}
 	r.done(detonaut.StageExplain)
 }

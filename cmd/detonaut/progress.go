@@ -1,0 +1,191 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/tape"
+	"github.com/detonaut/detonaut/internal/image"
+	"github.com/detonaut/detonaut/internal/report"
+)
+
+// repaint is how often the line of progress is drawn anew.
+const repaint = 100 * time.Millisecond
+
+// console is stderr while images are analysed: one line of progress if it is
+// a terminal, a line a stage if not, nothing if it is to be quiet.
+type console struct {
+	w          io.Writer
+	live, mute bool
+	total      int
+	stop       chan struct{}
+	stopped    sync.WaitGroup
+
+	mu      sync.Mutex
+	active  []*status
+	done    int
+	painted bool
+}
+
+// newConsole begins to show the progress of total images, until close.
+func newConsole(w io.Writer, quiet bool, total int) *console {
+	c := &console{w: w, live: isTerminal(w) && !quiet, mute: quiet, total: total, stop: make(chan struct{})}
+	if c.live {
+		c.stopped.Go(c.paintOften)
+	}
+	return c
+}
+
+func (c *console) close() {
+	close(c.stop)
+	c.stopped.Wait()
+	c.clear(func() {})
+}
+
+func (c *console) paintOften() {
+	tick := time.NewTicker(repaint)
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.stop:
+			return
+		case <-tick.C:
+			c.mu.Lock()
+			c.paint()
+			c.mu.Unlock()
+		}
+	}
+}
+
+// clear takes the line away while something else is written to the terminal.
+func (c *console) clear(write func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.painted {
+		io.WriteString(c.w, "\r\x1b[K")
+		c.painted = false
+	}
+	write()
+}
+
+// paint draws the line; c.mu is held.
+func (c *console) paint() {
+	if len(c.active) == 0 {
+		return
+	}
+	line := c.active[0].String()
+	if c.total > 1 {
+		line = fmt.Sprintf("%d of %d done, %d at work: %s", c.done, c.total, len(c.active), line)
+	}
+	width := 80
+	if f, ok := c.w.(*os.File); ok {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
+			width = w
+		}
+	}
+	if utf8.RuneCountInString(line) >= width {
+		line = string([]rune(line)[:width-1])
+	}
+	io.WriteString(c.w, "\r\x1b[K"+line)
+	c.painted = true
+}
+
+// notice writes a line that stays, where there is no line of progress.
+func (c *console) notice(format string, args ...any) {
+	if c.live || c.mute {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fmt.Fprintf(c.w, "detonaut: "+format+"\n", args...)
+}
+
+// status is how far one image is. Its methods may be called from any
+// goroutine.
+type status struct {
+	c    *console
+	name string
+
+	mu     sync.Mutex
+	doing  string
+	detail string
+	ran    time.Time
+	events uint64
+}
+
+// begin takes up ref.
+func (c *console) begin(ref detonaut.Ref) *status {
+	s := &status{c: c, name: report.Escape(string(ref))}
+	c.mu.Lock()
+	c.active = append(c.active, s)
+	c.mu.Unlock()
+	return s
+}
+
+// end puts it away.
+func (s *status) end() {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	for i, t := range s.c.active {
+		if t == s {
+			s.c.active = append(s.c.active[:i:i], s.c.active[i+1:]...)
+		}
+	}
+	s.c.done++
+}
+
+func (s *status) stage(name string) {
+	s.mu.Lock()
+	s.doing, s.detail = name, ""
+	s.mu.Unlock()
+	if name != detonaut.StageExplain { // which takes no time
+		s.c.notice("%s: %s", s.name, name)
+	}
+}
+
+func (s *status) pull(p image.Progress) {
+	var b strings.Builder
+	b.WriteString(string(p.Stage))
+	if p.Layers > 0 {
+		fmt.Fprintf(&b, " layer %d of %d", p.Layer, p.Layers)
+	}
+	if p.Done > 0 {
+		fmt.Fprintf(&b, ", %.1f", float64(p.Done)/1e6)
+		if p.Total > 0 {
+			fmt.Fprintf(&b, " of %.1f", float64(p.Total)/1e6)
+		}
+		b.WriteString(" MB")
+	}
+	s.mu.Lock()
+	s.detail = b.String()
+	s.mu.Unlock()
+}
+
+func (s *status) event(e *tape.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.Start != nil {
+		s.ran = time.Now()
+	}
+	s.events = e.Seq
+}
+
+func (s *status) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.detail != "":
+		return s.name + ": " + s.detail
+	case !s.ran.IsZero():
+		return fmt.Sprintf("%s: running for %.0fs, %d events", s.name, time.Since(s.ran).Seconds(), s.events)
+	}
+	return s.name + ": " + s.doing
+}

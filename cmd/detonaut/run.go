@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/internal/config"
+)
+
+// app is one call of the program: what it reads and writes, and the flags that
+// every command has.
+type app struct {
+	env            config.Env
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	configFile string
+	quiet      bool
+	debug      bool
+}
+
+// run is the whole program: it returns the exit code. Results go to stdout,
+// everything else to stderr. It needs no process of its own.
+func run(ctx context.Context, args []string, env config.Env, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{env: env, stdin: stdin, stdout: stdout, stderr: stderr}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	return a.exit(root.ExecuteContext(ctx))
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "detonaut",
+		Short: "See what a container image does when it runs",
+		Long: `Detonaut runs a container image in a sandbox that it cannot leave, records
+everything it does, and says what it thinks of it and why.`,
+		Example: `  detonaut scan nginx:latest
+  detonaut scan --list images.txt -o jsonl=reports.jsonl --fail-on unwanted
+  detonaut doctor`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		// Without a command there is nothing to do but to help.
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			hint := ""
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				hint = fmt.Sprintf("; did you mean %q?", near[0])
+			}
+			return fmt.Errorf("%w: unknown command %q%s", detonaut.ErrUsage, args[0], hint)
+		},
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return fmt.Errorf("%w: %w", detonaut.ErrUsage, err)
+	})
+	f := root.PersistentFlags()
+	f.StringVar(&a.configFile, "config", "", "configuration `FILE` (default $XDG_CONFIG_HOME/detonaut/config.yaml)")
+	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no notices on stderr, errors only")
+	f.BoolVar(&a.debug, "debug", false, "log what happens inside to stderr")
+	root.AddCommand(a.scan(), a.replay(), a.rules(), a.doctor(), a.config(), a.version(), a.completion())
+	return root
+}
+
+// log is where packages log to: nowhere without --debug.
+func (a *app) log() *slog.Logger {
+	if !a.debug {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// load reads the configuration, flags last. The flags of cmd that are
+// configuration are those of [configFlags].
+func (a *app) load(cmd *cobra.Command) (*config.Loaded, error) {
+	cfg, err := config.Load(a.configFile, a.env)
+	if err != nil {
+		return nil, err
+	}
+	for _, cf := range configFlags {
+		f := cmd.Flags().Lookup(cf.name)
+		if f == nil || !f.Changed {
+			continue
+		}
+		if err := cfg.Set(cf.key, f.Value.String(), "--"+cf.name); err != nil {
+			return nil, err
+		}
+	}
+	return cfg, cfg.Validate()
+}
+
+// A configFlag is a flag that sets a key of the configuration.
+type configFlag struct{ name, key, usage string }
+
+var configFlags = []configFlag{
+	{"platform", "image.platform", "`OS/ARCH[/VARIANT]` of the image to pull"},
+	{"cache", "image.cache", "`DIR` of pulled images"},
+	{"plain-http", "image.plain_http", "`REGISTRIES` (host:port,...) to be spoken to without TLS"},
+	{"insecure", "image.insecure", "`REGISTRIES` whose certificate is not checked"},
+	{"chamber", "chamber", "`PATH` of detonaut-chamber"},
+	{"rules", "rules.dir", "`DIR` of rules to use instead of those built in"},
+	{"profile", "run.profile", "`KIND` of run: default"},
+	{"detail", "run.detail", "`DETAIL` of the tape: normal, or full with every read, write and thread"},
+	{"duration", "run.duration", "longest `TIME` that an image may run, such as 30s"},
+	{"memory", "run.memory", "most memory an image may use, as a `SIZE` such as 1GiB"},
+	{"processes", "run.processes", "most threads of all processes at once, a `NUMBER`"},
+	{"file-size", "run.file_size", "`SIZE` to which one file may grow"},
+	{"disk", "run.disk", "`SIZE` of all that may be written over the image"},
+	{"max-output", "run.output", "`SIZE` of stdout and stderr that is kept"},
+	{"max-events", "run.events", "`NUMBER` of events at which a run is ended"},
+	{"jobs", "scan.jobs", "`NUMBER` of images to analyse at once"},
+}
+
+// addConfigFlags gives cmd those flags of configFlags that are named. Their
+// defaults are those of [config.Default].
+func addConfigFlags(cmd *cobra.Command, names ...string) {
+	defaults := config.Defaults()
+	for _, name := range names {
+		for _, cf := range configFlags {
+			if cf.name == name {
+				cmd.Flags().String(cf.name, defaults.Text(cf.key), cf.usage)
+			}
+		}
+	}
+}
+
+// color reports whether w takes colours: it is a terminal, and nobody said no
+// (https://no-color.org).
+func (a *app) color(w io.Writer) bool {
+	return isTerminal(w) && a.env("NO_COLOR") == "" && a.env("TERM") != "dumb"
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// noArgs refuses arguments, with the error of a usage.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%w: %s takes no arguments, not %q", detonaut.ErrUsage, cmd.CommandPath(), args[0])
+	}
+	return nil
+}

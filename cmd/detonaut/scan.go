@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/internal/config"
+	"github.com/detonaut/detonaut/internal/detonate"
+	"github.com/detonaut/detonaut/internal/detonate/process"
+	"github.com/detonaut/detonaut/internal/image"
+	"github.com/detonaut/detonaut/internal/pipeline"
+)
+
+// scanFlags are the flags of scan that are no configuration.
+type scanFlags struct {
+	list            string
+	output          []string
+	failOn          string
+	strict          bool
+	keep            string
+	entrypoint, cmd string
+	env             []string
+	user            string
+}
+
+func (a *app) scan() *cobra.Command {
+	var f scanFlags
+	cmd := &cobra.Command{
+		Use:   "scan [REF...]",
+		Short: "Run images in the sandbox and judge what they do",
+		Long: `Scan pulls each image, runs it in the sandbox, records what it does, and gives
+a verdict with the evidence for it: malicious, unwanted, suspicious, clean, or
+inconclusive when not everything could be seen.
+
+A REF is the name of an image in a registry (docker.io if it names none), or
+  oci-dir:DIR          an OCI image layout
+  oci-archive:FILE     the same in a tar file
+  docker-archive:FILE  what docker save writes
+  docker:NAME          an image of the Docker daemon
+  -                    any of these archives on standard input
+
+When there is more than one image, or a --list, one that fails does not keep
+the others from being analysed, a table has a line for each, and json is an
+array. Reports come in the order of the images.
+
+Exit codes: 0 done, 1 something of ours failed, 2 --fail-on was reached,
+3 an analysis was incomplete under --strict; the worst is 1, then 2, then 3.`,
+		Example: `  detonaut scan nginx:latest
+  detonaut scan oci-dir:./image -o table -o json=report.json
+  detonaut scan --list images.txt --jobs 4 -o jsonl=reports.jsonl --keep tapes
+  detonaut scan app:1.2 --fail-on suspicious --strict --duration 1m
+  detonaut scan app:1.2 --entrypoint '["/bin/sh","-c"]' --cmd '["exec /app"]'`,
+		RunE: func(cmd *cobra.Command, refs []string) error { return a.runScan(cmd, refs, f) },
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.list, "list", "", "`FILE` with one REF a line and # comments; - is standard input")
+	addOutputFlag(cmd, &f.output)
+	addThresholdFlags(cmd, &f.failOn, &f.strict)
+	fl.StringVar(&f.keep, "keep", "", "`DIR` in which tape.jsonl.zst and report.json of each image are kept, in a folder named for its digest")
+	fl.StringVar(&f.entrypoint, "entrypoint", "", "`COMMAND` to run instead of the image's entrypoint: words, or a JSON array")
+	fl.StringVar(&f.cmd, "cmd", "", "`ARGUMENTS` instead of the image's cmd: words, or a JSON array")
+	fl.StringArrayVar(&f.env, "env", nil, "`NAME=VALUE` to set over the image's environment; NAME alone removes it")
+	fl.StringVar(&f.user, "user", "", "`USER[:GROUP]` instead of the image's")
+	addConfigFlags(cmd, "platform", "profile", "detail", "duration", "memory", "processes", "file-size", "disk",
+		"max-output", "max-events", "jobs", "rules", "cache", "plain-http", "insecure", "chamber")
+	return cmd
+}
+
+func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error) {
+	ctx := cmd.Context()
+	cfg, err := a.load(cmd)
+	if err != nil {
+		return err
+	}
+	threshold, err := parseThreshold(f.failOn, f.strict)
+	if err != nil {
+		return err
+	}
+	refs, err := a.refs(args, f.list)
+	if err != nil {
+		return err
+	}
+	overrides, err := f.overrides(cfg)
+	if err != nil {
+		return err
+	}
+	rules, err := a.loadRules(cfg.Rules.Dir)
+	if err != nil {
+		return err
+	}
+	sandbox, err := process.New(ctx, process.Options{Path: cfg.Chamber, Log: a.log()})
+	if err != nil {
+		return err
+	}
+	out, err := a.openOutputs(f.output, len(refs) > 1 || f.list != "")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.close()) }()
+	console := newConsole(a.stderr, a.quiet, len(refs))
+	defer console.close()
+
+	s := &scan{app: a, cfg: cfg, keep: f.keep, console: console, deps: rules.deps()}
+	s.deps.Sandbox = sandbox
+	s.deps.Plan = func(img detonaut.Image, fsys fs.FS) (plan.Plan, error) {
+		return detonate.NewPlan(img, fsys, overrides)
+	}
+	code := exitCode(exitDone)
+	err = s.all(ctx, refs, func(o outcome) error {
+		if o.err != nil {
+			console.clear(func() { a.showError(o.err) })
+			code = worst(code, exitError)
+		}
+		if o.report == nil {
+			return nil
+		}
+		code = worst(code, threshold.code(o.report))
+		var werr error
+		console.clear(func() { werr = out.write(o.report) })
+		return werr
+	})
+	switch {
+	case err != nil:
+		return err
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return code.err()
+}
+
+// overrides are what the flags change of how an image asks to be run.
+func (f *scanFlags) overrides(cfg *config.Loaded) (detonate.Overrides, error) {
+	entrypoint, err := words("--entrypoint", f.entrypoint)
+	if err != nil {
+		return detonate.Overrides{}, err
+	}
+	cmd, err := words("--cmd", f.cmd)
+	if err != nil {
+		return detonate.Overrides{}, err
+	}
+	return detonate.Overrides{
+		Entrypoint: entrypoint, Cmd: cmd, Env: f.env, User: f.user,
+		Profile: plan.Profile(cfg.Run.Profile), Detail: plan.Detail(cfg.Run.Detail), Limits: cfg.Run.Limits(),
+	}, nil
+}
+
+// scan is the analysis of some images.
+type scan struct {
+	app     *app
+	cfg     *config.Loaded
+	deps    pipeline.Deps
+	keep    string
+	console *console
+}
+
+// outcome is what came of one image: a report, an error, or both.
+type outcome struct {
+	report *detonaut.Report
+	err    error
+}
+
+// all analyses refs, as many at once as the configuration says, and gives the
+// outcomes to take in the order of refs. An error of take ends it.
+func (s *scan) all(ctx context.Context, refs []detonaut.Ref, take func(outcome) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	jobs := s.cfg.Scan.Jobs
+	// The queue is what may be finished and wait for one that is not.
+	queue := make(chan chan outcome, 4*jobs)
+	go func() {
+		defer close(queue)
+		var running sync.WaitGroup
+		defer running.Wait()
+		slots := make(chan struct{}, jobs)
+		for _, ref := range refs {
+			slots <- struct{}{}
+			if ctx.Err() != nil {
+				return
+			}
+			done := make(chan outcome, 1)
+			queue <- done
+			running.Go(func() {
+				done <- s.one(ctx, ref)
+				<-slots
+			})
+		}
+	}()
+	// This loop ends after the goroutine above and all of its own.
+	var err error
+	for done := range queue {
+		o := <-done
+		if err != nil || o.report == nil && ctx.Err() != nil {
+			continue
+		}
+		if err = take(o); err != nil {
+			cancel()
+		}
+	}
+	return err
+}
+
+// one analyses one image.
+func (s *scan) one(ctx context.Context, ref detonaut.Ref) outcome {
+	status := s.console.begin(ref)
+	defer status.end()
+	job := pipeline.Job{Ref: ref, OnStage: status.stage, OnEvent: status.event}
+	kept := keeper{dir: s.keep}
+	if s.keep != "" {
+		job.Keep = kept.tape
+	}
+	deps := s.deps
+	deps.Pull = func(ctx context.Context, ref detonaut.Ref) (*pipeline.Subject, error) {
+		return s.pull(ctx, ref, status)
+	}
+	r, err := pipeline.Run(ctx, deps, job)
+	if r != nil && s.keep != "" {
+		err = errors.Join(err, kept.report(r))
+	}
+	return outcome{report: r, err: err}
+}
+
+// pull gets an image as a subject of the pipeline.
+func (s *scan) pull(ctx context.Context, ref detonaut.Ref, status *status) (*pipeline.Subject, error) {
+	c := s.cfg.Image
+	img, err := image.Pull(ctx, ref, image.Options{
+		Platform: c.Platform, CacheDir: c.Cache, CacheBytes: int64(c.CacheSize),
+		Caps: image.Caps{
+			CompressedBytes: int64(c.MaxCompressed), UncompressedBytes: int64(c.MaxUncompressed),
+			Entries: c.MaxEntries, Ratio: c.MaxRatio,
+		},
+		Stdin: s.app.stdin, PlainHTTP: slices.Clone(c.PlainHTTP), Insecure: slices.Clone(c.Insecure),
+		Silence: c.Silence, Progress: status.pull,
+	})
+	if err != nil {
+		return nil, err
+	}
+	fsys, err := img.FS()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open image %s: %w", ref, err), img.Close())
+	}
+	return &pipeline.Subject{Image: img.Image, Root: img.Root, FS: fsys, Close: img.Close}, nil
+}

@@ -1,0 +1,138 @@
+// Package config is the configuration of detonaut: its defaults, where a value
+// may come from, and what makes sense.
+//
+// A value comes from the defaults, the configuration file, the environment or
+// the command line, each stronger than the one before. The package does
+// nothing with the values. They are the operator's, and trusted.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/plan"
+)
+
+// Config is the whole configuration. The YAML names of its fields, joined by
+// dots, are the keys that errors and [Loaded.Source] speak of.
+type Config struct {
+	// Chamber is the path of detonaut-chamber; empty looks beside detonaut and
+	// along PATH.
+	Chamber string `yaml:"chamber"`
+	Image   Image  `yaml:"image"`
+	Run     Run    `yaml:"run"`
+	Rules   Rules  `yaml:"rules"`
+	Scan    Scan   `yaml:"scan"`
+}
+
+// Image says how images are pulled, and what one may cost.
+type Image struct {
+	// Platform is "os/architecture[/variant]".
+	Platform string `yaml:"platform"`
+	// Cache is the directory of pulled images; empty is the user's cache
+	// directory. CacheSize bounds what lies in it unused.
+	Cache     string `yaml:"cache"`
+	CacheSize Bytes  `yaml:"cache_size"`
+	// PlainHTTP are registries that are spoken to without TLS.
+	PlainHTTP []string `yaml:"plain_http"`
+	// Insecure are registries whose certificate is not checked.
+	Insecure []string `yaml:"insecure"`
+	// Silence is how long a registry may send nothing.
+	Silence time.Duration `yaml:"silence"`
+	// MaxCompressed and MaxUncompressed bound all layers together, MaxEntries
+	// the files in them, MaxRatio what one layer may grow to when unpacked.
+	MaxCompressed   Bytes `yaml:"max_compressed"`
+	MaxUncompressed Bytes `yaml:"max_uncompressed"`
+	MaxEntries      int   `yaml:"max_entries"`
+	MaxRatio        int   `yaml:"max_ratio"`
+}
+
+// Run says how a subject is run; see [plan.Plan] and [plan.Limits].
+type Run struct {
+	Profile   string        `yaml:"profile"`
+	Detail    string        `yaml:"detail"`
+	Duration  time.Duration `yaml:"duration"`
+	Memory    Bytes         `yaml:"memory"`
+	Processes int           `yaml:"processes"`
+	FileSize  Bytes         `yaml:"file_size"`
+	Disk      Bytes         `yaml:"disk"`
+	Output    Bytes         `yaml:"output"`
+	Events    int           `yaml:"events"`
+}
+
+// Rules says by which rules a tape is explained.
+type Rules struct {
+	// Dir is a directory of rules instead of those that are built in.
+	Dir string `yaml:"dir"`
+}
+
+// Scan says how a scan of many images goes.
+type Scan struct {
+	// Jobs is how many images are analysed at once.
+	Jobs int `yaml:"jobs"`
+}
+
+// Default is the configuration where nobody says otherwise.
+func Default() Config {
+	l := plan.DefaultLimits()
+	return Config{
+		Image: Image{
+			Platform:        "linux/" + runtime.GOARCH,
+			CacheSize:       10 << 30,
+			Silence:         30 * time.Second,
+			MaxCompressed:   16 << 30,
+			MaxUncompressed: 48 << 30,
+			MaxEntries:      1_000_000,
+			MaxRatio:        250,
+		},
+		Run: Run{
+			Profile: string(plan.Default), Detail: string(plan.Normal),
+			Duration: l.Duration, Memory: Bytes(l.Memory), Processes: l.Processes, FileSize: Bytes(l.FileSize),
+			Disk: Bytes(l.Disk), Output: Bytes(l.Output), Events: int(l.Events),
+		},
+		Scan: Scan{Jobs: 1},
+	}
+}
+
+// Validate reports every value that makes no sense, each with its key. The
+// error is [detonaut.ErrUsage].
+func (c *Config) Validate() error {
+	var errs []error
+	bad := func(key, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%w: %s: %s", detonaut.ErrUsage, key, fmt.Sprintf(format, args...)))
+	}
+	if c.Run.Profile != string(plan.Default) {
+		bad("run.profile", "%q is unknown: use %s", c.Run.Profile, plan.Default)
+	}
+	if d := plan.Detail(c.Run.Detail); d != plan.Normal && d != plan.Full {
+		bad("run.detail", "%q is unknown: use %s or %s", c.Run.Detail, plan.Normal, plan.Full)
+	}
+	for _, n := range []struct {
+		key   string
+		value int64
+	}{
+		{"image.cache_size", int64(c.Image.CacheSize)}, {"image.silence", int64(c.Image.Silence)},
+		{"image.max_compressed", int64(c.Image.MaxCompressed)}, {"image.max_uncompressed", int64(c.Image.MaxUncompressed)},
+		{"image.max_entries", int64(c.Image.MaxEntries)}, {"image.max_ratio", int64(c.Image.MaxRatio)},
+		{"run.duration", int64(c.Run.Duration)}, {"run.memory", int64(c.Run.Memory)},
+		{"run.processes", int64(c.Run.Processes)}, {"run.file_size", int64(c.Run.FileSize)},
+		{"run.disk", int64(c.Run.Disk)}, {"run.output", int64(c.Run.Output)}, {"run.events", int64(c.Run.Events)},
+		{"scan.jobs", int64(c.Scan.Jobs)},
+	} {
+		if n.value <= 0 {
+			bad(n.key, "must be greater than 0")
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Limits are those of a plan.
+func (r *Run) Limits() plan.Limits {
+	return plan.Limits{
+		Duration: r.Duration, Memory: int64(r.Memory), Processes: r.Processes, FileSize: int64(r.FileSize),
+		Disk: int64(r.Disk), Output: int64(r.Output), Events: uint64(r.Events),
+	}
+}
