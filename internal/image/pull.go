@@ -7,7 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/regclient/regclient/types/platform"
 
 	"github.com/detonaut/detonaut"
 )
@@ -30,7 +34,7 @@ type Options struct {
 	// Stdin is read, once, by the ref "-".
 	Stdin io.Reader
 	// PlainHTTP are the registries ("host[:port]") that are spoken to without
-	// TLS. Those on loopback always may be.
+	// TLS. Those on loopback are too, unless they are in Insecure.
 	PlainHTTP []string
 	// Insecure are the registries whose TLS certificate is not checked.
 	Insecure []string
@@ -77,15 +81,15 @@ type Image struct {
 	// Index lists its files.
 	Index *Index
 
-	file *os.File
-	lock *os.File
+	cache *cache
+	file  *os.File // with a shared lock on it
 }
 
 // FS is the root file system of the image, valid until Close.
 func (i *Image) FS() (fs.FS, error) { return OpenFS(i.file) }
 
 // Close lets the cache remove the image when it needs the room.
-func (i *Image) Close() error { return errors.Join(i.file.Close(), i.lock.Close()) }
+func (i *Image) Close() error { return errors.Join(i.file.Close(), i.cache.evict()) }
 
 // Pull gets the image that ref names. It pins the digest first, and verifies
 // everything it reads against it.
@@ -94,5 +98,160 @@ func (i *Image) Close() error { return errors.Join(i.file.Close(), i.lock.Close(
 // ErrNotFound, ErrUnauthorized, ErrPlatform, ErrUnsupported, ErrCorrupt or
 // ErrLimit, or are the network's or the disk's. Nothing half-made is kept.
 func Pull(ctx context.Context, ref detonaut.Ref, o Options) (*Image, error) {
-	return nil, fmt.Errorf("pull %s: %w", ref, errors.ErrUnsupported)
+	img, err := pull(ctx, ref, o)
+	if err != nil {
+		return nil, fmt.Errorf("pull %s: %w", cleanString(string(ref)), err)
+	}
+	img.Ref = ref
+	return img, nil
+}
+
+func pull(ctx context.Context, typed detonaut.Ref, o Options) (_ *Image, err error) {
+	ref, err := parseRef(typed)
+	if err != nil {
+		return nil, err
+	}
+	want, err := parsePlatform(o.Platform)
+	if err != nil {
+		return nil, err
+	}
+	if o, err = o.withDefaults(); err != nil {
+		return nil, err
+	}
+	cache, err := openCache(o.CacheDir, o.CacheBytes)
+	if err != nil {
+		return nil, err
+	}
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	p := &puller{options: o, want: want, cache: cache, giveUp: giveUp, meter: newMeter(o.Progress)}
+	defer p.meter.stop()
+
+	if d := detonaut.Digest(ref.remote.Digest); d != "" {
+		if img, err := p.cached(d); img != nil || err != nil {
+			return img, err // without a word to the registry
+		}
+	}
+	p.meter.stage(Resolving)
+	src, err := p.open(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, src.Close()) }()
+	top, err := src.head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if img, err := p.cached(detonaut.Digest(top.Digest.String())); img != nil || err != nil {
+		return img, err
+	}
+	return p.fetch(ctx, src, top)
+}
+
+// withDefaults fills in what was left empty.
+func (o Options) withDefaults() (Options, error) {
+	o.Caps = o.Caps.withDefaults()
+	fill(&o.CacheBytes, 10<<30)
+	fill(&o.Silence, 30*time.Second)
+	if o.CacheDir == "" {
+		dir, err := os.UserCacheDir()
+		if err != nil {
+			return o, fmt.Errorf("find the user's cache directory: %w", err)
+		}
+		o.CacheDir = filepath.Join(dir, "detonaut")
+	}
+	return o, nil
+}
+
+// puller is one Pull.
+type puller struct {
+	options Options
+	want    platform.Platform
+	cache   *cache
+	meter   *meter
+	// giveUp ends the pull for a reason.
+	giveUp context.CancelCauseFunc
+}
+
+// cached returns the image that d, a manifest or an index, is known to be for
+// the wanted platform. It is nil if it is not in the cache.
+func (p *puller) cached(d detonaut.Digest) (*Image, error) {
+	if a := p.cache.alias(d, p.want.String()); a != "" {
+		d = a
+	}
+	img, err := p.cache.get(d)
+	if img == nil || err != nil {
+		return nil, err
+	}
+	return p.checked(img)
+}
+
+// checked returns img if it is for the wanted platform, and closes it if not.
+func (p *puller) checked(img *Image) (*Image, error) {
+	if err := checkPlatform(p.want, img.Platform); err != nil {
+		return nil, errors.Join(err, img.Close())
+	}
+	return img, nil
+}
+
+// fetch gets the image that top, a manifest or an index, names.
+func (p *puller) fetch(ctx context.Context, src source, top v1.Descriptor) (*Image, error) {
+	doc, err := (&picker{src: src, want: p.want}).pick(ctx, top, 0)
+	if err != nil {
+		return nil, err
+	}
+	d := detonaut.Digest(doc.digest.String())
+	if doc.digest != top.Digest {
+		if err := p.cache.setAlias(detonaut.Digest(top.Digest.String()), p.want.String(), d); err != nil {
+			return nil, err
+		}
+	}
+	waiting := func() { p.meter.stage(Waiting) }
+	img, err := p.cache.acquire(ctx, d, waiting, func(ctx context.Context, out *os.File) (detonaut.Image, *Index, error) {
+		return p.fill(ctx, src, doc, out)
+	})
+	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx) // rather than what it broke
+		}
+		return nil, err
+	}
+	return p.checked(img)
+}
+
+// fill writes the image that doc describes to out, as EROFS.
+func (p *puller) fill(ctx context.Context, src source, doc document, out *os.File) (detonaut.Image, *Index, error) {
+	m, err := parseManifest(doc, p.options.Caps)
+	if err != nil {
+		return detonaut.Image{}, nil, err
+	}
+	words, err := readConfig(ctx, src, m)
+	if err != nil {
+		return detonaut.Image{}, nil, err
+	}
+	if err := checkPlatform(p.want, words.Platform); err != nil {
+		return detonaut.Image{}, nil, err
+	}
+	words.Digest = detonaut.Digest(doc.digest.String())
+	p.meter.set(func(s *Progress) { *s = Progress{Stage: Pulling, Layers: len(words.Layers), Total: words.Size} })
+	blobs := make([]blob, len(words.Layers))
+	for i, l := range words.Layers {
+		blobs[i] = blob{Layer: l, Open: func(ctx context.Context) (io.ReadCloser, error) {
+			p.meter.set(func(s *Progress) { s.Layer = i + 1 })
+			r, err := src.blob(ctx, m.Layers[i])
+			if err != nil {
+				return nil, err
+			}
+			return struct {
+				io.Reader
+				io.Closer
+			}{&countReader{r: r, add: p.meter.add}, r}, nil
+		}}
+	}
+	index, err := flatten(ctx, blobs, p.options.Caps, out)
+	if err != nil {
+		return detonaut.Image{}, nil, err
+	}
+	words.Files = len(index.Entries)
+	return words, index, nil
 }

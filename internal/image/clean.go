@@ -1,0 +1,23 @@
+package image
+
+import (
+	"strconv"
+	"strings"
+)
+
+// maxMessage bounds what an error quotes of a server or an image, in bytes.
+const maxMessage = 300
+
+// clean is the text of an error that may quote a server or an image.
+func clean(err error) string { return cleanString(err.Error()) }
+
+// cleanString makes a string of a server or an image fit to be shown: short,
+// and with everything escaped that is not printable.
+func cleanString(s string) string {
+	cut := ""
+	if len(s) > maxMessage {
+		s, cut = s[:maxMessage], "..."
+	}
+	quoted := strconv.Quote(strings.TrimSpace(s))
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`) + cut
+}

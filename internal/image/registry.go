@@ -1,0 +1,188 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/opencontainers/go-digest"
+	"github.com/regclient/regclient"
+	"github.com/regclient/regclient/config"
+	"github.com/regclient/regclient/scheme/reg"
+	"github.com/regclient/regclient/types/descriptor"
+	"github.com/regclient/regclient/types/errs"
+	"github.com/regclient/regclient/types/manifest"
+	"github.com/regclient/regclient/types/ref"
+
+	"github.com/detonaut/detonaut"
+)
+
+// registry is an image in a registry, spoken to through regclient: that waits
+// as long as Retry-After says, backs off, and resumes a cut blob by Range.
+type registry struct {
+	client *regclient.RegClient
+	ref    ref.Ref
+	wire   *transport
+}
+
+const (
+	// attempts bounds how often one request is sent, resumptions included.
+	attempts = 10
+	// backOff is the wait before a second attempt; it doubles up to maxBackOff.
+	backOff    = 100 * time.Millisecond
+	maxBackOff = 15 * time.Second
+	// maxStreams bounds the requests to a host at a time. It must exceed
+	// attempts: regclient counts each resumption of a blob as one more.
+	maxStreams = 4 * attempts
+)
+
+func newRegistry(ctx context.Context, giveUp context.CancelCauseFunc, r ref.Ref, o Options) *registry {
+	wire := newTransport(ctx, giveUp, o)
+	client := regclient.New(
+		regclient.WithConfigHost(registryHost(r.Registry, o)),
+		regclient.WithUserAgent("detonaut"),
+		regclient.WithRegOpts(
+			reg.WithHTTPClient(wire.client()),
+			reg.WithRetryLimit(attempts),
+			reg.WithDelay(backOff, maxBackOff),
+			reg.WithManifestMax(maxManifest, maxManifest),
+		),
+	)
+	return &registry{client: client, ref: r, wire: wire}
+}
+
+// registryHost says how to speak to a registry: with the credentials that
+// "docker login" left, or those of a credential helper.
+func registryHost(name string, o Options) config.Host {
+	host := *config.HostNewName(name)
+	known, err := config.DockerLoad()
+	if err != nil {
+		slog.Warn("docker config cannot be read, so no credentials are used", "err", err)
+	}
+	for _, h := range known {
+		if h.Name == host.Name {
+			host = h
+		}
+	}
+	host.ReqConcurrent = maxStreams
+	host.TLS = config.TLSEnabled
+	insecure := slices.Contains(o.Insecure, name)
+	if slices.Contains(o.PlainHTTP, name) || isLoopback(name) && !insecure {
+		host.TLS = config.TLSDisabled
+	}
+	return host
+}
+
+func (s *registry) head(ctx context.Context) (v1.Descriptor, error) {
+	if s.ref.Digest != "" {
+		h, err := v1.NewHash(s.ref.Digest)
+		return v1.Descriptor{Digest: h}, err
+	}
+	m, err := s.client.ManifestHead(ctx, s.ref)
+	if err == nil && m.GetDescriptor().Digest == "" {
+		// Not every registry says the digest before it is asked for the bytes.
+		m, err = s.client.ManifestGet(ctx, s.ref)
+	}
+	if err != nil {
+		return v1.Descriptor{}, s.failure(ctx, "resolve "+s.ref.CommonName(), err)
+	}
+	d := m.GetDescriptor()
+	h, err := v1.NewHash(string(d.Digest))
+	if err != nil {
+		return v1.Descriptor{}, fmt.Errorf("digest of %s: %s: %w", s.ref.CommonName(), clean(err), detonaut.ErrUnsupported)
+	}
+	return v1.Descriptor{Digest: h, MediaType: types.MediaType(d.MediaType)}, nil
+}
+
+func (s *registry) manifest(ctx context.Context, d v1.Descriptor) ([]byte, error) {
+	var m manifest.Manifest
+	var err error
+	for range attempts {
+		m, err = s.client.ManifestGet(ctx, s.ref.SetDigest(d.Digest.String()))
+		if !errors.Is(err, io.ErrUnexpectedEOF) {
+			break // only a cut manifest is asked for again: Range is for blobs
+		}
+	}
+	if err != nil {
+		return nil, s.failure(ctx, "manifest "+d.Digest.String(), err)
+	}
+	raw, err := m.RawBody()
+	if err != nil {
+		return nil, s.failure(ctx, "manifest "+d.Digest.String(), err)
+	}
+	return raw, nil
+}
+
+func (s *registry) blob(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error) {
+	// Without a size, so that one that is wrong is found where it is read, and
+	// without the URLs that the image may give: only the registry is asked.
+	r, err := s.client.BlobGet(ctx, s.ref, descriptor.Descriptor{Digest: digest.Digest(d.Digest.String())})
+	if err != nil {
+		return nil, s.failure(ctx, "blob "+d.Digest.String(), err)
+	}
+	return &registryBlob{ctx: ctx, s: s, d: d, r: r}, nil
+}
+
+func (s *registry) Close() error {
+	s.wire.close()
+	return nil
+}
+
+// registryBlob says its errors in our words.
+type registryBlob struct {
+	ctx context.Context
+	s   *registry
+	d   v1.Descriptor
+	r   io.ReadCloser
+}
+
+func (b *registryBlob) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if err != nil && err != io.EOF {
+		err = b.s.failure(b.ctx, "blob "+b.d.Digest.String(), err)
+	}
+	return n, err
+}
+
+func (b *registryBlob) Close() error { return b.r.Close() }
+
+// failure is an error of regclient in our words. Its text may be a server's.
+func (s *registry) failure(ctx context.Context, what string, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	host := s.ref.Registry
+	for _, f := range []struct {
+		is   []error
+		says string
+		err  error
+	}{
+		{[]error{errs.ErrHTTPUnauthorized, errs.ErrEmptyChallenge, errs.ErrNoNewChallenge, errs.ErrInvalidChallenge, errs.ErrNoLogin},
+			"registry " + host + " refuses access: it wants other credentials, or there is no such image", detonaut.ErrUnauthorized},
+		{[]error{errs.ErrNotFound}, "registry " + host + " does not have it", detonaut.ErrNotFound},
+		{[]error{errs.ErrUnsupportedMediaType}, clean(err), detonaut.ErrUnsupported},
+		{[]error{errs.ErrDigestMismatch, errs.ErrShortRead}, "registry " + host + ": " + clean(err), detonaut.ErrCorrupt},
+		{[]error{errs.ErrSizeLimitExceeded}, "registry " + host + ": " + clean(err), detonaut.ErrLimit},
+	} {
+		if slices.ContainsFunc(f.is, func(e error) bool { return errors.Is(err, e) }) {
+			return fmt.Errorf("%s: %s: %w", what, f.says, f.err)
+		}
+	}
+	return &transferError{text: fmt.Sprintf("%s: registry %s: %s", what, host, clean(err)), err: err}
+}
+
+// transferError is an error of the network or of a server, with a text that is
+// fit to be shown.
+type transferError struct {
+	text string
+	err  error
+}
+
+func (e *transferError) Error() string { return e.text }
+func (e *transferError) Unwrap() error { return e.err }

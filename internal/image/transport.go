@@ -1,0 +1,153 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"crypto/tls"
+)
+
+const (
+	// maxHeader bounds the header of a response, in bytes.
+	maxHeader = 256 << 10
+	// maxReply bounds every response but a blob, in bytes: a token, an error.
+	maxReply = 2 * maxManifest
+	// maxRetryAfter is the longest wait that a registry may ask for. Public
+	// ones say a minute when they are busy, and hours when a quota is used up.
+	maxRetryAfter = 2 * time.Minute
+)
+
+// transport is how a registry, and the servers that it refers to, are reached:
+// bounded in everything that they could make us wait for or hold.
+type transport struct {
+	ctx      context.Context
+	giveUp   context.CancelCauseFunc
+	silence  time.Duration
+	insecure []string
+	strict   *http.Transport
+	lax      *http.Transport // checks no certificate
+}
+
+// newTransport ends all its connections with ctx, and calls giveUp when a
+// server asks for more patience than we have.
+func newTransport(ctx context.Context, giveUp context.CancelCauseFunc, o Options) *transport {
+	t := &transport{ctx: ctx, giveUp: giveUp, silence: o.Silence, insecure: o.Insecure}
+	t.strict = &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            t.dial,
+		ForceAttemptHTTP2:      true,
+		TLSHandshakeTimeout:    o.Silence,
+		MaxResponseHeaderBytes: maxHeader,
+		// A registry may be slow to find a manifest; the connection's own
+		// timeout is what counts.
+		IdleConnTimeout: o.Silence,
+		// Layers are compressed already, and their bytes must stay as they are.
+		DisableCompression: true,
+	}
+	t.lax = t.strict.Clone()
+	t.lax.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
+	return t
+}
+
+func (t *transport) client() *http.Client { return &http.Client{Transport: t} }
+
+func (t *transport) close() {
+	t.strict.CloseIdleConnections()
+	t.lax.CloseIdleConnections()
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	wire := t.strict
+	if slices.Contains(t.insecure, req.URL.Host) {
+		wire = t.lax
+	}
+	resp, err := wire.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	if s, err := strconv.ParseInt(resp.Header.Get("Retry-After"), 10, 64); err == nil && s > int64(maxRetryAfter/time.Second) {
+		t.giveUp(fmt.Errorf("registry %s answers %s and asks to wait %d s", req.URL.Host, cleanString(resp.Status), s))
+	}
+	if !isBlobRequest(req) {
+		resp.Body = &cappedBody{ReadCloser: resp.Body, left: maxReply}
+	}
+	return resp, nil
+}
+
+// isBlobRequest reports whether req, or the request that was redirected to it,
+// is for a blob.
+func isBlobRequest(req *http.Request) bool {
+	for req.Response != nil && req.Response.Request != nil {
+		req = req.Response.Request
+	}
+	return strings.Contains(req.URL.Path, "/blobs/")
+}
+
+// dial connects, for as long as the pull's context lasts: regclient asks for
+// tokens without one.
+func (t *transport) dial(_ context.Context, network, address string) (net.Conn, error) {
+	d := &net.Dialer{Timeout: t.silence}
+	conn, err := d.DialContext(t.ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(t.ctx, func() { _ = conn.Close() })
+	return &patientConn{Conn: conn, silence: t.silence, stop: stop}, nil
+}
+
+// patientConn is a connection that is given up when it was silent for too long.
+// That, and a reset, it reports as the end of a stream that was not complete,
+// which regclient takes as the reason to resume.
+type patientConn struct {
+	net.Conn
+	silence time.Duration
+	stop    func() bool
+}
+
+func (c *patientConn) Read(p []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(c.silence)); err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Read(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, syscall.ECONNRESET) {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+func (c *patientConn) Write(p []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(c.silence)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *patientConn) Close() error {
+	c.stop()
+	return c.Conn.Close()
+}
+
+// cappedBody ends a response with an error when it is too long.
+type cappedBody struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *cappedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, fmt.Errorf("read response: %w", over("bytes", maxReply))
+	}
+	return n, err
+}
