@@ -132,7 +132,7 @@ func (p *page) report(r *detonaut.Report) {
 	}
 	p.printf("%s\n\n", Escape(strings.Join(facts, "  ")))
 
-	p.printf("%s\n", p.word(r.Verdict.Word, 0))
+	p.printf("verdict: %s\n", p.word(r.Verdict.Word, 0))
 	for _, reason := range r.Verdict.Reasons {
 		p.printf("  - %s", Escape(reason.Text))
 		if reason.Finding != "" {

@@ -40,6 +40,7 @@ func (p *page) run(r *detonaut.Run) {
 	p.list("Asked for the names", escapeAll(r.Names))
 	p.list("Wrote files", escapeAll(r.FilesWritten))
 	p.list("Deleted files", escapeAll(r.FilesDeleted))
+	p.list("Not listed", escapeAll(r.Notes))
 	if out := strings.TrimRight(r.Output, "\n"); out != "" {
 		p.list("Said", escapeAll(strings.Split(out, "\n")))
 	}
@@ -152,8 +153,12 @@ func (p *page) process(proc detonaut.Process, depth int) {
 	if proc.UID != 0 {
 		facts = append(facts, fmt.Sprintf("uid %d", proc.UID))
 	}
-	if proc.Origin != "" && proc.Origin != "image" {
-		facts = append(facts, map[string]string{"written": "written at run time", "memory": "from memory"}[proc.Origin])
+	switch proc.Origin {
+	case "", "image":
+	case "written":
+		facts = append(facts, "written at run time")
+	default:
+		facts = append(facts, "from "+Escape(proc.Origin))
 	}
 	switch proc.Exit {
 	case "":
