@@ -106,7 +106,8 @@ func (d *document) examples() ([]example, error) {
 
 // tapeOf reads events in the form of a tape, and adds what an example need not
 // say: sequence numbers, times a millisecond apart. "t" may be written as "2s";
-// "repeat: 20" makes as many events, with the number of each, from 1, for "$n".
+// "repeat: 20" makes as many events, with the number of each, from 1, in the
+// place of $n.
 func tapeOf(nodes []yaml.Node) ([]*tape.Event, error) {
 	var events []*tape.Event
 	now := int64(0)
@@ -130,7 +131,10 @@ func tapeOf(nodes []yaml.Node) ([]*tape.Event, error) {
 			if err != nil {
 				return nil, bad(err)
 			}
-			e, err := tape.Unmarshal([]byte(strings.ReplaceAll(string(line), "$n", fmt.Sprint(k+1))))
+			// $n that is the whole of a value is a number, else part of a text.
+			number := fmt.Sprint(k + 1)
+			text := strings.NewReplacer(`"$n"`, number, "$n", number).Replace(string(line))
+			e, err := tape.Unmarshal([]byte(text))
 			if err != nil {
 				return nil, bad(err)
 			}
