@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/detonaut/detonaut/chamber/plan"
@@ -14,6 +16,10 @@ import (
 	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/chamber/version"
 )
+
+// outputDelay is how long output waits for older events of the sandbox: some
+// times as long as those wait to go out in a batch.
+const outputDelay = 20 * time.Millisecond
 
 // errFull is returned by a recorder that has no room for another event.
 var errFull = errors.New("the tape is full")
@@ -38,6 +44,7 @@ type recorder struct {
 	counters tape.End    // the sandbox's own
 	exit     *tape.Event // the end of the first process
 	output   outputCount
+	waiting  []printed // in the order of time
 }
 
 type outputCount struct{ total, kept int64 }
@@ -83,7 +90,10 @@ func (r *recorder) event(l tape.Line) error {
 	case e != nil && e.PID == 1:
 		r.exit = e
 	}
-	var err error
+	err := r.settleUntil(l.Time)
+	if err != nil {
+		return err
+	}
 	if l.Seq, l.Time, err = r.next(l.Kind, l.Time); err != nil {
 		return err
 	}
@@ -91,16 +101,38 @@ func (r *recorder) event(l tape.Line) error {
 	return r.done(writeAll(r.w, r.line))
 }
 
-// printed records what the subject wrote, up to the plan's bound.
+// printed records what the subject wrote, up to the plan's bound. It comes at
+// once where the sandbox's events come in batches, so it waits for those that
+// are older.
 func (r *recorder) printed(kind tape.Kind, text string, size int) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.output.total += int64(size)
 	if r.output.kept+int64(size) > r.plan.Limits.Output {
-		return nil
+		return r.err
 	}
 	r.output.kept += int64(size)
-	return r.write(&tape.Event{Kind: kind, Output: &tape.Output{Text: text, Size: size}}, sentry.Monotonic())
+	r.waiting = append(r.waiting, printed{sentry.Monotonic(), &tape.Event{Kind: kind, Output: &tape.Output{Text: text, Size: size}}})
+	return r.err
+}
+
+// printed is output that waits for its place on the tape.
+type printed struct {
+	at    int64
+	event *tape.Event
+}
+
+// settleUntil writes the output that is older than a monotonic time. The
+// caller holds mu.
+func (r *recorder) settleUntil(at int64) error {
+	for len(r.waiting) > 0 && r.waiting[0].at <= at {
+		p := r.waiting[0]
+		r.waiting = r.waiting[1:]
+		if err := r.write(p.event, p.at); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // end writes run.end; end has the reason and what it cost. Nothing is written
@@ -108,6 +140,9 @@ func (r *recorder) printed(kind tape.Kind, text string, size int) error {
 func (r *recorder) end(end tape.End) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if err := r.settleUntil(math.MaxInt64); err != nil && !errors.Is(err, errFull) {
+		return err
+	}
 	end.Events = r.seq + 1
 	end.Dropped = r.dropped
 	end.Folded, end.Cut, end.Bounds = r.counters.Folded, r.counters.Cut, r.counters.Bounds
@@ -164,6 +199,9 @@ func writeAll(w io.Writer, b []byte) error {
 func (r *recorder) flush() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if err := r.settleUntil(sentry.Monotonic() - int64(outputDelay)); err != nil {
+		return err
+	}
 	return r.flushLocked()
 }
 

@@ -100,7 +100,7 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 		case <-deadline.C:
 			return stop(tape.TimeLimit, "")
 		case <-flush.C:
-			if err := rec.flush(); err != nil {
+			if err := rec.flush(); err != nil && !errors.Is(err, errFull) {
 				return tape.End{Reason: tape.Broken, Detail: err.Error(), MaxMemory: mem.max}
 			}
 		case <-watch.C:

@@ -73,3 +73,12 @@ func run(tb testing.TB, dir, name string, args ...string) {
 		tb.Fatalf("run %s: %v\n%s", cmd, err, out.Bytes())
 	}
 }
+
+// Program builds one program of the main module, statically, and returns where
+// it is.
+func Program(tb testing.TB, pkg string) string {
+	tb.Helper()
+	file := filepath.Join(tb.TempDir(), filepath.Base(pkg))
+	run(tb, Root(tb), "go", "build", "-buildvcs=false", "-o", file, pkg)
+	return file
+}
