@@ -47,8 +47,9 @@ everything it does, and says what it thinks of it and why.`,
 		Example: `  detonaut scan nginx:latest
   detonaut scan --list images.txt -o jsonl=reports.jsonl --fail-on unwanted
   detonaut doctor`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
+		SilenceErrors:              true,
+		SuggestionsMinimumDistance: 2,
+		SilenceUsage:               true,
 		// Without a command there is nothing to do but to help.
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		Args: func(cmd *cobra.Command, args []string) error {

@@ -115,7 +115,9 @@ func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error
 	}
 	code := exitCode(exitDone)
 	err = s.all(ctx, refs, func(o outcome) error {
-		if o.err != nil {
+		if errors.Is(o.err, context.Canceled) {
+			code = worst(code, exitError) // said once, at the end
+		} else if o.err != nil {
 			console.clear(func() { a.showError(o.err) })
 			code = worst(code, exitError)
 		}

@@ -207,9 +207,9 @@ func (d Deps) plan(s *Subject) (plan.Plan, error) {
 func (d Deps) run(ctx context.Context, job Job, p plan.Plan, analysis tape.Sink) (err error) {
 	sinks := []tape.Sink{analysis}
 	if job.Keep != nil {
-		kept, err := job.Keep(detonaut.Digest(p.Digest))
-		if err != nil {
-			return fmt.Errorf("keep tape: %w", err)
+		kept, kerr := job.Keep(detonaut.Digest(p.Digest))
+		if kerr != nil {
+			return fmt.Errorf("keep tape: %w", kerr)
 		}
 		defer func() {
 			if cerr := kept.Close(); cerr != nil && err == nil {

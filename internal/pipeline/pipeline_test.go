@@ -1,0 +1,339 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/tape"
+	"github.com/detonaut/detonaut/internal/behavior"
+	"github.com/detonaut/detonaut/internal/detonate"
+	"github.com/detonaut/detonaut/internal/detonate/fake"
+	"github.com/detonaut/detonaut/internal/pipeline"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const digest = "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+
+// aTape is the tape of a subject that connects somewhere and ends as end says.
+func aTape(end tape.End) []*tape.Event {
+	if end.Events == 0 {
+		end.Events = 4
+	}
+	return []*tape.Event{
+		{Seq: 1, Kind: tape.RunStart, Start: &tape.Start{Version: tape.Version, Wall: 1e18, Plan: aPlan()}},
+		{Seq: 2, Time: 1e6, Kind: tape.ProcessExec, PID: 1, TID: 1, Process: &tape.Process{Executable: "/app", Args: []string{"/app"}, Origin: tape.FromImage}},
+		{Seq: 3, Time: 2e6, Kind: tape.SocketConnect, PID: 1, TID: 1, Socket: &tape.Socket{Family: "inet", Type: "stream", Address: "192.0.2.1:3333"}},
+		{Seq: 4, Time: 3e6, Kind: tape.RunEnd, End: &end},
+	}
+}
+
+func aPlan() plan.Plan {
+	return plan.Plan{
+		Digest: digest, Profile: plan.Default, Args: []string{"/app"}, Dir: "/", Hostname: "h", Network: plan.None,
+		Detail: plan.Normal, Limits: plan.DefaultLimits(),
+	}
+}
+
+// connects finds something bad in every connection.
+type connects struct{ events []uint64 }
+
+func (c *connects) Observe(m behavior.Moment) {
+	if m.Event.Kind == tape.SocketConnect {
+		c.events = append(c.events, m.Event.Seq)
+	}
+}
+
+func (c *connects) Conclude() ([]detonaut.Finding, []string) {
+	if len(c.events) == 0 {
+		return nil, nil
+	}
+	return []detonaut.Finding{{
+		ID: "network/connect", Title: "Connects", Severity: detonaut.High, Confidence: detonaut.Certain, Category: detonaut.Miner,
+		Count: len(c.events), Evidence: []detonaut.Evidence{{Events: c.events}},
+	}}, nil
+}
+
+// world is everything around one run, and what became of it.
+type world struct {
+	platform  string
+	pullErr   error
+	planErr   error
+	detectors []behavior.Detector
+	sandbox   detonate.Sandbox
+	keepErr   error
+
+	closed bool
+	kept   recorder
+	stages []string
+	events int
+}
+
+// recorder keeps nothing but the numbers of events.
+type recorder struct {
+	seqs     []uint64
+	closed   bool
+	closeErr error
+}
+
+func (r *recorder) Record(e *tape.Event) error { r.seqs = append(r.seqs, e.Seq); return nil }
+func (r *recorder) Close() error               { r.closed = true; return r.closeErr }
+
+func (w *world) run(ctx context.Context) (*detonaut.Report, error) {
+	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	if w.platform == "" {
+		w.platform = "linux/" + runtime.GOARCH
+	}
+	return pipeline.Run(ctx, pipeline.Deps{
+		Pull: func(_ context.Context, ref detonaut.Ref) (*pipeline.Subject, error) {
+			if w.pullErr != nil {
+				return nil, w.pullErr
+			}
+			return &pipeline.Subject{
+				Image: detonaut.Image{Ref: ref, Digest: digest, Platform: w.platform},
+				Root:  "/cache/root.erofs", FS: fstest.MapFS{},
+				Close: func() error { w.closed = true; return nil },
+			}, nil
+		},
+		Plan:      func(detonaut.Image, fs.FS) (plan.Plan, error) { return aPlan(), w.planErr },
+		Sandbox:   w.sandbox,
+		Detectors: func() []behavior.Detector { return w.detectors },
+		Rules:     "sha256:rules",
+		Now:       func() time.Time { clock = clock.Add(time.Second); return clock },
+	}, pipeline.Job{
+		Ref:     "app:1",
+		Keep:    func(detonaut.Digest) (pipeline.Recorder, error) { return &w.kept, w.keepErr },
+		OnStage: func(s string) { w.stages = append(w.stages, s) },
+		OnEvent: func(*tape.Event) { w.events++ },
+	})
+}
+
+func replays(end tape.End) detonate.Sandbox { return &fake.Sandbox{Events: aTape(end)} }
+
+func TestRun(t *testing.T) {
+	broken := errors.New("broken")
+	for _, test := range []struct {
+		name       string
+		world      world
+		wantWord   detonaut.Word
+		wantErr    error // nil, or what the error must wrap
+		wantReason string
+		wantState  detonaut.State // of the stage detonate
+		wantRun    bool
+	}{
+		{
+			name: "clean", world: world{sandbox: replays(tape.End{Reason: tape.Exited})},
+			wantWord: detonaut.Clean, wantReason: "nothing bad was seen", wantState: detonaut.Complete, wantRun: true,
+		},
+		{
+			name: "clean until its time is over", world: world{sandbox: replays(tape.End{Reason: tape.TimeLimit})},
+			wantWord: detonaut.Clean, wantReason: "nothing bad was seen", wantState: detonaut.Complete, wantRun: true,
+		},
+		{
+			name: "bad", world: world{sandbox: replays(tape.End{Reason: tape.Exited}), detectors: []behavior.Detector{&connects{}}},
+			wantWord: detonaut.Unwanted, wantReason: "Connects", wantState: detonaut.Complete, wantRun: true,
+		},
+		{
+			name: "lost events", world: world{sandbox: replays(tape.End{Reason: tape.Exited, Dropped: 1})},
+			wantWord: detonaut.Inconclusive, wantReason: "1 events were lost", wantState: detonaut.Complete, wantRun: true,
+		},
+		{
+			name: "bounds", world: world{sandbox: replays(tape.End{Reason: tape.Exited, Bounds: []string{"processes"}})},
+			wantWord: detonaut.Inconclusive, wantReason: "limit of its plan: processes", wantState: detonaut.Complete, wantRun: true,
+		},
+		{
+			name: "config that cannot be run", world: world{planErr: fmt.Errorf("%w: config.user: no such user", detonaut.ErrRun)},
+			wantWord: detonaut.Inconclusive, wantReason: "config.user: no such user", wantState: detonaut.Skipped,
+		},
+		{
+			name: "other architecture", world: world{platform: "linux/mips"},
+			wantWord: detonaut.Inconclusive, wantReason: "config.architecture: the image is for linux/mips", wantState: detonaut.Skipped,
+		},
+		{
+			name: "unreadable image", world: world{planErr: broken},
+			wantWord: detonaut.Inconclusive, wantErr: broken, wantReason: "broken", wantState: detonaut.Failed,
+		},
+		{
+			name: "sandbox unavailable", world: world{sandbox: &fake.Sandbox{Err: fmt.Errorf("%w: no", detonaut.ErrSandbox)}},
+			wantWord: detonaut.Inconclusive, wantErr: detonaut.ErrSandbox, wantReason: "sandbox unavailable: no", wantState: detonaut.Failed,
+		},
+		{
+			name: "sandbox failed", wantErr: detonaut.ErrSandbox,
+			world: world{
+				sandbox:   replays(tape.End{Reason: tape.Broken, Detail: "the sentry died"}),
+				detectors: []behavior.Detector{&connects{}},
+			},
+			wantWord: detonaut.Inconclusive, wantReason: "the sentry died", wantState: detonaut.Failed,
+		},
+		{
+			name: "tape cannot be kept", world: world{keepErr: broken, sandbox: replays(tape.End{Reason: tape.Exited})},
+			wantWord: detonaut.Inconclusive, wantErr: broken, wantReason: "keep tape: broken", wantState: detonaut.Failed,
+		},
+		{
+			name:     "tape cannot be closed",
+			world:    world{kept: recorder{closeErr: broken}, sandbox: replays(tape.End{Reason: tape.Exited})},
+			wantWord: detonaut.Inconclusive, wantErr: broken, wantReason: "keep tape: broken", wantState: detonaut.Failed,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := &test.world
+			r, err := w.run(t.Context())
+			if !errors.Is(err, test.wantErr) {
+				t.Fatalf("got error %v, want %v", err, test.wantErr)
+			}
+			if r == nil {
+				t.Fatal("there is no report")
+			}
+			if got := r.Verdict.Word; got != test.wantWord {
+				t.Errorf("got verdict %s, want %s: %v", got, test.wantWord, r.Verdict.Reasons)
+			}
+			if got := r.Verdict.Reasons[0].Text; !strings.Contains(got, test.wantReason) {
+				t.Errorf("got reason %q, want one with %q", got, test.wantReason)
+			}
+			if got := r.Stages[1]; got.Name != detonaut.StageDetonate || got.State != test.wantState {
+				t.Errorf("got stage %+v, want detonate %s", got, test.wantState)
+			}
+			if got := r.Run != nil; got != test.wantRun {
+				t.Errorf("the report has a run: %t, want %t", got, test.wantRun)
+			}
+			if r.Coverage.Full != (test.wantWord == detonaut.Clean || test.wantWord == detonaut.Unwanted) {
+				t.Errorf("coverage %+v does not fit", r.Coverage)
+			}
+			if !w.closed {
+				t.Error("the image was not closed")
+			}
+		})
+	}
+}
+
+// TestReport looks at all of one report.
+func TestReport(t *testing.T) {
+	w := &world{sandbox: replays(tape.End{Reason: tape.Exited, Folded: 2}), detectors: []behavior.Detector{&connects{}}}
+	r, err := w.run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := detonaut.Report{
+		Schema: detonaut.Schema,
+		Image: detonaut.Image{
+			Ref: "app:1", Digest: digest, Platform: "linux/" + runtime.GOARCH, Layers: []detonaut.Layer{},
+		},
+		Fingerprint: detonaut.Fingerprint{Tool: "devel", Rules: "sha256:rules", Plan: detonate.Digest(aPlan())},
+		Started:     time.Date(2026, 1, 1, 0, 0, 1, 0, time.UTC),
+		Elapsed:     time.Second,
+		Verdict: detonaut.Verdict{
+			Word: detonaut.Unwanted, Reasons: []detonaut.Reason{{Text: "Connects", Finding: "network/connect"}},
+			Vulnerability: detonaut.UnknownSeverity,
+		},
+		Findings: []detonaut.Finding{{
+			ID: "network/connect", Title: "Connects", Severity: detonaut.High, Confidence: detonaut.Certain, Category: detonaut.Miner,
+			Count: 1, Evidence: []detonaut.Evidence{{Events: []uint64{3}}},
+		}},
+		Stages: []detonaut.Stage{
+			{Name: detonaut.StagePull, State: detonaut.Complete},
+			{Name: detonaut.StageDetonate, State: detonaut.Complete},
+			{Name: detonaut.StageExplain, State: detonaut.Complete},
+		},
+		Coverage: detonaut.Coverage{Full: true, Exercised: []string{"default profile for 3ms"}, Events: 4, Folded: 2},
+		Run:      r.Run, // package behavior has tests for it
+	}
+	if diff := cmp.Diff(&want, r); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]uint64{1, 2, 3, 4}, w.kept.seqs); diff != "" || !w.kept.closed {
+		t.Errorf("kept tape, closed %t (-want +got):\n%s", w.kept.closed, diff)
+	}
+	if diff := cmp.Diff([]string{"pull", "detonate", "explain"}, w.stages); diff != "" || w.events != 4 {
+		t.Errorf("told of %d events, and of stages (-want +got):\n%s", w.events, diff)
+	}
+}
+
+func TestPullFails(t *testing.T) {
+	w := &world{pullErr: fmt.Errorf("pull app:1: %w", detonaut.ErrNotFound)}
+	r, err := w.run(t.Context())
+	if r != nil || !errors.Is(err, detonaut.ErrNotFound) {
+		t.Errorf("got report %v and error %v, want none and ErrNotFound", r, err)
+	}
+}
+
+// TestInterrupted ends the context of a subject that never ends.
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	w := &world{
+		sandbox: sandboxFunc(func(ctx context.Context, p plan.Plan, sink tape.Sink) (detonate.Result, error) {
+			endless := &fake.Sandbox{Events: aTape(tape.End{})[:3]}
+			return endless.Run(ctx, p, tape.SinkFunc(func(e *tape.Event) error {
+				if e.Seq == 3 {
+					cancel()
+				}
+				return sink.Record(e)
+			}))
+		}),
+		detectors: []behavior.Detector{&connects{}},
+	}
+	r, err := w.run(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Verdict.Word != detonaut.Unwanted || r.Coverage.Full || r.Stages[1].State != detonaut.Partial {
+		t.Errorf("got %s, %+v, %+v: want what was seen until then, and that it is not all", r.Verdict.Word, r.Coverage, r.Stages)
+	}
+}
+
+type sandboxFunc func(context.Context, plan.Plan, tape.Sink) (detonate.Result, error)
+
+func (f sandboxFunc) Run(ctx context.Context, p plan.Plan, sink tape.Sink) (detonate.Result, error) {
+	return f(ctx, p, sink)
+}
+
+// source gives events, then an error.
+type source struct {
+	events []*tape.Event
+	err    error
+}
+
+func (s *source) Next() (*tape.Event, error) {
+	if len(s.events) == 0 {
+		return nil, s.err
+	}
+	e := s.events[0]
+	s.events = s.events[1:]
+	return e, nil
+}
+
+func TestReplay(t *testing.T) {
+	deps := pipeline.Deps{Detectors: func() []behavior.Detector { return []behavior.Detector{&connects{}} }}
+	r, err := pipeline.Replay(deps, detonaut.Image{Ref: "t"}, &source{aTape(tape.End{Reason: tape.Exited}), io.EOF})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Image.Digest != digest || r.Verdict.Word != detonaut.Unwanted || !r.Coverage.Full || r.Elapsed != 3*time.Millisecond {
+		t.Errorf("got %+v", r)
+	}
+	if want := time.Unix(1e9, 0).UTC(); !r.Started.Equal(want) {
+		t.Errorf("started %v, want the time of the tape, %v", r.Started, want)
+	}
+
+	_, err = pipeline.Replay(deps, detonaut.Image{}, &source{aTape(tape.End{})[:2], tape.ErrTruncated})
+	if !errors.Is(err, detonaut.ErrCorrupt) {
+		t.Errorf("a tape that is cut off: got %v, want ErrCorrupt", err)
+	}
+	_, err = pipeline.Replay(deps, detonaut.Image{Digest: "sha256:other"}, &source{aTape(tape.End{}), io.EOF})
+	if !errors.Is(err, detonaut.ErrCorrupt) {
+		t.Errorf("a tape of another image: got %v, want ErrCorrupt", err)
+	}
+}
