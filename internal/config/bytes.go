@@ -19,15 +19,17 @@ var units = []struct {
 	{"kB", 1e3}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"B", 1}, {"", 1},
 }
 
-// String gives the form that UnmarshalText reads: the largest binary unit that
-// divides b.
+// String gives the shortest form that UnmarshalText reads as b.
 func (b Bytes) String() string {
-	for i := 3; i >= 0; i-- {
-		if unit := Bytes(units[i].size); b != 0 && b%unit == 0 {
-			return strconv.FormatInt(int64(b/unit), 10) + units[i].suffix
+	short := strconv.FormatInt(int64(b), 10)
+	for _, u := range units[:len(units)-2] {
+		if unit := Bytes(u.size); b != 0 && b%unit == 0 {
+			if s := strconv.FormatInt(int64(b/unit), 10) + u.suffix; len(s) <= len(short) {
+				short = s
+			}
 		}
 	}
-	return strconv.FormatInt(int64(b), 10)
+	return short
 }
 
 // UnmarshalText reads a number and an optional unit.

@@ -137,6 +137,7 @@ func (l *Loaded) YAML() ([]byte, error) {
 				comment(value, key+".")
 			} else if s, ok := l.source[key]; ok {
 				value.LineComment = s
+				value.Style |= yaml.FlowStyle // the comment of a list would land behind the next value
 			}
 		}
 	}
