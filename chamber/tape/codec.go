@@ -151,6 +151,9 @@ func (e *Event) check() error {
 	if got := e.payload(); got != want {
 		return fmt.Errorf("wrong payload for kind %q", e.Kind)
 	}
+	if e.Start != nil && e.Start.Version != Version {
+		return fmt.Errorf("version %d of the format, but only %d is known", e.Start.Version, Version)
+	}
 	return nil
 }
 
