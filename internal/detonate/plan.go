@@ -64,6 +64,10 @@ func NewPlan(img detonaut.Image, fsys fs.FS, o Overrides) (plan.Plan, error) {
 	if err != nil {
 		return plan.Plan{}, err
 	}
+	tmp, err := root.emptyOrMissing("tmp")
+	if err != nil {
+		return plan.Plan{}, fmt.Errorf("read /tmp in the image: %w", err)
+	}
 	host := hostname(img.Digest)
 	env := environ(host, who.home, img.Config.Env, o.Env)
 	exe := executable{root: root, field: c.field, platform: img.Platform, dir: dir}
@@ -77,6 +81,7 @@ func NewPlan(img detonaut.Image, fsys fs.FS, o Overrides) (plan.Plan, error) {
 		Env:      env,
 		Dir:      dir,
 		User:     who.User,
+		Tmp:      tmp,
 		Hostname: host,
 		Network:  plan.None,
 		Detail:   or(o.Detail, plan.Normal),

@@ -104,6 +104,32 @@ func (r rootFS) head(real string, n int64) (_ []byte, err error) {
 	return io.ReadAll(io.LimitReader(f, n))
 }
 
+// emptyOrMissing tells whether there is nothing that a mount over a directory
+// of the root would hide.
+func (r rootFS) emptyOrMissing(name string) (_ bool, err error) {
+	info, err := fs.Lstat(r.FS, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil || !info.IsDir() {
+		return false, err
+	}
+	f, err := r.Open(name)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	dir, ok := f.(fs.ReadDirFile)
+	if !ok {
+		return false, nil
+	}
+	entries, err := dir.ReadDir(1)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return len(entries) == 0, err
+}
+
 // shown makes a string of the subject fit for a message: quoted if it is
 // anything but plain, and cut if long.
 func shown(s string) string {
