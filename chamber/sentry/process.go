@@ -260,11 +260,16 @@ func argsOf(t *kernel.Task) (args, env []string) {
 func openAs(t *kernel.Task, path string) (*vfs.FileDescription, error) {
 	root := t.FSContext().RootDirectory()
 	defer root.DecRef(t)
-	wd := t.FSContext().WorkingDirectory()
-	defer wd.DecRef(t)
+	start := t.FSContext().WorkingDirectory()
+	defer func() { start.DecRef(t) }()
+	if strings.HasPrefix(path, "/") { // gVisor starts where it is told to
+		start.DecRef(t)
+		start = root
+		start.IncRef()
+	}
 	k := t.Kernel()
 	f, err := k.VFS().OpenAt(t, auth.NewRootCredentials(k.RootUserNamespace()),
-		&vfs.PathOperation{Root: root, Start: wd, Path: fspath.Parse(path), FollowFinalSymlink: true},
+		&vfs.PathOperation{Root: root, Start: start, Path: fspath.Parse(path), FollowFinalSymlink: true},
 		&vfs.OpenOptions{Flags: linux.O_RDONLY | linux.O_NONBLOCK})
 	if err != nil {
 		return nil, err
