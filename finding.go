@@ -4,7 +4,7 @@ package detonaut
 // static analysis and of detonation have the same form.
 type Finding struct {
 	// ID is the id of the rule or analyzer that makes the claim, such as
-	// "network/mining-pool".
+	// "impact/mining-pool".
 	ID string `json:"id"`
 	// Title is the claim in a few words.
 	Title string `json:"title"`

@@ -39,7 +39,7 @@ func (c *coverage) add(e *tape.Event) {
 // matters tells whether what was cut from e is something to judge by. The text
 // of output is not, nor is the environment.
 func matters(e *tape.Event) bool {
-	if e.Process != nil && e.Process.EnvCount > len(e.Process.Env) && e.Process.ArgCount <= len(e.Process.Args) {
+	if e.Process != nil && e.Process.EnvCount > 0 && e.Process.ArgCount == 0 {
 		return false
 	}
 	return e.Output == nil

@@ -73,12 +73,17 @@ type Process struct {
 // It must not be changed.
 func (p *Process) Ancestors() []*Process { return p.ancestors }
 
-// Name is the last element of Executable.
+// Name is what the program goes by: the last element of Executable, or for
+// the many programs in one file called busybox or toybox, what it was called.
 func (p *Process) Name() string {
 	if p.Executable == "" {
 		return ""
 	}
-	return path.Base(p.Executable)
+	name := path.Base(p.Executable)
+	if (name == "busybox" || name == "toybox") && len(p.Args) > 0 {
+		return strings.TrimPrefix(path.Base(p.Args[0]), "-")
+	}
+	return name
 }
 
 // Command is Args joined by spaces.

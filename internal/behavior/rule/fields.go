@@ -2,6 +2,7 @@ package rule
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/types"
@@ -25,6 +26,7 @@ func fieldTable() map[string]map[string]*types.FieldType {
 			"count":   number(func(e *tape.Event) uint64 { return e.N() }),
 			"errno":   text(func(e *tape.Event) string { return e.Errno }),
 			"cut":     truth(func(e *tape.Event) bool { return e.Cut }),
+			"written": text(written),
 			"end":     payload(endType, func(e *tape.Event) *tape.End { return e.End }),
 			"process": payload(programType, func(e *tape.Event) *tape.Process { return e.Process }),
 			"file":    payload(fileType, func(e *tape.Event) *tape.File { return e.File }),
@@ -174,6 +176,26 @@ func payload[P any](kind *cel.Type, get func(*tape.Event) *P) *types.FieldType {
 			return empty, nil
 		},
 	}
+}
+
+// written is the path that a file event made or opened for writing, under the
+// name that it has afterwards; empty for any other event and if it failed. It is
+// not on the tape.
+func written(e *tape.Event) string {
+	if e.File == nil || e.Errno != "" {
+		return ""
+	}
+	switch e.Kind {
+	case tape.FileRename, tape.FileLink:
+		return e.File.Target
+	case tape.FileCreate, tape.FileTruncate, tape.FileSymlink, tape.FileMknod, tape.FileWrite:
+		return e.File.Path
+	case tape.FileOpen:
+		if strings.Contains(e.File.Flags, "O_WRONLY") || strings.Contains(e.File.Flags, "O_RDWR") {
+			return e.File.Path
+		}
+	}
+	return ""
 }
 
 // optional reads an owner: -1 leaves it as it is, and so does none.

@@ -48,9 +48,18 @@ func functions() []cel.EnvOption {
 				if !ok {
 					return types.False
 				}
-				return types.Bool(roles[roleName(process)] == string(role.(types.String)))
+				return types.Bool(roles[process.Name()] == string(role.(types.String)))
 			}))),
 	}
+}
+
+// isOurs tells whether a function is one of them.
+func isOurs(name string) bool {
+	switch name {
+	case "base", "under", "host", "port", "loopback", "private", "lower", "is":
+		return true
+	}
+	return false
 }
 
 func ofString(name string, result *cel.Type, f func(string) ref.Val) cel.EnvOption {
@@ -91,14 +100,4 @@ func roleTable(words map[string]string) map[string]string {
 		}
 	}
 	return table
-}
-
-// roleName is the name a program goes by: that of its file, or for the many
-// programs in one file called busybox or toybox, that which it was called by.
-func roleName(p *behavior.Process) string {
-	name := p.Name()
-	if (name == "busybox" || name == "toybox") && len(p.Args) > 0 {
-		return strings.TrimPrefix(path.Base(p.Args[0]), "-")
-	}
-	return name
 }

@@ -6,20 +6,26 @@ import (
 	"strings"
 
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/checker"
 	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/overloads"
+	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
+
+	"github.com/detonaut/detonaut"
 )
 
 // Bounds of one condition. Rules come from users and are not trusted; what a
 // condition works on comes from the subject.
 const (
-	maxCondition = 4096    // characters
-	maxNodes     = 2000    // nodes of its syntax tree, macros expanded
-	maxNesting   = 50      // depth of its syntax tree
-	maxLoops     = 1       // loops inside loops
-	maxRegex     = 2000    // instructions of a compiled regular expression
-	maxCost      = 500_000 // CEL cost units of one evaluation; about 20 ms
+	maxCondition = 4096      // characters
+	maxNodes     = 2000      // nodes of its syntax tree, macros expanded
+	maxNesting   = 50        // depth of its syntax tree
+	maxLoops     = 1         // loops, one inside the other
+	maxRegex     = 2000      // instructions of a compiled regular expression
+	maxCost      = 2_000_000 // CEL cost units of one evaluation at worst
+	largeString  = 1024      // characters of a string, for that estimate
+	largeList    = 64        // elements of a list, for that estimate
 )
 
 // language is CEL with the words that docs/new-rule.md lists.
@@ -72,7 +78,13 @@ func (l *language) compile(text string, want *cel.Type, mayLookBack bool) (_ *co
 	if err := restrict(checked.NativeRep(), mayLookBack); err != nil {
 		return nil, err
 	}
-	program, err := l.env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost))
+	// The cost is estimated, not counted: counting makes every evaluation
+	// three times as slow, and a condition that gives up on a long event is
+	// one that the subject can blind.
+	if cost, err := l.env.EstimateCost(checked, sizes{}); err != nil || cost.Max > maxCost {
+		return nil, fmt.Errorf("%w: it may cost %d units for one event, at most %d", detonaut.ErrLimit, cost.Max, maxCost)
+	}
+	program, err := l.env.Program(checked, cel.EvalOptions(cel.OptOptimize))
 	if err != nil {
 		return nil, errors.New(strings.ReplaceAll(err.Error(), "\n", " "))
 	}
@@ -83,6 +95,27 @@ func (l *language) compile(text string, want *cel.Type, mayLookBack bool) (_ *co
 func (c *condition) eval(s *scene) (ref.Val, error) {
 	v, _, err := c.program.Eval(s)
 	return v, err
+}
+
+// sizes estimates how large the parts of a large event are.
+type sizes struct{}
+
+// EstimateSize implements checker.CostEstimator.
+func (sizes) EstimateSize(n checker.AstNode) *checker.SizeEstimate {
+	if n.Type().Kind() == types.ListKind || n.Type().Kind() == types.MapKind {
+		return &checker.SizeEstimate{Max: largeList}
+	}
+	return &checker.SizeEstimate{Max: largeString}
+}
+
+// EstimateCallCost implements checker.CostEstimator. Our own functions read
+// their strings once.
+func (sizes) EstimateCallCost(function, _ string, target *checker.AstNode, _ []checker.AstNode) *checker.CallEstimate {
+	if target == nil || !isOurs(function) {
+		return nil
+	}
+	size := checker.SizeEstimate{Max: largeString}
+	return &checker.CallEstimate{CostEstimate: checker.CostEstimate{Min: 1, Max: largeString / 10}, ResultSize: &size}
 }
 
 // oneLine makes the first of CEL's complaints one line, without its drawing of
