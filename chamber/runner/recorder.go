@@ -112,6 +112,15 @@ func (r *recorder) printed(kind tape.Kind, text string, size int) error {
 		return r.err
 	}
 	r.output.kept += int64(size)
+	if n := len(r.waiting); n > 0 {
+		// A program that writes a line in ten pieces wrote a line.
+		last := r.waiting[n-1].event
+		if last.Kind == kind && last.Output.Size+size <= outputChunk {
+			last.Output.Text += text
+			last.Output.Size += size
+			return r.err
+		}
+	}
 	r.waiting = append(r.waiting, printed{sentry.Monotonic(), &tape.Event{Kind: kind, Output: &tape.Output{Text: text, Size: size}}})
 	return r.err
 }

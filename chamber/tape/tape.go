@@ -264,10 +264,11 @@ type Call struct {
 	Args map[string]string `json:"args,omitempty"`
 }
 
-// Output is the payload of output events: one chunk, as it was read.
+// Output is the payload of output events: what was written within some
+// milliseconds, in one piece or in many.
 type Output struct {
 	Text string `json:"text"`
-	// Size is the number of bytes that were read.
+	// Size is the number of bytes that were written.
 	Size int `json:"size"`
 }
 
