@@ -44,6 +44,8 @@ type Options struct {
 	// Progress is called while Pull runs, from one goroutine of Pull's own, and
 	// not after it has returned. It should not block. Nil is allowed.
 	Progress func(Progress)
+
+	backOff time.Duration // 0 is the constant of that name
 }
 
 // Progress is how far a pull has got.
@@ -153,6 +155,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.Caps = o.Caps.withDefaults()
 	fill(&o.CacheBytes, 10<<30)
 	fill(&o.Silence, 30*time.Second)
+	fill(&o.backOff, backOff)
 	if o.CacheDir == "" {
 		dir, err := os.UserCacheDir()
 		if err != nil {

@@ -33,10 +33,10 @@ type registry struct {
 
 const (
 	// attempts bounds how often one request is sent, resumptions included.
-	attempts = 10
-	// backOff is the wait before a second attempt; it doubles up to maxBackOff.
-	backOff    = 100 * time.Millisecond
-	maxBackOff = 15 * time.Second
+	attempts = 7
+	// backOff is half the wait before a second attempt, after which it doubles:
+	// a server that is down is given up after some 12 seconds.
+	backOff = 100 * time.Millisecond
 	// maxStreams bounds the requests to a host at a time. It must exceed
 	// attempts: regclient counts each resumption of a blob as one more.
 	maxStreams = 4 * attempts
@@ -50,7 +50,7 @@ func newRegistry(ctx context.Context, giveUp context.CancelCauseFunc, r ref.Ref,
 		regclient.WithRegOpts(
 			reg.WithHTTPClient(wire.client()),
 			reg.WithRetryLimit(attempts),
-			reg.WithDelay(backOff, maxBackOff),
+			reg.WithDelay(o.backOff, o.backOff<<attempts),
 			reg.WithManifestMax(maxManifest, maxManifest),
 		),
 	)

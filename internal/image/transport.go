@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -13,8 +14,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"crypto/tls"
 )
 
 const (
@@ -48,11 +47,8 @@ func newTransport(ctx context.Context, giveUp context.CancelCauseFunc, o Options
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    o.Silence,
 		MaxResponseHeaderBytes: maxHeader,
-		// A registry may be slow to find a manifest; the connection's own
-		// timeout is what counts.
-		IdleConnTimeout: o.Silence,
-		// Layers are compressed already, and their bytes must stay as they are.
-		DisableCompression: true,
+		IdleConnTimeout:        o.Silence,
+		DisableCompression:     true, // the bytes are wanted as they are stored
 	}
 	t.lax = t.strict.Clone()
 	t.lax.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
@@ -74,6 +70,9 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := wire.RoundTrip(req)
 	if err != nil {
+		if isFinal(err) {
+			t.giveUp(fmt.Errorf("registry %s: %s", req.URL.Host, clean(err)))
+		}
 		return nil, err
 	}
 	if s, err := strconv.ParseInt(resp.Header.Get("Retry-After"), 10, 64); err == nil && s > int64(maxRetryAfter/time.Second) {
@@ -83,6 +82,13 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp.Body = &cappedBody{ReadCloser: resp.Body, left: maxReply}
 	}
 	return resp, nil
+}
+
+// isFinal reports whether another attempt would end with the same error.
+func isFinal(err error) bool {
+	var name *net.DNSError
+	var cert *tls.CertificateVerificationError
+	return errors.As(err, &name) && name.IsNotFound || errors.As(err, &cert) || errors.Is(err, http.ErrSchemeMismatch)
 }
 
 // isBlobRequest reports whether req, or the request that was redirected to it,
