@@ -5,6 +5,7 @@
 package plan
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
@@ -112,6 +113,9 @@ func DefaultLimits() Limits {
 const (
 	maxArgs   = 4096
 	maxArgLen = 128 << 10
+	// maxSize is how many bytes of JSON a plan may have: it must fit on one
+	// line of the tape (tape.MaxLine).
+	maxSize = 192 << 10
 )
 
 // Validate reports everything in p that makes no sense, each with the JSON
@@ -147,6 +151,9 @@ func (p *Plan) Validate() error {
 	}
 	if p.Detail != Normal && p.Detail != Full && p.Detail != Untraced {
 		bad("detail", "%q is unknown", p.Detail)
+	}
+	if b, err := json.Marshal(p); err != nil || len(b) > maxSize {
+		bad("args", "with the environment more than %d bytes of JSON", maxSize)
 	}
 	l := p.Limits
 	for _, limit := range []struct {
