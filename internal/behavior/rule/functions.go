@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/decls"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
@@ -13,12 +14,13 @@ import (
 )
 
 // functions are the words that the language has beyond CEL's own. All are
-// members: path.under("/tmp").
+// members: path.under("/tmp"). The checker has proved the types of what they are
+// given, so CEL need not look again each time.
 func functions() []cel.EnvOption {
 	return []cel.EnvOption{
 		// Of a path: its last element; is it one of, or below one of these.
 		ofString("base", cel.StringType, func(s string) ref.Val { return types.String(path.Base(s)) }),
-		cel.Function("under",
+		cel.Function("under", decls.DisableTypeGuards(true),
 			cel.MemberOverload("path_under", []*cel.Type{cel.StringType, cel.StringType}, cel.BoolType,
 				cel.BinaryBinding(func(p, dir ref.Val) ref.Val {
 					return types.Bool(under(string(p.(types.String)), string(dir.(types.String))))
@@ -42,7 +44,7 @@ func functions() []cel.EnvOption {
 		ofString("lower", cel.StringType, func(s string) ref.Val { return types.String(strings.ToLower(s)) }),
 
 		// Of a process: is its program of a kind, see roles.
-		cel.Function("is", cel.MemberOverload("process_is", []*cel.Type{processType, cel.StringType}, cel.BoolType,
+		cel.Function("is", decls.DisableTypeGuards(true), cel.MemberOverload("process_is", []*cel.Type{processType, cel.StringType}, cel.BoolType,
 			cel.BinaryBinding(func(p, role ref.Val) ref.Val {
 				process, ok := p.Value().(*behavior.Process)
 				if !ok {
@@ -63,7 +65,7 @@ func isOurs(name string) bool {
 }
 
 func ofString(name string, result *cel.Type, f func(string) ref.Val) cel.EnvOption {
-	return cel.Function(name, cel.MemberOverload("string_"+name, []*cel.Type{cel.StringType}, result,
+	return cel.Function(name, decls.DisableTypeGuards(true), cel.MemberOverload("string_"+name, []*cel.Type{cel.StringType}, result,
 		cel.UnaryBinding(func(v ref.Val) ref.Val { return f(string(v.(types.String))) })))
 }
 
@@ -72,10 +74,18 @@ func under(p, dir string) bool {
 	return ok && (rest == "" || rest[0] == '/')
 }
 
-func underAny(p, dirs ref.Val) ref.Val {
-	list := dirs.(traits.Lister)
-	for it := list.Iterator(); it.HasNext() == types.True; {
-		if dir, ok := it.Next().(types.String); ok && under(string(p.(types.String)), string(dir)) {
+func underAny(path, dirs ref.Val) ref.Val {
+	p := string(path.(types.String))
+	if list, ok := dirs.Value().([]ref.Val); ok { // a literal list, the usual case
+		for _, dir := range list {
+			if under(p, string(dir.(types.String))) {
+				return types.True
+			}
+		}
+		return types.False
+	}
+	for it := dirs.(traits.Lister).Iterator(); it.HasNext() == types.True; {
+		if under(p, string(it.Next().(types.String))) {
 			return types.True
 		}
 	}
