@@ -42,7 +42,7 @@ func (x *Index) WriteTo(w io.Writer) (int64, error) {
 	if _, err := io.WriteString(count, indexMagic); err != nil {
 		return count.n, fmt.Errorf("write index: %w", err)
 	}
-	z, err := zstd.NewWriter(count, zstd.WithEncoderConcurrency(1))
+	z, err := zstd.NewWriter(count, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20))
 	if err != nil {
 		return count.n, fmt.Errorf("write index: %w", err)
 	}
@@ -129,7 +129,9 @@ func appendString(b []byte, s string) []byte {
 
 // ReadIndex reads what [Index.WriteTo] wrote, to its end. The memory it takes is
 // bounded whatever r holds. Anything else is [detonaut.ErrCorrupt].
-func ReadIndex(r io.Reader) (*Index, error) {
+func ReadIndex(r io.Reader) (*Index, error) { return readIndex(r, maxIndexBytes) }
+
+func readIndex(r io.Reader, limit int) (*Index, error) {
 	head := make([]byte, len(indexMagic))
 	if _, err := io.ReadFull(r, head); err != nil {
 		return nil, fmt.Errorf("read index: %w: %w", detonaut.ErrCorrupt, err)
@@ -142,7 +144,7 @@ func ReadIndex(r io.Reader) (*Index, error) {
 		return nil, fmt.Errorf("read index: %w: %w", detonaut.ErrCorrupt, err)
 	}
 	defer z.Close()
-	d := &decoder{r: bufio.NewReader(io.LimitReader(z, maxIndexBytes)), left: maxIndexBytes}
+	d := &decoder{r: bufio.NewReader(io.LimitReader(z, int64(limit))), left: limit}
 	x := d.index()
 	if d.err != nil {
 		return nil, fmt.Errorf("read index: %w: %w", detonaut.ErrCorrupt, d.err)
@@ -251,7 +253,7 @@ func (d *decoder) bytes(b []byte) {
 func (d *decoder) text(prefix string) string {
 	n := d.number("string", maxIndexString)
 	if d.left -= int(n) + len(prefix); d.left < 0 {
-		d.fail("more than %d bytes of strings", maxIndexBytes)
+		d.fail("too many bytes of strings")
 	}
 	if d.err != nil || n == 0 {
 		return prefix

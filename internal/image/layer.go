@@ -70,6 +70,9 @@ func openLayer(ctx context.Context, b blob, limit int64, ratio int) (*layerReade
 		spare:  make(chan []byte, chunkCount),
 		sum:    sha256.New(),
 	}
+	if compression == plain { // one tar, one hash
+		l.sum = l.raw.sum
+	}
 	for range chunkCount {
 		l.spare <- make([]byte, chunkSize)
 	}
@@ -104,7 +107,9 @@ func (l *layerReader) run(ctx context.Context, compression string, limit int64, 
 			return over("times its compressed size", ratio)
 		}
 		if n > 0 {
-			l.sum.Write(p[:n])
+			if compression != plain {
+				l.sum.Write(p[:n])
+			}
 			l.chunks <- p[:n] // never blocks: there are as many places as chunks
 		}
 		if err == io.EOF {
