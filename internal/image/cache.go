@@ -41,8 +41,8 @@ type cache struct {
 	max int64
 }
 
-// stored is image.json.
-type stored struct {
+// imageFile is image.json.
+type imageFile struct {
 	Image    detonaut.Image `json:"image"`
 	RootSize int64          `json:"root_size"`
 	RootTime time.Time      `json:"root_time"`
@@ -228,7 +228,7 @@ func write(ctx context.Context, dir string,
 	if _, err := index.WriteTo(&list); err != nil {
 		return nil, fmt.Errorf("write index: %w", err)
 	}
-	meta, err := json.Marshal(stored{Image: words, RootSize: fi.Size(), RootTime: fi.ModTime(),
+	meta, err := json.Marshal(imageFile{Image: words, RootSize: fi.Size(), RootTime: fi.ModTime(),
 		IndexSum: Sum(sha256.Sum256(list.Bytes())).String()})
 	if err != nil {
 		return nil, fmt.Errorf("write image words: %w", err)
@@ -286,7 +286,7 @@ func load(dir string, root *os.File) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	var s stored
+	var s imageFile
 	if err := json.Unmarshal(meta, &s); err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 		childMain()
 		return
 	}
-	if err := os.Setenv("DOCKER_CONFIG", filepath.Join(os.DevNull, "none")); err != nil {
+	if err := os.Setenv("DOCKER_CONFIG", filepath.Join(os.TempDir(), "detonaut-test-has-no-docker-config")); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m)

@@ -2,11 +2,13 @@ package image
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -174,7 +176,18 @@ func (s *registry) failure(ctx context.Context, what string, err error) error {
 			return fmt.Errorf("%s: %s: %w", what, f.says, f.err)
 		}
 	}
+	if isMalformed(err) {
+		return fmt.Errorf("%s: registry %s: %s: %w", what, host, clean(err), detonaut.ErrCorrupt)
+	}
 	return &transferError{text: fmt.Sprintf("%s: registry %s: %s", what, host, clean(err)), err: err}
+}
+
+// isMalformed reports whether regclient could not make sense of a manifest.
+func isMalformed(err error) bool {
+	var syntax *json.SyntaxError
+	var value *json.UnmarshalTypeError
+	return errors.As(err, &syntax) || errors.As(err, &value) ||
+		strings.Contains(err.Error(), "manifest contains an unexpected media type") // which has no error value
 }
 
 // transferError is an error of the network or of a server, with a text that is
