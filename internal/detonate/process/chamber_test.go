@@ -25,10 +25,13 @@ import (
 // says. The prefix lets it through to the child.
 const behaviour = "DETONAUT_CHAMBER_BEHAVIOUR"
 
-// TestMain runs the tests, or is the chamber that they run.
+// TestMain runs the tests, or is the chamber that they run, or its parent.
 func TestMain(m *testing.M) {
 	if how := os.Getenv(behaviour); how != "" {
 		os.Exit(chamber(how, os.Args[1:]))
+	}
+	if path := os.Getenv(parentOf); path != "" {
+		os.Exit(parent(path))
 	}
 	os.Exit(m.Run())
 }

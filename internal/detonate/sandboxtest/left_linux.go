@@ -11,17 +11,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// nothingLeft gives the runs a temporary directory of their own, and returns a
+// NothingLeft gives the runs a temporary directory of their own, and returns a
 // function that finds what they left behind: processes, zombies, files,
 // mounts, descriptors.
-func nothingLeft(t *testing.T) (check func()) {
+func NothingLeft(t *testing.T) (check func()) {
 	t.Helper()
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
 	// Orphans then become children of this process, whatever else they do.
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		t.Fatal(err)
+	adopt := func(yes uintptr) {
+		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, yes, 0, 0, 0); err != nil {
+			t.Error(err)
+		}
 	}
+	adopt(1)
+	t.Cleanup(func() { adopt(0) })
 	processes, files := children(t), descriptors(t)
 	return func() {
 		t.Helper()

@@ -4,5 +4,5 @@ package sandboxtest
 
 import "testing"
 
-// nothingLeft looks for nothing: no sandbox of this system starts processes.
-func nothingLeft(*testing.T) (check func()) { return func() {} }
+// NothingLeft looks for nothing: no sandbox of this system starts processes.
+func NothingLeft(*testing.T) (check func()) { return func() {} }

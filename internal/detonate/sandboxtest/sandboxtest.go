@@ -28,7 +28,8 @@ const (
 	Missing Subject = "missing"
 )
 
-// Factory returns a sandbox and the plan by which it runs a subject.
+// Factory returns a sandbox and the plan by which it runs a subject. It leaves
+// nothing in TMPDIR, so it does not use t.TempDir.
 type Factory func(t *testing.T, s Subject) (detonate.Sandbox, plan.Plan)
 
 // Test runs the suite. It sets TMPDIR, so the caller must not be parallel.
@@ -48,7 +49,7 @@ func Test(t *testing.T, f Factory) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			check := nothingLeft(t)
+			check := NothingLeft(t)
 			c.test(t, f)
 			check()
 		})

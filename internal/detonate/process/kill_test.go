@@ -1,0 +1,170 @@
+//go:build linux
+
+package process_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/tape"
+	"github.com/detonaut/detonaut/internal/detonate"
+	"github.com/detonaut/detonaut/internal/detonate/process"
+	"github.com/detonaut/detonaut/internal/detonate/sandboxtest"
+)
+
+// parentOf is the variable that makes this test binary a program that runs a
+// subject, whose plan is on stdin, in the chamber that it names.
+const parentOf = "DETONAUT_TEST_PARENT_OF"
+
+// parent says when the subject runs, and then waits for its end.
+func parent(chamber string) int {
+	var p plan.Plan
+	if err := json.NewDecoder(os.Stdin).Decode(&p); err != nil {
+		return 1
+	}
+	sandbox, err := process.New(context.Background(), process.Options{Path: chamber})
+	if err != nil {
+		return 1
+	}
+	_, err = sandbox.Run(context.Background(), p, tape.SinkFunc(func(ev *tape.Event) error {
+		if ev.Kind == tape.ProcessExec {
+			fmt.Println("it runs")
+		}
+		return nil
+	}))
+	if err != nil {
+		return 1
+	}
+	return 0
+}
+
+// testKilled kills one of the processes of a run while the subject
+// runs. Whichever it is, all the others end.
+func testKilled(t *testing.T, chamber string, p plan.Plan) {
+	cases := []struct {
+		name       string
+		generation int // of the victim, counted from this process
+		check      func(t *testing.T, r detonate.Result, err error)
+	}{
+		{"the chamber", 1, func(t *testing.T, _ detonate.Result, err error) {
+			if !errors.Is(err, detonaut.ErrSandbox) || !strings.Contains(err.Error(), "signal: killed") {
+				t.Errorf("got %v, want an error that says that the chamber was killed", err)
+			}
+		}},
+		{"the process inside", 2, func(t *testing.T, _ detonate.Result, err error) {
+			if !errors.Is(err, detonaut.ErrSandbox) || !errors.Is(err, tape.ErrTruncated) {
+				t.Errorf("got %v, want %v and %v", err, detonaut.ErrSandbox, tape.ErrTruncated)
+			}
+		}},
+		{"the sentry", 3, func(t *testing.T, r detonate.Result, err error) {
+			if err != nil || r.End.Reason != tape.Broken {
+				t.Errorf("the run ended with %q and %v, want %q on a whole tape", r.End.Reason, err, tape.Broken)
+			}
+		}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			check := sandboxtest.NothingLeft(t)
+			sandbox, err := process.New(t.Context(), process.Options{Path: chamber})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := sandbox.Run(t.Context(), p, tape.SinkFunc(func(ev *tape.Event) error {
+				if ev.Kind != tape.ProcessExec {
+					return nil
+				}
+				return unix.Kill(descendant(t, c.generation), unix.SIGKILL)
+			}))
+			c.check(t, r, err)
+			reap(t)
+			check()
+		})
+	}
+}
+
+// testParentKilled kills the process that started the chamber.
+func testParentKilled(t *testing.T, chamber string, p plan.Plan) {
+	text, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := sandboxtest.NothingLeft(t)
+	cmd := exec.CommandContext(t.Context(), "/proc/self/exe")
+	cmd.Env = append(os.Environ(), parentOf+"="+chamber)
+	cmd.Stdin = bytes.NewReader(text)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stdout.Read(make([]byte, 1)); err != nil {
+		t.Fatalf("the subject does not run: %v", err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("the parent ended by itself")
+	}
+	reap(t)
+	check()
+}
+
+// descendant returns the process that is so many generations below this one,
+// when each has one child.
+func descendant(t *testing.T, generation int) int {
+	t.Helper()
+	pid := os.Getpid()
+	for range generation {
+		// Children are listed by the thread that made them.
+		lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var children []string
+		for _, list := range lists {
+			text, err := os.ReadFile(list)
+			if err != nil { // that thread has ended
+				continue
+			}
+			children = append(children, strings.Fields(string(text))...)
+		}
+		if len(children) != 1 {
+			t.Fatalf("process %d has the children %v, want one", pid, children)
+		}
+		if pid, err = strconv.Atoi(children[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return pid
+}
+
+// reap waits until every process that became this one's child has ended. It
+// waits for good if one does not.
+func reap(t *testing.T) {
+	t.Helper()
+	for {
+		_, err := unix.Wait4(-1, nil, 0, nil)
+		if errors.Is(err, unix.ECHILD) {
+			return
+		}
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			t.Fatal(err)
+		}
+	}
+}
