@@ -7,10 +7,11 @@ MODULES := . chamber
 FUZZTIME ?= 20s
 
 # Static binaries always: a dynamic one dies inside the sandbox's own chroot.
-# No VCS stamp: it fails in a checkout that belongs to somebody else, and the
-# version is set above.
+# No paths of this machine in them, and none in the tests either, so that both
+# are made of the same compiled packages. No VCS stamp: it fails in a checkout
+# that belongs to somebody else, and the version is set above.
 export CGO_ENABLED := 0
-export GOFLAGS := -buildvcs=false
+export GOFLAGS := -trimpath -buildvcs=false
 
 # The linter is pinned in tools/go.mod, apart from what the project is built of.
 LINT = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
@@ -18,8 +19,8 @@ LINT = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 .PHONY: build demo test check bench fuzz clean help
 
 build: ## build bin/detonaut and bin/detonaut-chamber
-	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/detonaut ./cmd/detonaut
-	go build -C chamber -trimpath -ldflags '$(LDFLAGS)' -o ../bin/detonaut-chamber .
+	go build -ldflags '$(LDFLAGS)' -o bin/detonaut ./cmd/detonaut
+	go build -C chamber -ldflags '$(LDFLAGS)' -o ../bin/detonaut-chamber .
 
 demo: build ## make sample images, detonate them, print verdicts
 	go run ./actors/demo bin/actors

@@ -33,8 +33,8 @@ type Actor struct {
 	Shell bool
 	// Goes is set when it goes on until it is ended.
 	Goes bool
-	// Word is the word of the verdict, and Rules the ids of the findings that
-	// there must be, sorted. There may be others.
+	// Word is the word of the verdict, and Rules the ids of its findings, all of
+	// them, sorted.
 	Word  detonaut.Word
 	Rules []string
 }
@@ -42,28 +42,32 @@ type Actor struct {
 // All lists every actor, by name.
 func All() []Actor {
 	app := func(args ...string) []string { return append([]string{"/usr/local/bin/app"}, args...) }
-	persist := func(name string, rules ...string) Actor {
-		return Actor{Name: "persist-" + name, Program: "persist", Run: app(name), Word: detonaut.Suspicious, Rules: rules}
+	suspect := func(name string, rules ...string) Actor {
+		return Actor{Name: name, Run: app(), Word: detonaut.Suspicious, Rules: rules}
+	}
+	persist := func(place, rule string) Actor {
+		return Actor{
+			Name: "persist-" + place, Program: "persist", Run: app(place), Word: detonaut.Suspicious, Rules: []string{"persistence/" + rule},
+		}
 	}
 	return []Actor{
-		{Name: "dropper", Run: app(), Word: detonaut.Suspicious, Rules: nil},
-		{Name: "forkstorm", Run: app(), Word: detonaut.Suspicious},
+		{Name: "dropper", Run: app(), Word: detonaut.Malicious, Rules: []string{
+			"defense-evasion/deletes-its-program", "execution/drops-and-runs", "execution/temporary-program", "execution/written-program",
+		}},
+		suspect("forkstorm", "impact/process-storm"),
 		{Name: "hello", Run: app(), Word: detonaut.Clean},
-		{Name: "memfd", Run: app(), Word: detonaut.Suspicious},
-		{
-			Name: "miner", Run: []string{
-				"/usr/local/bin/worker", "-o", "stratum+tcp://pool.minexmr.example:3333", "-u", "nobody", "--donate-level=1", "--cpu-priority=5",
-			},
-			Word: detonaut.Unwanted,
-		},
-		persist("cron"),
-		persist("keys"),
-		persist("preload"),
-		persist("profile"),
-		persist("unit"),
-		{Name: "ptrace", Run: app(), Word: detonaut.Suspicious},
-		{Name: "scan", Run: app(), Word: detonaut.Suspicious},
-		{Name: "shell", Run: app(), Shell: true, Word: detonaut.Suspicious},
+		suspect("memfd", "execution/from-memory"),
+		{Name: "miner", Run: []string{
+			"/usr/local/bin/worker", "-o", "stratum+tcp://pool.minexmr.example:3333", "-u", "nobody", "--donate-level=1",
+		}, Word: detonaut.Unwanted, Rules: []string{"impact/miner-program", "impact/mining-pool"}},
+		persist("cron", "cron"),
+		persist("keys", "ssh-key"),
+		persist("preload", "preload"),
+		persist("profile", "login-script"),
+		persist("unit", "service-unit"),
+		suspect("ptrace", "defense-evasion/process-injection"),
+		suspect("scan", "discovery/port-scan"),
+		{Name: "shell", Run: app(), Shell: true, Word: detonaut.Suspicious, Rules: []string{"execution/server-shell"}},
 		{Name: "web", Run: app(), Goes: true, Word: detonaut.Clean},
 	}
 }
@@ -97,7 +101,7 @@ func Build(ctx context.Context, root, dir string, actors []Actor) error {
 // compile builds the programs of all actors in one go, static and without
 // paths of this machine.
 func compile(ctx context.Context, root, bin string, actors []Actor) error {
-	args := []string{"build", "-trimpath", "-ldflags=-s -w", "-o", bin + "/", "./actors/sh"}
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", bin + "/", "./actors/sh"}
 	for _, a := range actors {
 		args = append(args, "./actors/"+a.program())
 	}

@@ -15,19 +15,24 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"testing"
 )
 
-// Root returns the directory of the main module.
+// Root returns the directory of the main module. The test runs below it.
 func Root(tb testing.TB) string {
 	tb.Helper()
-	_, file, _, ok := runtime.Caller(0)
-	root, err := filepath.Abs(filepath.Join(filepath.Dir(file), "../.."))
-	if !ok || err != nil {
-		tb.Fatal("find the root of the checkout: tests must be built without -trimpath")
+	start, err := os.Getwd()
+	if err != nil {
+		tb.Fatalf("find the root of the checkout: %v", err)
 	}
-	return root
+	for dir := start; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err == nil && bytes.HasPrefix(text, []byte("module github.com/detonaut/detonaut\n")) {
+			return dir
+		}
+	}
+	tb.Fatalf("find the root of the checkout: no go.mod of it above %s", start)
+	return ""
 }
 
 // Binaries builds detonaut and detonaut-chamber of this checkout, and returns
