@@ -225,7 +225,9 @@ func TestBadImages(t *testing.T) {
 
 // TestHistory: steps are told to the layers they made, or not at all.
 func TestHistory(t *testing.T) {
-	step := func(by string, empty bool) map[string]any { return map[string]any{"created_by": by, "empty_layer": empty} }
+	step := func(by string, empty bool) map[string]any {
+		return map[string]any{"created_by": by, "empty_layer": empty}
+	}
 	for _, tc := range []struct {
 		name    string
 		history []any
