@@ -84,14 +84,15 @@ type Analysis struct {
 
 // NewAnalysis begins an analysis with detectors, which it owns from then on.
 func NewAnalysis(detectors ...Detector) *Analysis {
-	return &Analysis{tree: newTree(), digest: newDigest(), detectors: detectors}
+	d := new(digest)
+	return &Analysis{tree: newTree(d.list), digest: d, detectors: detectors}
 }
 
 // Record takes the next event of the run. It keeps parts of e and never
 // returns an error.
 func (a *Analysis) Record(e *tape.Event) error {
 	p := a.tree.apply(e)
-	a.digest.add(e, p)
+	a.digest.add(e)
 	a.coverage.add(e)
 	m := Moment{Event: e, Process: p}
 	for _, d := range a.detectors {

@@ -36,11 +36,8 @@ type digest struct {
 	outputCut   bool
 }
 
-func newDigest() *digest { return &digest{} }
-
-func (d *digest) add(e *tape.Event, p *Process) {
+func (d *digest) add(e *tape.Event) {
 	d.elapsed = time.Duration(e.Time)
-	d.list(p)
 	switch {
 	case e.Start != nil:
 		d.start = *e.Start
@@ -58,13 +55,8 @@ func (d *digest) add(e *tape.Event, p *Process) {
 	}
 }
 
-// list keeps p, the first time that it does something: its own end, at the
-// latest.
+// list keeps a new process; what becomes of it shows in it.
 func (d *digest) list(p *Process) {
-	if p.listed {
-		return
-	}
-	p.listed = true
 	if len(d.processes) < maxListed {
 		d.processes = append(d.processes, p)
 	} else {

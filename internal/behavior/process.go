@@ -64,8 +64,6 @@ type Process struct {
 
 	ancestors []*Process
 	command   string
-	// listed is set once the digest of the run knows it.
-	listed bool
 }
 
 // Ancestors are the processes it descends from, the parent first, ended ones
@@ -112,10 +110,12 @@ type tree struct {
 	// nobody stands for the run itself.
 	nobody   *Process
 	overflow bool
+	// birth is told of every new process.
+	birth func(*Process)
 }
 
-func newTree() *tree {
-	return &tree{live: make(map[int32]*Process), nobody: &Process{End: -1, listed: true}}
+func newTree(birth func(*Process)) *tree {
+	return &tree{live: make(map[int32]*Process), nobody: &Process{End: -1}, birth: birth}
 }
 
 // apply brings the tree up to date with e and returns who did it.
@@ -191,6 +191,7 @@ func (t *tree) born(e *tape.Event, pid int32, parent *Process) *Process {
 		p.ancestors = append(make([]*Process, 0, n+1), parent)
 		p.ancestors = append(p.ancestors, parent.ancestors[:n]...)
 	}
+	t.birth(p)
 	if len(t.live) >= maxLive {
 		t.overflow = true
 		return p

@@ -3,6 +3,7 @@ package rule
 import (
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -43,7 +44,7 @@ func tell(e *tape.Event) string {
 	var s string
 	switch {
 	case e.Process != nil && e.Kind == tape.ProcessExec:
-		s = limit(strings.Join(append([]string{e.Process.Executable}, e.Process.Args[min(1, len(e.Process.Args)):]...), " "), 200)
+		s = limit(commandLine(e.Process), 200)
 	case e.File != nil:
 		s = limit(e.File.Path, 120)
 		if e.File.Target != "" {
@@ -73,6 +74,19 @@ func tell(e *tape.Event) string {
 		s += " (" + limit(e.Errno, 20) + ")"
 	}
 	return s
+}
+
+// commandLine is the program and its arguments, and what it calls itself where
+// that is another name.
+func commandLine(p *tape.Process) string {
+	if len(p.Args) == 0 {
+		return p.Executable
+	}
+	words := []string{p.Executable}
+	if path.Base(p.Args[0]) != path.Base(p.Executable) {
+		words = append(words, "as", p.Args[0])
+	}
+	return strings.Join(append(words, p.Args[1:]...), " ")
 }
 
 // limit cuts s at a rune boundary.
