@@ -8,6 +8,8 @@ import (
 
 	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/internal/behavior"
+	"github.com/detonaut/detonaut/internal/behavior/rule"
+	"github.com/detonaut/detonaut/rules"
 )
 
 // BenchmarkRun offers a busy server's events to the rules that come with
@@ -28,6 +30,16 @@ func BenchmarkRun(b *testing.B) {
 		a.Result()
 	}
 	b.ReportMetric(float64(n)*float64(b.N)/(processorTime(b)-began).Seconds(), "events/cpu-s")
+}
+
+// BenchmarkLoad reads and compiles the rules that come with Detonaut, as every
+// start of the program does.
+func BenchmarkLoad(b *testing.B) {
+	for b.Loop() {
+		if _, err := rule.Load(rules.Behavior()); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 // processorTime is that of this process, collecting its garbage included: on

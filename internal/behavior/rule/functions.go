@@ -71,7 +71,7 @@ func ofString(name string, result *cel.Type, f func(string) ref.Val) cel.EnvOpti
 
 func under(p, dir string) bool {
 	rest, ok := strings.CutPrefix(p, strings.TrimSuffix(dir, "/"))
-	return ok && (rest == "" || rest[0] == '/')
+	return ok && dir != "" && (rest == "" || rest[0] == '/')
 }
 
 func underAny(path, dirs ref.Val) ref.Val {

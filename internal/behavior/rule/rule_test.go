@@ -1,15 +1,19 @@
 package rule_test
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/detonaut/detonaut/internal/behavior/rule"
 	"github.com/detonaut/detonaut/rules"
 )
 
+var loadOnce = sync.OnceValues(func() (*rule.Set, error) { return rule.Load(rules.Behavior()) })
+
+// load returns the rules that come with Detonaut.
 func load(t testing.TB) *rule.Set {
 	t.Helper()
-	set, err := rule.Load(rules.Behavior())
+	set, err := loadOnce()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,208 @@
+package rule
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/detonaut/detonaut/chamber/tape"
+)
+
+const good = `id: test/good
+title: A title
+meaning: A sentence.
+severity: low
+confidence: certain
+on: [file.open]
+when: event.file.path == '/a'
+yes: [{name: a, events: [{kind: file.open, pid: 1, file: {path: /a}}]}]
+no: [{name: b, events: [{kind: file.open, pid: 1, file: {path: /b}}]}]
+`
+
+// with changes one line of good, by what it begins with; more lines follow it.
+func with(prefix, line string) string {
+	lines := strings.Split(strings.TrimSuffix(good, "\n"), "\n")
+	for i, l := range lines {
+		if strings.HasPrefix(l, prefix) {
+			lines[i] = line
+		}
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+func loadText(t *testing.T, text string) *Set {
+	t.Helper()
+	set, err := Load(fstest.MapFS{"test/good.yaml": {Data: []byte(text)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+func TestBadRulesAreReportedWithTheirLine(t *testing.T) {
+	long := "'" + strings.Repeat("a", 5000) + "' == ''"
+	for name, tt := range map[string]struct{ text, want string }{
+		"no YAML":                      {"id: [", "test/good.yaml:1: "},
+		"another field":                {with("on:", "on: [file.open]\nhow: x"), "test/good.yaml:7: field how not found"},
+		"another id":                   {with("id:", "id: test/other"), `the id is "test/other"; by its path it must be "test/good"`},
+		"an alias":                     {with("meaning:", "meaning: &m A sentence."), "test/good.yaml:3: anchors"},
+		"two documents":                {good + "---\n" + good, "more than one document"},
+		"too long":                     {good + "# " + strings.Repeat("x", maxDocument), "more than 65536 bytes"},
+		"no title":                     {with("title:", ""), "title and meaning are required"},
+		"a severity that is no word":   {with("severity:", "severity: awful"), `severity "awful" is none of`},
+		"a category that is no word":   {with("on:", "category: pest\non: [file.open]"), `category "pest" is unknown`},
+		"a kind that is no word":       {with("on:", "on: [file.opne]"), `no event has kind "file.opne"`},
+		"no kind":                      {with("on:", "on: []"), "on needs 1 to"},
+		"CEL that does not parse":      {with("when:", "when: event.file.path == "), "test/good.yaml:7: column"},
+		"CEL in a block":               {with("when:", "when: >-\n  event.file.pth == ''"), "test/good.yaml:8: column 11: undefined field 'pth'"},
+		"a field that is no word":      {with("when:", "when: event.file.pth == ''"), "test/good.yaml:7: column 11: undefined field 'pth'"},
+		"a condition that is a number": {with("when:", "when: event.pid + 1"), "is a int, must be a bool"},
+		"a pattern that is none":       {with("when:", "when: event.file.path.matches('(')"), "test/good.yaml:7: "},
+		"a pattern of the subject's":   {with("when:", "when: event.file.path.matches(event.file.target)"), "must be a literal"},
+		"a pattern that explodes":      {with("when:", "when: event.file.path.matches('((((a{1,90}){1,90}){1,90}))')"), "test/good.yaml:7: "},
+		"a condition too long":         {with("when:", "when: \""+long+"\""), "test/good.yaml:7: "},
+		"loops in loops":               {with("when:", "when: ancestors.exists(a, ancestors.exists(b, ancestors.exists(c, a.pid == b.pid)))"), "test/good.yaml:7: "},
+		"a condition too dear":         {with("when:", "when: process.args.exists(a, process.args.exists(b, a.contains(b)))"), "test/good.yaml:7: "},
+		"looking back at nothing":      {with("when:", "when: earlier[0].pid == 1"), "earlier is for the second step"},
+		"count without a time":         {with("on:", "count: 5\non: [file.open]"), "count needs within"},
+		"count of one":                 {with("on:", "count: 1\nwithin: 1s\non: [file.open]"), "count is 2 to"},
+		"time that is none":            {with("on:", "count: 5\nwithin: soon\non: [file.open]"), `within "soon" is no time`},
+		"a key for nothing":            {with("on:", "key: event.file.path\non: [file.open]"), "go with count or sequence"},
+		"a scope that is no word":      {with("on:", "count: 5\nwithin: 1s\nin: world\non: [file.open]"), `in "world" is none of`},
+		"a sequence of one":            {with("on:", "sequence: [{on: [file.open]}]"), "a sequence has"},
+		"an event that is none":        {with("no:", "no: [{name: b, events: [{kind: file.open, pid: 1, call: {}}]}]"), "test/good.yaml:9: invalid tape"},
+		"an example of nothing":        {with("no:", "no: [{name: b}]"), "needs a name and events"},
+		"endless repetition":           {with("no:", "no: [{name: b, events: [{kind: file.open, repeat: 100000, pid: 1, file: {path: a}}]}]"), "repeat is 1 to"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			set := loadText(t, tt.text)
+			if len(set.Rules()) != 0 || len(set.Problems()) != 1 {
+				t.Fatalf("%d rules, problems %v", len(set.Rules()), set.Problems())
+			}
+			if got := set.Problems()[0].Error(); !strings.Contains(got, tt.want) || strings.Contains(got, "\n") {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestTheGoodLoadBesideTheBad(t *testing.T) {
+	files := fstest.MapFS{
+		"test/good.yaml": {Data: []byte(good)}, "test/bad.yaml": {Data: []byte("id: x")}, "README.md": {Data: []byte("x")},
+		"z.yaml/x.txt": {Data: []byte("x")},
+	}
+	set, err := Load(files, fstest.MapFS{"test/good.yaml": {Data: []byte(good)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(set.Rules()) != 1 || len(set.Problems()) != 2 {
+		t.Fatalf("%d rules, problems %v", len(set.Rules()), set.Problems())
+	}
+	if got := set.Problems()[1].Reason; got != "another rule has this id" {
+		t.Errorf("second of one id: %s", got)
+	}
+	if failures := set.Test(); len(failures) != 0 {
+		t.Errorf("examples: %v", failures)
+	}
+	_, gaps := set.Detector().Conclude()
+	if len(gaps) != 2 || !strings.Contains(gaps[0], "test/bad.yaml") {
+		t.Errorf("gaps of rules that are missing: %q", gaps)
+	}
+}
+
+func TestDigestFollowsTheText(t *testing.T) {
+	a, b := loadText(t, good), loadText(t, good)
+	other := loadText(t, with("severity:", "severity: high"))
+	if a.Digest() != b.Digest() || a.Digest() == other.Digest() || !strings.HasPrefix(string(a.Digest()), "sha256:") {
+		t.Errorf("digests %s, %s, %s", a.Digest(), b.Digest(), other.Digest())
+	}
+}
+
+func TestExamplesThatFail(t *testing.T) {
+	for name, tt := range map[string]struct{ text, want string }{
+		"no yes":        {with("yes:", ""), "there is no yes example"},
+		"no no":         {with("no:", ""), "there is no no example"},
+		"yes that is":   {with("when:", "when: event.file.path == '/c'"), "does not match and should"},
+		"no that isn't": {with("when:", "when: event.file.path != ''"), "matches and should not"},
+		"an error":      {with("when:", "when: process.args[3] == ''"), "could not look at 1 events"},
+	} {
+		failures := loadText(t, tt.text).Test()
+		if !slices.ContainsFunc(failures, func(f Failure) bool { return strings.Contains(f.Reason, tt.want) && f.Rule == "test/good" }) {
+			t.Errorf("%s: got %v, want %q", name, failures, tt.want)
+		}
+	}
+}
+
+// TestFieldsAreThoseOfTheTape holds the words of the language to the JSON of
+// the tape.
+func TestFieldsAreThoseOfTheTape(t *testing.T) {
+	table := fieldTable()
+	// Totals of a run are for coverage, its plan and the sums of its output
+	// for nobody to judge by; written is ours.
+	without := map[string][]string{
+		"Event": {"start"},
+		"End":   {"detail", "events", "folded", "cut", "dropped", "cpu_ns", "max_memory", "output", "output_cut"},
+	}
+	ours := map[string][]string{"Event": {"written"}}
+	for name, value := range map[string]any{
+		"Event": tape.Event{}, "End": tape.End{}, "Exec": tape.Process{}, "File": tape.File{}, "Socket": tape.Socket{},
+		"Question": tape.Question{}, "Memory": tape.Memory{}, "Call": tape.Call{}, "Output": tape.Output{},
+	} {
+		want := slices.Clone(ours[name])
+		for i := range reflect.TypeOf(value).NumField() {
+			tag, _, _ := strings.Cut(reflect.TypeOf(value).Field(i).Tag.Get("json"), ",")
+			if !slices.Contains(without[name], tag) {
+				want = append(want, tag)
+			}
+		}
+		for _, f := range want {
+			if table[name][f] == nil {
+				t.Errorf("%s has no field %s", name, f)
+			}
+		}
+		if len(table[name]) != len(want) {
+			t.Errorf("%s has %d fields, want %v", name, len(table[name]), want)
+		}
+	}
+}
+
+// TestEveryWordWorks evaluates each field and function once, present and
+// absent.
+func TestEveryWordWorks(t *testing.T) {
+	var conditions []string
+	for name, prefix := range map[string]string{
+		"Event": "event.", "End": "event.end.", "Exec": "event.process.", "File": "event.file.", "Socket": "event.socket.",
+		"Memory": "event.memory.", "Call": "event.call.", "Output": "event.output.", "Process": "process.",
+	} {
+		for field := range fieldTable()[name] {
+			conditions = append(conditions, prefix+field+" == "+prefix+field)
+		}
+	}
+	conditions = append(conditions,
+		"!has(event.memory) && has(event.file)", "event.call.args.option == '' && event.call.args['x'] == ''", "!('x' in event.call.args)",
+		"event.file.path.base() == 'b' && event.file.path.under('/a') && event.file.path.under(['/x', '/a/b'])",
+		"!event.file.path.under('/a/b/c') && !event.file.path.under([event.file.target, '/'+'ab'])",
+		"'1.2.3.4:5'.host() == '1.2.3.4' && '[::1]:5'.port() == 5 && '[::1]:5'.loopback() && !'1.2.3.4:5'.private()",
+		"'ABC'.lower() == 'abc'", "process.is('shell') && !parent.is('shell')", "parent == parent && parent != process",
+		"ancestors.size() == 0 && process.args.exists(a, a == '-c')", "event.written == '/a/b'", "event.count == 1",
+	)
+	rules := good[:strings.Index(good, "when:")]
+	for _, c := range conditions {
+		text := rules + "when: |-\n  " + c + "\n" + `yes:
+  - name: a
+    events:
+      - {kind: process.exec, pid: 1, process: {executable: /bin/sh, args: [sh, -c]}}
+      - {kind: file.open, pid: 1, file: {path: /a/b, flags: O_WRONLY}}
+no: [{name: b, events: [{kind: file.delete, pid: 1, file: {path: /b}}]}]
+`
+		set := loadText(t, text)
+		for _, p := range set.Problems() {
+			t.Errorf("%s: %s", c, p.Reason)
+		}
+		for _, f := range set.Test() {
+			t.Errorf("%s: %s", c, f.Reason)
+		}
+	}
+}
