@@ -84,6 +84,7 @@ func (w *TapeWriter) Close() error {
 // TapeReader reads one tape from a file, for one goroutine.
 type TapeReader struct {
 	path    string
+	most    int64 // bytes
 	file    *source
 	zr      *zstd.Decoder // nil for a plain tape
 	bounded *io.LimitedReader
@@ -102,7 +103,7 @@ func openTape(path string, most int64) (*TapeReader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open tape: %w", err)
 	}
-	r := &TapeReader{path: path, file: &source{f: f}}
+	r := &TapeReader{path: path, most: most, file: &source{f: f}}
 	buffered := bufio.NewReader(r.file)
 	var lines io.Reader = buffered
 	if magic, _ := buffered.Peek(len(zstdMagic)); bytes.Equal(magic, zstdMagic) {
@@ -134,7 +135,7 @@ func (r *TapeReader) wrap(err error) error {
 	case r.file.err != nil: // the disk, not the tape
 		return fmt.Errorf("read tape: %w", err)
 	case r.bounded != nil && r.bounded.N <= 0:
-		return fmt.Errorf("read tape %s: %w: more than %d bytes", r.path, detonaut.ErrLimit, int64(MaxTape))
+		return fmt.Errorf("read tape %s: %w: more than %d bytes", r.path, detonaut.ErrLimit, r.most)
 	case errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, tape.ErrInvalid): // zstd that was cut off
 		err = tape.ErrTruncated
 	}
