@@ -77,7 +77,10 @@ func TestCacheMoves(t *testing.T) {
 // TestDamage: a cached image that is not what it was is made again.
 func TestDamage(t *testing.T) {
 	for name, damage := range map[string]func(dir string) error{
-		"truncated": func(dir string) error { return os.Truncate(filepath.Join(dir, rootName), 4096) },
+		"truncated": func(dir string) error {
+			root := filepath.Join(dir, rootName)
+			return errors.Join(os.Chmod(root, 0o600), os.Truncate(root, 4096), os.Chmod(root, 0o444))
+		},
 		"changed": func(dir string) error {
 			root := filepath.Join(dir, rootName)
 			data, err := os.ReadFile(root)
