@@ -46,8 +46,8 @@ type document struct {
 	In           string         `yaml:"in"`
 	Unless       []source       `yaml:"unless"`
 
-	Yes []exampleDocument `yaml:"yes"`
-	No  []exampleDocument `yaml:"no"`
+	Yes []example `yaml:"yes"`
+	No  []example `yaml:"no"`
 }
 
 type stepDocument struct {

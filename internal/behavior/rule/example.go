@@ -17,14 +17,9 @@ import (
 // included.
 const maxExampleEvents = 2000
 
-// example is a piece of a tape that a rule must match, or must not.
+// example is a piece of a tape that a rule must match, or must not, as it is
+// written.
 type example struct {
-	name   string
-	match  bool
-	events []*tape.Event
-}
-
-type exampleDocument struct {
 	Name   string      `yaml:"name"`
 	Events []yaml.Node `yaml:"events"`
 }
@@ -38,35 +33,44 @@ type Failure struct {
 	Reason string
 }
 
-// Test runs the examples of all rules, each on its own rule only.
+// Test runs the examples of all rules, each on its own rule only. They are not
+// looked at before: a rule whose examples are wrong works all the same.
 func (s *Set) Test() []Failure {
 	var failures []Failure
 	for _, r := range s.rules {
-		fail := func(example, reason string) {
-			failures = append(failures, Failure{Rule: r.Finding.ID, File: r.File, Example: example, Reason: reason})
+		failures = append(failures, r.test()...)
+	}
+	return failures
+}
+
+func (r *Rule) test() (failures []Failure) {
+	fail := func(example, reason string) {
+		failures = append(failures, Failure{Rule: r.Finding.ID, File: r.File, Example: example, Reason: reason})
+	}
+	for _, list := range []struct {
+		match    bool
+		examples []example
+	}{{true, r.yes}, {false, r.no}} {
+		if len(list.examples) == 0 {
+			fail("", map[bool]string{true: "there is no yes example", false: "there is no no example"}[list.match])
 		}
-		has := map[bool]bool{}
-		for _, x := range r.examples {
-			has[x.match] = true
-			if reason := r.try(x); reason != "" {
-				fail(x.name, reason)
+		for _, x := range list.examples {
+			events, err := x.tape()
+			if err != nil {
+				fail(x.Name, err.Error())
+			} else if reason := r.try(events, list.match); reason != "" {
+				fail(x.Name, reason)
 			}
-		}
-		if !has[true] {
-			fail("", "there is no yes example")
-		}
-		if !has[false] {
-			fail("", "there is no no example")
 		}
 	}
 	return failures
 }
 
-// try runs one example and says what is wrong with it.
-func (r *Rule) try(x example) string {
+// try runs the rule over events and says what is wrong with it.
+func (r *Rule) try(events []*tape.Event, match bool) string {
 	d := newDetector([]*Rule{r}, nil)
 	a := behavior.NewAnalysis(d)
-	for _, e := range x.events {
+	for _, e := range events {
 		if err := a.Record(e); err != nil {
 			return err.Error()
 		}
@@ -75,45 +79,27 @@ func (r *Rule) try(x example) string {
 	switch {
 	case len(gaps) > 0:
 		return gaps[0]
-	case len(findings) == 0 && x.match:
+	case len(findings) == 0 && match:
 		return "the rule does not match and should"
-	case len(findings) > 0 && !x.match:
+	case len(findings) > 0 && !match:
 		return "the rule matches and should not: " + findings[0].Evidence[0].Summary
 	}
 	return ""
 }
 
-// examples makes tapes of the examples as written.
-func (d *document) examples() ([]example, error) {
-	var all []example
-	for _, list := range []struct {
-		match bool
-		docs  []exampleDocument
-	}{{true, d.Yes}, {false, d.No}} {
-		for _, doc := range list.docs {
-			if doc.Name == "" || len(doc.Events) == 0 {
-				return nil, errors.New("an example needs a name and events")
-			}
-			events, err := tapeOf(doc.Events)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, example{doc.Name, list.match, events})
-		}
-	}
-	return all, nil
-}
-
-// tapeOf reads events in the form of a tape, and adds what an example need not
-// say: sequence numbers, times a millisecond apart. "t" may be written as "2s";
+// tape reads the events, which have the form of a tape, and adds what an example
+// need not say: sequence numbers, times a millisecond apart. "t" may be written as "2s";
 // "repeat: 20" makes as many events, with the number of each, from 1, in the
 // place of $n.
-func tapeOf(nodes []yaml.Node) ([]*tape.Event, error) {
+func (x *example) tape() ([]*tape.Event, error) {
+	if x.Name == "" || len(x.Events) == 0 {
+		return nil, errors.New("an example needs a name and events")
+	}
 	var events []*tape.Event
 	now := int64(0)
-	for i := range nodes {
-		n := &nodes[i]
-		bad := func(err error) error { return &lineError{n.Line, err} }
+	for i := range x.Events {
+		n := &x.Events[i]
+		bad := func(err error) error { return fmt.Errorf("line %d: %w", n.Line, err) }
 		var fields map[string]any
 		if err := n.Decode(&fields); err != nil {
 			return nil, bad(yamlError(err))

@@ -168,7 +168,7 @@ func compile(lang *language, data []byte) (*Rule, error) {
 			ID: d.ID, Title: d.Title, Meaning: d.Meaning, Severity: detonaut.Severity(d.Severity),
 			Confidence: detonaut.Confidence(d.Confidence), Category: detonaut.Category(d.Category), Techniques: d.Attack,
 		},
-		References: d.References, count: d.Count, scope: scope(d.In),
+		References: d.References, count: d.Count, scope: scope(d.In), yes: d.Yes, no: d.No,
 	}
 	if r.within, err = d.within(); err != nil {
 		return nil, err
@@ -183,11 +183,7 @@ func compile(lang *language, data []byte) (*Rule, error) {
 			r.scope = inSubtree
 		}
 	}
-	if err := r.compile(lang, d, steps); err != nil {
-		return nil, err
-	}
-	r.examples, err = d.examples()
-	return r, err
+	return r, r.compile(lang, d, steps)
 }
 
 func (r *Rule) compile(lang *language, d *document, steps []stepDocument) (err error) {

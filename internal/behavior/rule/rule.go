@@ -33,7 +33,7 @@ type Rule struct {
 	count    int           // 0 for every event
 	distinct *condition    // what to count, if not events
 
-	examples []example
+	yes, no []example
 }
 
 // step is one event that a rule waits for.
