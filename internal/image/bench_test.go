@@ -68,6 +68,7 @@ func benchTar(b *testing.B) []byte {
 
 // cpu is what the process has used so far, in seconds.
 func cpu(b *testing.B) float64 {
+	b.Helper()
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		b.Fatal(err)
@@ -108,6 +109,7 @@ func BenchmarkFlatten(b *testing.B) {
 }
 
 func baseline(b *testing.B, compression string, layer blob) {
+	b.Helper()
 	body, err := layer.Open(context.Background())
 	if err != nil {
 		b.Fatal(err)

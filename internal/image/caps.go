@@ -38,7 +38,7 @@ type Caps struct {
 const ratioFrom = 256 << 20
 
 // DefaultCaps leaves room above what public registries commonly serve, images of
-// machine learning included, and bounds memory to a few hundred bytes per entry.
+// machine learning included, and bounds memory, which is up to 1 KiB per entry.
 // Paths and symbolic links are bounded as Linux does (PATH_MAX, MAXSYMLINKS).
 func DefaultCaps() Caps {
 	return Caps{

@@ -3,6 +3,7 @@ package image
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -47,8 +48,7 @@ func (x *Index) WriteTo(w io.Writer) (int64, error) {
 		return count.n, fmt.Errorf("write index: %w", err)
 	}
 	if err := x.encode(z); err != nil {
-		z.Close()
-		return count.n, fmt.Errorf("write index: %w", err)
+		return count.n, fmt.Errorf("write index: %w", errors.Join(err, z.Close()))
 	}
 	if err := z.Close(); err != nil {
 		return count.n, fmt.Errorf("write index: %w", err)

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -45,8 +46,7 @@ func (f *FS) Open(name string) (fs.File, error) {
 	}
 	info, err := file.Stat()
 	if err != nil {
-		file.Close()
-		return nil, err
+		return nil, errors.Join(err, file.Close())
 	}
 	if dir, ok := file.(fs.ReadDirFile); ok {
 		return openDir{dir, newInfo(info)}, nil

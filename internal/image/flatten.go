@@ -83,7 +83,7 @@ func (f *flattener) add(ctx context.Context, number int, b blob) error {
 	if err != nil {
 		return err
 	}
-	defer l.Close()
+	defer l.close()
 	if err := f.apply(l); err != nil {
 		// A tar that makes no sense is often not the one that was asked for.
 		if errors.Is(err, detonaut.ErrCorrupt) {

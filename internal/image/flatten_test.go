@@ -48,26 +48,26 @@ func device(name string, major, minor int64) item {
 	return item{Header: tar.Header{Typeflag: tar.TypeChar, Name: name, Mode: 0o600, Devmajor: major, Devminor: minor}}
 }
 
-func tarOf(t testing.TB, items ...item) []byte {
-	t.Helper()
+func tarOf(tb testing.TB, items ...item) []byte {
+	tb.Helper()
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)
 	for _, it := range items {
 		if err := w.WriteHeader(&it.Header); err != nil {
-			t.Fatalf("write header of %q: %v", it.Name, err)
+			tb.Fatalf("write header of %q: %v", it.Name, err)
 		}
 		if _, err := io.WriteString(w, it.body); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	if err := w.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return buf.Bytes()
 }
 
-func compressed(t testing.TB, compression string, data []byte) []byte {
-	t.Helper()
+func compressed(tb testing.TB, compression string, data []byte) []byte {
+	tb.Helper()
 	var buf bytes.Buffer
 	var w io.WriteCloser
 	switch compression {
@@ -78,15 +78,15 @@ func compressed(t testing.TB, compression string, data []byte) []byte {
 	case zstandard:
 		z, err := zstd.NewWriter(&buf)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		w = z
 	}
 	if _, err := w.Write(data); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return buf.Bytes()
 }
@@ -97,8 +97,9 @@ func sha(data []byte) detonaut.Digest {
 
 var mediaTypes = map[string]string{plain: ociLayer + "v1.tar", gzipped: dockerDiff + "diff.tar.gzip", zstandard: ociLayer + "v1.tar+zstd"}
 
-func blobOf(t testing.TB, compression string, tarball []byte) blob {
-	data := compressed(t, compression, tarball)
+func blobOf(tb testing.TB, compression string, tarball []byte) blob {
+	tb.Helper()
+	data := compressed(tb, compression, tarball)
 	return blob{
 		Layer: detonaut.Layer{
 			Digest: sha(data), DiffID: sha(tarball), MediaType: mediaTypes[compression], Size: int64(len(data)),
@@ -107,36 +108,37 @@ func blobOf(t testing.TB, compression string, tarball []byte) blob {
 	}
 }
 
-func layersOf(t testing.TB, layers ...[]item) []blob {
+func layersOf(tb testing.TB, layers ...[]item) []blob {
+	tb.Helper()
 	var blobs []blob
 	for _, items := range layers {
-		blobs = append(blobs, blobOf(t, gzipped, tarOf(t, items...)))
+		blobs = append(blobs, blobOf(tb, gzipped, tarOf(tb, items...)))
 	}
 	return blobs
 }
 
 // flattened is the result of flatten, opened.
-func flattened(t testing.TB, caps Caps, layers ...blob) (*Index, *FS) {
-	t.Helper()
-	out := tempFile(t)
-	index, err := flatten(t.Context(), layers, caps, out)
+func flattened(tb testing.TB, caps Caps, layers ...blob) (*Index, *FS) {
+	tb.Helper()
+	out := tempFile(tb)
+	index, err := flatten(tb.Context(), layers, caps, out)
 	if err != nil {
-		t.Fatalf("flatten: %v", err)
+		tb.Fatalf("flatten: %v", err)
 	}
 	fsys, err := OpenFS(out)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return index, fsys
 }
 
-func tempFile(t testing.TB) *os.File {
-	t.Helper()
-	f, err := os.Create(filepath.Join(t.TempDir(), "erofs"))
+func tempFile(tb testing.TB) *os.File {
+	tb.Helper()
+	f, err := os.Create(filepath.Join(tb.TempDir(), "erofs"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { f.Close() })
+	tb.Cleanup(func() { f.Close() })
 	return f
 }
 
@@ -174,14 +176,14 @@ func brief(t *testing.T, index *Index, fsys *FS) string {
 
 // checkSame checks that the index and the image tell the same of every file, and
 // that neither has one more.
-func checkSame(t testing.TB, index *Index, fsys *FS) {
-	t.Helper()
+func checkSame(tb testing.TB, index *Index, fsys *FS) {
+	tb.Helper()
 	seen := 0
 	err := walk(fsys, ".", func(path string, info fs.FileInfo) error {
 		seen++
 		e, ok := index.Lookup(path)
 		if !ok {
-			t.Errorf("%q is in the image, not in the index", path)
+			tb.Errorf("%q is in the image, not in the index", path)
 			return nil
 		}
 		got := e
@@ -205,33 +207,28 @@ func checkSame(t testing.TB, index *Index, fsys *FS) {
 			got.LinkTarget = target
 		}
 		if info.Mode().IsRegular() {
-			f, err := fsys.Open(path)
+			body, err := fs.ReadFile(fsys, path)
 			if err != nil {
 				return err
 			}
-			defer f.Close()
-			h := sha256.New()
-			if got.Size, err = io.Copy(h, f); err != nil {
-				return err
-			}
-			h.Sum(got.SHA256[:0])
+			got.Size, got.SHA256 = int64(len(body)), sha256.Sum256(body)
 		}
 		if diff := cmp.Diff(e, got); diff != "" {
-			t.Errorf("%q: index (-), image (+):\n%s", path, diff)
+			tb.Errorf("%q: index (-), image (+):\n%s", path, diff)
 		}
 		if types := map[fs.FileMode]Kind{
 			fs.ModeDir: KindDir, fs.ModeSymlink: KindSymlink, fs.ModeNamedPipe: KindFIFO, fs.ModeDevice: KindBlock,
 			fs.ModeDevice | fs.ModeCharDevice: KindChar, 0: e.Kind,
 		}; types[info.Mode().Type()] != e.Kind || info.Mode().IsRegular() != e.isRegular() {
-			t.Errorf("%q: kind %s, mode %s", path, e.Kind, info.Mode())
+			tb.Errorf("%q: kind %s, mode %s", path, e.Kind, info.Mode())
 		}
 		return nil
 	})
 	if err != nil {
-		t.Error(err)
+		tb.Error(err)
 	}
 	if seen != len(index.Entries) {
-		t.Errorf("image has %d files, index %d", seen, len(index.Entries))
+		tb.Errorf("image has %d files, index %d", seen, len(index.Entries))
 	}
 }
 
@@ -369,7 +366,7 @@ func TestFlattenFormats(t *testing.T) {
 
 // sparseTar is a file of 8 MiB with 3 bytes at 4 MiB, in the PAX 1.0 format of
 // GNU tar, which archive/tar reads but does not write.
-func sparseTar(t testing.TB) []byte {
+func sparseTar() []byte {
 	mapping := "1\n4194304\n3\n"
 	body := mapping + strings.Repeat("\x00", 512-len(mapping)) + "abc"
 	var buf bytes.Buffer
@@ -401,13 +398,13 @@ func sparseTar(t testing.TB) []byte {
 }
 
 func TestFlattenSparse(t *testing.T) {
-	index, fsys := flattened(t, Caps{}, blobOf(t, gzipped, sparseTar(t)))
+	index, fsys := flattened(t, Caps{}, blobOf(t, gzipped, sparseTar()))
 	checkSame(t, index, fsys)
 	want := make([]byte, 8<<20)
 	copy(want[4<<20:], "abc")
 	if e, ok := index.Lookup("sparse"); !ok || e.Size != 8<<20 || e.SHA256 != sha256.Sum256(want) {
 		t.Errorf("sparse file: %v %+v", ok, e)
 	}
-	_, err := flatten(t.Context(), []blob{blobOf(t, gzipped, sparseTar(t))}, Caps{UncompressedBytes: 1 << 20}, tempFile(t))
+	_, err := flatten(t.Context(), []blob{blobOf(t, gzipped, sparseTar())}, Caps{UncompressedBytes: 1 << 20}, tempFile(t))
 	wantError(t, err, detonaut.ErrLimit, "bytes in files", `"sparse"`)
 }

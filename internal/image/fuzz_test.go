@@ -20,7 +20,7 @@ func FuzzFlatten(f *testing.F) {
 	}
 	f.Add(tarOf(f, dir("d"), regular("d/a", "x"), hardlink("b", "d/a"), symlink("s", "d")), tarOf(f, regular("s/.wh.a", "")))
 	f.Add(tarOf(f, regular("a/old", "x")), tarOf(f, regular("a/.wh..wh..opq", ""), regular("a/new", "y"), device("n", 1, 3)))
-	f.Add(sparseTar(f), tarOf(f, regular("sparse", "no more")))
+	f.Add(sparseTar(), tarOf(f, regular("sparse", "no more")))
 	out := tempFile(f)
 	f.Fuzz(func(t *testing.T, lower, upper []byte) {
 		layers := []blob{blobOf(t, plain, withChecksums(lower)), blobOf(t, gzipped, withChecksums(upper))}

@@ -32,15 +32,15 @@ func sampleIndex() *Index {
 	}
 }
 
-func stored(t testing.TB, x *Index) []byte {
-	t.Helper()
+func stored(tb testing.TB, x *Index) []byte {
+	tb.Helper()
 	var b bytes.Buffer
 	n, err := x.WriteTo(&b)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if n != int64(b.Len()) {
-		t.Errorf("WriteTo says %d bytes, wrote %d", n, b.Len())
+		tb.Errorf("WriteTo says %d bytes, wrote %d", n, b.Len())
 	}
 	return b.Bytes()
 }
@@ -74,13 +74,12 @@ func TestIndexLookup(t *testing.T) {
 }
 
 // frame stores a payload that the encoder would not make.
-func frame(t testing.TB, payload []byte) []byte {
-	t.Helper()
+func frame(tb testing.TB, payload []byte) []byte {
+	tb.Helper()
 	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	defer z.Close()
 	return z.EncodeAll(payload, []byte(indexMagic))
 }
 

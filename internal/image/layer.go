@@ -112,7 +112,7 @@ func (l *layerReader) run(ctx context.Context, compression string, limit int64, 
 			}
 			l.chunks <- p[:n] // never blocks: there are as many places as chunks
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return l.raw.drain()
 		}
 		if err != nil {
@@ -179,12 +179,12 @@ func (l *layerReader) verify() error {
 	return nil
 }
 
-// Close stops the goroutine, waits for it and closes the blob.
-func (l *layerReader) Close() error {
+// close stops the goroutine, waits for it and closes the blob.
+func (l *layerReader) close() {
 	l.cancel()
 	for range l.chunks { // nobody reads these any more
 	}
-	return l.raw.body.Close()
+	l.raw.body.Close()
 }
 
 // rawReader hashes a blob while it is read. It ends one byte after the size
@@ -317,7 +317,7 @@ func decompress(in *bufio.Reader, compression string) (io.Reader, func(), error)
 		if err != nil {
 			return nil, nil, badCompression(err)
 		}
-		return z, func() { z.Close() }, nil
+		return z, func() {}, nil
 	case zstandard:
 		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(zstdWindow))

@@ -63,7 +63,7 @@ func TestLayerVerified(t *testing.T) {
 				test.change(&b)
 				_, err := flatten(t.Context(), []blob{blobOf(t, plain, nil), b}, Caps{}, tempFile(t))
 				wantError(t, err, test.want, test.words, string(b.Digest))
-				if test.want != detonaut.ErrCorrupt && errors.Is(err, detonaut.ErrCorrupt) {
+				if !errors.Is(test.want, detonaut.ErrCorrupt) && errors.Is(err, detonaut.ErrCorrupt) {
 					t.Errorf("%v blames the layer", err)
 				}
 			})

@@ -54,27 +54,29 @@ func writeInodes(out io.WriterAt, p plan, plain, meta int64) error {
 	var at int64
 	var data []byte
 	fill := func(to int64) { // to the position of the next inode
-		inodes.Write(zeros[:to-at])
+		put(inodes, zeros[:to-at])
 		at = to
 	}
 	for _, ino := range p.order {
 		fill(int64(ino.nid) * slotSize)
 		data = ino.appendData(data[:0])
 		whole := len(data) - ino.tail
-		blocks.Write(data[:whole])
-		blocks.Write(zeros[:roundUp(whole, blockSize)-whole])
+		put(blocks, data[:whole])
+		put(blocks, zeros[:roundUp(whole, blockSize)-whole])
 		head := ino.encode()
-		inodes.Write(head[:])
-		inodes.Write(data[whole:])
+		put(inodes, head[:])
+		put(inodes, data[whole:])
 		at += inodeSize + int64(ino.tail)
 	}
 	fill(roundUp(p.end, blockSize))
-	// Errors of a bufio.Writer stay until Flush.
 	if err := blocks.Flush(); err != nil {
 		return err
 	}
 	return inodes.Flush()
 }
+
+// put leaves errors to Flush, which returns the first.
+func put(w *bufio.Writer, p []byte) { _, _ = w.Write(p) }
 
 // appendData appends the entries of a directory or the target of a link.
 func (ino *Inode) appendData(data []byte) []byte {

@@ -31,7 +31,7 @@ const (
 	MaxTarget = 4095
 )
 
-// ErrTooLarge: the image would exceed the 16 TiB of 32-bit block numbers.
+// ErrTooLarge means that the image would exceed the 16 TiB of 32-bit block numbers.
 var ErrTooLarge = errors.New("erofs image is too large")
 
 // Writer makes one image: [Writer.Append] for the content of every file, then
