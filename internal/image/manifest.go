@@ -34,8 +34,12 @@ const (
 var (
 	indexTypes    = []types.MediaType{types.OCIImageIndex, types.DockerManifestList}
 	manifestTypes = []types.MediaType{types.OCIManifestSchema1, types.DockerManifestSchema2}
-	configTypes   = []types.MediaType{types.OCIConfigJSON, types.DockerConfigJSON}
-	layerTypes    = []types.MediaType{types.OCIUncompressedLayer, types.OCILayer, types.OCILayerZStd,
+	// What follows the first two was written by old registries and clients, and
+	// Docker still runs those images: whether it is a config shows when it is
+	// parsed. https://github.com/distribution/distribution/issues/1621
+	configTypes = []types.MediaType{types.OCIConfigJSON, types.DockerConfigJSON,
+		"application/octet-stream", "application/json", "text/html", ""}
+	layerTypes = []types.MediaType{types.OCIUncompressedLayer, types.OCILayer, types.OCILayerZStd,
 		types.DockerUncompressedLayer, types.DockerLayer, dockerLayerZstd}
 )
 
@@ -203,8 +207,11 @@ func parseManifest(doc document, caps Caps) (*v1.Manifest, error) {
 	if !slices.Contains(configTypes, m.Config.MediaType) {
 		return nil, unsupported("config", m.Config.MediaType)
 	}
-	if m.Config.Size <= 0 || m.Config.Size > maxConfig {
-		return nil, fmt.Errorf("config of %d bytes: %w", m.Config.Size, detonaut.ErrLimit)
+	if m.Config.Size <= 0 {
+		return nil, fmt.Errorf("config of %d bytes: %w", m.Config.Size, detonaut.ErrCorrupt)
+	}
+	if m.Config.Size > maxConfig {
+		return nil, fmt.Errorf("config: %w", over("bytes", maxConfig))
 	}
 	if len(m.Layers) == 0 {
 		return nil, fmt.Errorf("manifest %s: layers: there are none: %w", doc.digest, detonaut.ErrCorrupt)

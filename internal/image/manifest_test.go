@@ -207,7 +207,7 @@ func TestBadImages(t *testing.T) {
 		{name: "many layers", manifest: func(m map[string]any) { m["layers"] = layers }, want: detonaut.ErrLimit, words: "more than 1000 layers"},
 		{name: "config too large", manifest: func(m map[string]any) {
 			m["config"].(map[string]any)["size"] = maxConfig + 1
-		}, want: detonaut.ErrLimit, words: "config of"},
+		}, want: detonaut.ErrLimit, words: "config: more than"},
 		{name: "config of another size", manifest: func(m map[string]any) {
 			m["config"].(map[string]any)["size"] = 10
 		}, want: detonaut.ErrLimit, words: "config"},
@@ -220,6 +220,15 @@ func TestBadImages(t *testing.T) {
 			t.Parallel()
 			wantPullError(t, edited(t, testRegistry(t), tc.config, tc.manifest), options(t), tc.want, tc.words)
 		})
+	}
+}
+
+// TestOldConfigType: images whose config has the media type that old registries
+// gave it are read, as Docker does.
+func TestOldConfigType(t *testing.T) {
+	for _, kind := range []string{"application/octet-stream", ""} {
+		ref := edited(t, testRegistry(t), nil, func(m map[string]any) { m["config"].(map[string]any)["mediaType"] = kind })
+		checkSample(t, mustPull(t, ref, options(t)))
 	}
 }
 
@@ -268,7 +277,7 @@ func TestBadManifests(t *testing.T) {
 		{"unknown", `{}`, "application/vnd.example+json", detonaut.ErrUnsupported, "application/vnd.example+json"},
 		{"no JSON", `hello`, types.OCIManifestSchema1, detonaut.ErrCorrupt, "manifest"},
 		{"a list", `[]`, types.OCIManifestSchema1, detonaut.ErrCorrupt, "manifest"},
-		{"empty object", `{}`, types.OCIManifestSchema1, detonaut.ErrUnsupported, "config"},
+		{"empty object", `{}`, types.OCIManifestSchema1, detonaut.ErrCorrupt, "config of 0 bytes"},
 		{"digest malformed", index(entry("sha256:xyz")), types.OCIImageIndex, detonaut.ErrCorrupt, "sha256"},
 		{"empty index", index(), types.OCIImageIndex, detonaut.ErrPlatform, "there is none"},
 	} {

@@ -75,7 +75,8 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
-	if s, err := strconv.ParseInt(resp.Header.Get("Retry-After"), 10, 64); err == nil && s > int64(maxRetryAfter/time.Second) {
+	if s, err := strconv.ParseInt(resp.Header.Get("Retry-After"), 10, 64); err == nil &&
+		resp.StatusCode >= http.StatusBadRequest && s > int64(maxRetryAfter/time.Second) {
 		t.giveUp(fmt.Errorf("registry %s answers %s and asks to wait %d s", req.URL.Host, cleanString(resp.Status), s))
 	}
 	if !isBlobRequest(req) {
