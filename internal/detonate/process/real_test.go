@@ -32,6 +32,7 @@ func TestChamber(t *testing.T) {
 	})
 	t.Run("killed", func(t *testing.T) { testKilled(t, chamber, newPlan(sandboxtest.Endless)) })
 	t.Run("parent killed", func(t *testing.T) { testParentKilled(t, chamber, newPlan(sandboxtest.Endless)) })
+	t.Run("embedded", func(t *testing.T) { testEmbedded(t, chamber, newPlan(sandboxtest.Exits)) })
 }
 
 // planner returns a function that makes the plans for the subjects of the
