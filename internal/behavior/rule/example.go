@@ -104,6 +104,9 @@ func (x *example) tape() ([]*tape.Event, error) {
 		if err := n.Decode(&fields); err != nil {
 			return nil, bad(yamlError(err))
 		}
+		if fields == nil {
+			return nil, bad(errors.New("an event has at least a kind"))
+		}
 		times, step, err := timing(fields, &now)
 		if err != nil {
 			return nil, bad(err)
