@@ -55,7 +55,7 @@ func install(table *kernel.SyscallTable) {
 	table.Missing = func(t *kernel.Task, no uintptr, args arch.SyscallArguments) (uintptr, error) {
 		ret, err := missing(t, no, args)
 		if tr := active.Load(); tr != nil && tr.detail != plan.Untraced {
-			c := &call{tr: tr, t: t, syscall: fmt.Sprintf("sys_%d", no), args: args, ret: ret, err: err}
+			c := &call{tr: tr, t: t, syscall: missingName(no), args: args, ret: ret, err: err}
 			c.emitCall(nil)
 		}
 		return ret, err

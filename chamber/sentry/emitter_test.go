@@ -1,0 +1,150 @@
+package sentry
+
+import (
+	"bufio"
+	"fmt"
+	"testing"
+
+	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/pkg/fd"
+
+	"github.com/detonaut/detonaut/chamber/tape"
+)
+
+// pipe returns an emitter and the stream at its other end.
+func pipe(t *testing.T) (*emitter, *Stream) {
+	t.Helper()
+	end, err := setup(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := unix.Dup(int(end.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	end.Close()
+	e := newEmitter(fd.New(own), Monotonic())
+	t.Cleanup(func() {
+		e.timer.Stop() // nothing may be written to a reader that has gone
+		stream.Close()
+		e.fd.Close()
+	})
+	return e, stream
+}
+
+// next reads up to the sandbox's counters.
+func next(t *testing.T, s *Stream) (events []*tape.Event, counters tape.End) {
+	t.Helper()
+	for {
+		line, err := s.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := line.Decode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Kind == tape.RunEnd {
+			return events, *e.End
+		}
+		events = append(events, e)
+	}
+}
+
+func write(pid int32, path string, n int64) *tape.Event {
+	return &tape.Event{Kind: tape.FileWrite, PID: pid, File: &tape.File{Path: path, Size: n}}
+}
+
+func TestEmitterFoldsIdenticalEvents(t *testing.T) {
+	e, stream := pipe(t)
+	for range 100 {
+		e.emit(write(1, "/log", 10))
+		e.emit(write(2, "/log", 1)) // another process is another event
+	}
+	e.emit(write(1, "/other", 5))
+	e.flush()
+	events, counters := next(t, stream)
+
+	total, sizes := map[string]uint64{}, map[string]int64{}
+	for i, ev := range events {
+		if ev.Seq != uint64(i+1) {
+			t.Errorf("event %d has number %d", i+1, ev.Seq)
+		}
+		key := fmt.Sprint(ev.PID, ev.File.Path)
+		total[key] += ev.N()
+		sizes[key] += ev.File.Size
+	}
+	for key, want := range map[string][2]int64{"1/log": {100, 1000}, "2/log": {100, 100}, "1/other": {1, 5}} {
+		if got := [2]int64{int64(total[key]), sizes[key]}; got != want {
+			t.Errorf("%s: count and bytes = %v, want %v", key, got, want)
+		}
+	}
+	if want := 2*(foldBurst+1) + 1; len(events) != want {
+		t.Errorf("%d events were written, want %d", len(events), want)
+	}
+	if want := uint64(201 - len(events)); counters.Folded != want {
+		t.Errorf("%d events are said to be folded, want %d", counters.Folded, want)
+	}
+}
+
+func TestEmitterNeverFoldsTheProcessTree(t *testing.T) {
+	e, stream := pipe(t)
+	for range 50 {
+		e.emit(&tape.Event{Kind: tape.ProcessFork, PID: 1, Process: &tape.Process{Child: 2}})
+	}
+	e.emitLast(&tape.Event{Kind: tape.ProcessExit, PID: 1, Process: &tape.Process{}})
+	events, counters := next(t, stream)
+	if len(events) != 51 || counters.Folded != 0 {
+		t.Errorf("%d events and %d folded, want 51 and 0", len(events), counters.Folded)
+	}
+}
+
+func TestEmitterWritesHeldEventsBeforeAnEnd(t *testing.T) {
+	e, stream := pipe(t)
+	for range 20 {
+		e.emit(write(1, "/log", 1))
+	}
+	e.emitLast(&tape.Event{Kind: tape.ProcessExit, PID: 1, Process: &tape.Process{}})
+	events, _ := next(t, stream)
+	if last := events[len(events)-1]; last.Kind != tape.ProcessExit {
+		t.Errorf("the last event is %s, want the exit", last.Kind)
+	}
+	if held := events[len(events)-2]; held.Count != 20-foldBurst {
+		t.Errorf("the event before the exit stands for %d, want %d", held.Count, 20-foldBurst)
+	}
+}
+
+func TestEmitterBoundsItsMemory(t *testing.T) {
+	e, stream := pipe(t)
+	done := make(chan int)
+	go func() {
+		events, _ := next(t, stream)
+		done <- len(events)
+	}()
+	const many = 3 * maxFolds
+	for i := range many {
+		e.emit(write(1, fmt.Sprint("/", i), 1))
+		if len(e.folds) > maxFolds {
+			t.Fatalf("%d events are held in mind, at most %d", len(e.folds), maxFolds)
+		}
+	}
+	e.flush()
+	if got := <-done; got != many {
+		t.Errorf("%d events came, want %d", got, many)
+	}
+}
+
+func TestStreamRefusesEndlessLines(t *testing.T) {
+	e, stream := pipe(t)
+	stream.r = bufio.NewReaderSize(stream.f, 4096)
+	if _, err := unix.Write(e.fd.FD(), make([]byte, 5000)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Next(); err == nil {
+		t.Error("a line without end was accepted")
+	}
+}
