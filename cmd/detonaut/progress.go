@@ -32,7 +32,7 @@ type console struct {
 	mu      sync.Mutex
 	active  []*status
 	done    int
-	painted bool
+	painted string // the line that is on the terminal
 }
 
 // newConsole begins to show the progress of total images, until close.
@@ -69,9 +69,9 @@ func (c *console) paintOften() {
 func (c *console) clear(write func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.painted {
+	if c.painted != "" {
 		io.WriteString(c.w, "\r\x1b[K")
-		c.painted = false
+		c.painted = ""
 	}
 	write()
 }
@@ -94,8 +94,10 @@ func (c *console) paint() {
 	if utf8.RuneCountInString(line) >= width {
 		line = string([]rune(line)[:width-1])
 	}
-	io.WriteString(c.w, "\r\x1b[K"+line)
-	c.painted = true
+	if line != c.painted {
+		io.WriteString(c.w, "\r\x1b[K"+line)
+		c.painted = line
+	}
 }
 
 // notice writes a line that stays, where there is no line of progress.

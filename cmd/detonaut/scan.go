@@ -109,6 +109,7 @@ func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error
 	defer console.close()
 
 	s := &scan{app: a, cfg: cfg, keep: f.keep, console: console, deps: rules.deps()}
+	s.pull = s.pullImage
 	s.deps.Sandbox = sandbox
 	s.deps.Plan = func(img detonaut.Image, fsys fs.FS) (plan.Plan, error) {
 		return detonate.NewPlan(img, fsys, overrides)
@@ -159,6 +160,7 @@ type scan struct {
 	app     *app
 	cfg     *config.Loaded
 	deps    pipeline.Deps
+	pull    func(context.Context, detonaut.Ref, *status) (*pipeline.Subject, error)
 	keep    string
 	console *console
 }
@@ -229,8 +231,8 @@ func (s *scan) one(ctx context.Context, ref detonaut.Ref) outcome {
 	return outcome{report: r, err: err}
 }
 
-// pull gets an image as a subject of the pipeline.
-func (s *scan) pull(ctx context.Context, ref detonaut.Ref, status *status) (*pipeline.Subject, error) {
+// pullImage gets an image as a subject of the pipeline.
+func (s *scan) pullImage(ctx context.Context, ref detonaut.Ref, status *status) (*pipeline.Subject, error) {
 	c := s.cfg.Image
 	img, err := image.Pull(ctx, ref, image.Options{
 		Platform: c.Platform, CacheDir: c.Cache, CacheBytes: int64(c.CacheSize),
