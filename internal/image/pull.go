@@ -214,8 +214,8 @@ func (p *puller) fetch(ctx context.Context, src source, top v1.Descriptor) (*Ima
 		return p.fill(ctx, src, doc, out)
 	})
 	if err != nil {
-		if ctx.Err() != nil {
-			err = context.Cause(ctx) // rather than what it broke
+		if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+			err = cause // rather than what it broke
 		}
 		return nil, err
 	}

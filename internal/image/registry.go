@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -34,14 +35,18 @@ type registry struct {
 }
 
 const (
-	// attempts bounds how often one request is sent, resumptions included.
+	// attempts bounds how often in a row requests may fail, over all of a pull.
 	attempts = 7
+	// maxResumes bounds how often a request is sent, be there progress between
+	// or not. It must stay below 36: regclient doubles its wait with each.
+	maxResumes = 30
 	// backOff is half the wait before a second attempt, after which it doubles:
 	// a server that is down is given up after some 12 seconds.
 	backOff = 100 * time.Millisecond
-	// maxStreams bounds the requests to a host at a time. It must exceed
-	// attempts: regclient counts each resumption of a blob as one more.
-	maxStreams = 4 * attempts
+	// maxStreams is how many requests a host may get at a time: no bound, since
+	// regclient counts each resumption of a blob as one more, and waits for ever
+	// when there are too many.
+	maxStreams = math.MaxInt32
 )
 
 func newRegistry(ctx context.Context, giveUp context.CancelCauseFunc, r ref.Ref, o Options) *registry {
@@ -51,7 +56,7 @@ func newRegistry(ctx context.Context, giveUp context.CancelCauseFunc, r ref.Ref,
 		regclient.WithUserAgent("detonaut"),
 		regclient.WithRegOpts(
 			reg.WithHTTPClient(wire.client()),
-			reg.WithRetryLimit(attempts),
+			reg.WithRetryLimit(maxResumes),
 			reg.WithDelay(o.backOff, o.backOff<<attempts),
 			reg.WithManifestMax(maxManifest, maxManifest),
 		),
@@ -157,7 +162,7 @@ func (b *registryBlob) Close() error { return b.r.Close() }
 // failure is an error of regclient in our words. Its text may be a server's.
 func (s *registry) failure(ctx context.Context, what string, err error) error {
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return fmt.Errorf("%s: %w", what, context.Cause(ctx))
 	}
 	host := s.ref.Registry
 	for _, f := range []struct {

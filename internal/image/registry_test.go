@@ -61,9 +61,9 @@ func TestFaults(t *testing.T) {
 		{name: "bad gateway", pattern: "^HEAD", times: 2, fault: imagetest.Status(http.StatusBadGateway), count: "^HEAD", least: 3},
 		{name: "cut manifest", pattern: "^GET /v2/app/manifests/", times: 1, fault: imagetest.Cut(100), count: "manifests", least: 3},
 		{name: "cut blob", pattern: layer, times: 1, fault: imagetest.Cut(30_000), count: layer + " bytes=30000-", least: 1},
-		// Five times: more than the three streams that regclient allows a host
-		// unless told otherwise, each resumption taking one.
-		{name: "cut often", pattern: layer, times: 5, fault: imagetest.Cut(10_000), count: layer + " bytes=50000-", least: 1},
+		// More often than the three streams that regclient allows a host unless
+		// told otherwise, each resumption taking one.
+		{name: "cut often", pattern: layer, times: 6, fault: imagetest.Cut(10_000), count: layer + " bytes=60000-", least: 1},
 		{name: "cut at once", pattern: layer, times: 2, fault: imagetest.Cut(0), count: layer, least: 3},
 		{name: "stalled blob", pattern: layer, times: 1, fault: imagetest.Stall(30_000), silence: 50 * time.Millisecond, count: layer + " bytes=30000-", least: 1},
 		{name: "silent", pattern: "^GET", times: 2, fault: imagetest.Silent(), silence: 50 * time.Millisecond, count: "^GET", least: 4},
@@ -88,6 +88,18 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestFlakyBig: failures with progress between them do not add up.
+func TestFlakyBig(t *testing.T) {
+	t.Parallel()
+	reg := testRegistry(t)
+	ref := push(t, reg, "app:v1", imagetest.Image(t, bulky(9*progress)))
+	reg.Inject("^GET .*/blobs/", 8, imagetest.Cut(progress+1))
+	mustPull(t, ref, options(t))
+	if n := reg.Count(" bytes="); n < attempts {
+		t.Errorf("resumed %d times only", n)
+	}
+}
+
 // TestFatalFaults: what cannot be made good is said clearly, and soon.
 func TestFatalFaults(t *testing.T) {
 	img := imagetest.Image(t, bulky(10_000))
@@ -109,8 +121,8 @@ func TestFatalFaults(t *testing.T) {
 		{"unauthorised", "^HEAD", imagetest.Status(401), detonaut.ErrUnauthorized, []string{"127.0.0.1"}},
 		{"forbidden blob", "^GET .*/blobs/", imagetest.Status(403), detonaut.ErrUnauthorized, []string{"blob sha256:"}},
 		{"lost blob", "^GET .*/blobs/" + config.String(), imagetest.Status(404), detonaut.ErrNotFound, []string{"config", config.String()}},
-		{"always down", ".", imagetest.Status(500), any, []string{"127.0.0.1", "500"}},
-		{"always cut", "^GET .*/blobs/", imagetest.Cut(10), any, []string{"blob sha256:"}},
+		{"always down", ".", imagetest.Status(500), any, []string{"127.0.0.1", "7 times", "500"}},
+		{"always cut", "^GET .*/blobs/", imagetest.Cut(10), any, []string{"blob sha256:", "7 times", "cut short"}},
 		{"wait for hours", "^HEAD", imagetest.Busy(20_000), any, []string{"asks to wait 20000 s", "429"}},
 		{"wrong config", "^GET .*/blobs/" + config.String(), imagetest.Corrupt(), detonaut.ErrCorrupt, []string{"config", config.String()}},
 		{"wrong layer", "^GET .*/blobs/", imagetest.Corrupt(), detonaut.ErrCorrupt, []string{"sha256:"}},

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -35,6 +37,8 @@ type transport struct {
 	insecure []string
 	strict   *http.Transport
 	lax      *http.Transport // checks no certificate
+
+	failures atomic.Int32 // in a row
 }
 
 // newTransport ends all its connections with ctx, and calls giveUp when a
@@ -68,21 +72,36 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if slices.Contains(t.insecure, req.URL.Host) {
 		wire = t.lax
 	}
+	host := req.URL.Host
 	resp, err := wire.RoundTrip(req)
 	if err != nil {
 		if isFinal(err) {
-			t.giveUp(fmt.Errorf("registry %s: %s", req.URL.Host, clean(err)))
+			t.giveUp(fmt.Errorf("registry %s: %s", host, clean(err)))
 		}
+		t.failed(host, clean(err))
 		return nil, err
 	}
-	if s, err := strconv.ParseInt(resp.Header.Get("Retry-After"), 10, 64); err == nil &&
-		resp.StatusCode >= http.StatusBadRequest && s > int64(maxRetryAfter/time.Second) {
-		t.giveUp(fmt.Errorf("registry %s answers %s and asks to wait %d s", req.URL.Host, cleanString(resp.Status), s))
+	busy := resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusRequestTimeout
+	if busy || resp.StatusCode >= http.StatusInternalServerError {
+		status := cleanString(resp.Status)
+		if s, err := strconv.ParseInt(resp.Header.Get("Retry-After"), 10, 64); err == nil && s > int64(maxRetryAfter/time.Second) {
+			t.giveUp(fmt.Errorf("registry %s answers %s and asks to wait %d s", host, status, s))
+		}
+		t.failed(host, status)
 	}
-	if !isBlobRequest(req) {
-		resp.Body = &cappedBody{ReadCloser: resp.Body, left: maxReply}
+	body := &watchedBody{ReadCloser: resp.Body, t: t, host: host, left: maxReply, good: resp.StatusCode < http.StatusMultipleChoices}
+	if isBlobRequest(req) {
+		body.left = math.MaxInt64
 	}
+	resp.Body = body
 	return resp, nil
+}
+
+// failed counts a failure, and gives up when there was nothing else lately.
+func (t *transport) failed(host, how string) {
+	if n := t.failures.Add(1); n >= attempts {
+		t.giveUp(fmt.Errorf("registry %s: failed %d times in a row, at last: %s", host, n, how))
+	}
 }
 
 // isFinal reports whether another attempt would end with the same error.
@@ -145,16 +164,34 @@ func (c *patientConn) Close() error {
 	return c.Conn.Close()
 }
 
-// cappedBody ends a response with an error when it is too long.
-type cappedBody struct {
+// watchedBody ends a response with an error when it is too long, and tells
+// whether it was complete.
+type watchedBody struct {
 	io.ReadCloser
+	t    *transport
+	host string
+	good bool // what was asked for, and no error
 	left int64
+	read int64
 }
 
-func (b *cappedBody) Read(p []byte) (int, error) {
+// progress is how many bytes of a body make up for earlier failures.
+const progress = 1 << 20
+
+func (b *watchedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if b.left -= int64(n); b.left < 0 {
+	b.left -= int64(n)
+	b.read += int64(n)
+	switch {
+	case b.left < 0:
 		return 0, fmt.Errorf("read response: %w", over("bytes", maxReply))
+	case err == io.EOF || b.read >= progress:
+		b.read = 0
+		if b.good {
+			b.t.failures.Store(0)
+		}
+	case err != nil:
+		b.t.failed(b.host, "response cut short")
 	}
 	return n, err
 }
