@@ -21,6 +21,8 @@ type server struct {
 	config v1.Config
 	// script is the entrypoint, if it has one.
 	script string
+	// duration is how long it runs: time enough to be ready on a busy machine.
+	duration string
 	// port is where it listens, on every address.
 	port string
 	// processes is how many processes of program there are at least, those
@@ -62,22 +64,22 @@ exec "$@" -c listen_addresses='*' -c unix_socket_directories=/tmp
 
 var servers = []server{
 	{
-		name: "nginx", port: "80", program: "/usr/sbin/nginx", processes: 1 + runtime.NumCPU(), // worker_processes auto
+		name: "nginx", duration: "15s", port: "80", program: "/usr/sbin/nginx", processes: 1 + runtime.NumCPU(), // worker_processes auto
 		config: v1.Config{Cmd: []string{"nginx", "-g", "daemon off;"}, StopSignal: "SIGQUIT"},
 	},
 	{
-		name: "postgres", port: "5432", program: "/usr/lib/postgresql/", processes: 6, script: postgresScript,
+		name: "postgres", duration: "40s", port: "5432", program: "/usr/lib/postgresql/", processes: 6, script: postgresScript,
 		config: v1.Config{
 			Entrypoint: []string{entrypoint}, Cmd: []string{"postgres"}, StopSignal: "SIGINT",
 			Env: []string{"PGDATA=/var/lib/postgresql/data"}, Volumes: map[string]struct{}{"/var/lib/postgresql/data": {}},
 		},
 	},
 	{
-		name: "python", port: "8000", program: "/usr/bin/python3", processes: 1,
+		name: "python", duration: "15s", port: "8000", program: "/usr/bin/python3", processes: 1,
 		config: v1.Config{Cmd: []string{"python3", "-m", "http.server", "8000"}},
 	},
 	{
-		name: "redis", port: "6379", program: "/usr/bin/redis-", processes: 1, script: redisScript,
+		name: "redis", duration: "15s", port: "6379", program: "/usr/bin/redis-", processes: 1, script: redisScript,
 		config: v1.Config{
 			Entrypoint: []string{entrypoint}, Cmd: []string{"redis-server"}, WorkingDir: "/data",
 			Volumes: map[string]struct{}{"/data": {}},
@@ -91,7 +93,8 @@ func TestServers(t *testing.T) {
 	dir := serverImages(t)
 	for _, s := range servers {
 		t.Run(s.name, func(t *testing.T) {
-			r := scan(t, "oci-dir:"+dir+":"+s.name, "--duration", "30s")
+			t.Parallel()
+			r := scan(t, "oci-dir:"+dir+":"+s.name, "--duration", s.duration)
 			if r.Run.EndReason != string(tape.TimeLimit) {
 				t.Errorf("the run ended with %s (%s), want %s; output:\n%s", r.Run.EndReason, r.Run.EndDetail, tape.TimeLimit, r.Run.Output)
 			}
