@@ -127,7 +127,9 @@ func (p *page) processes(all []detonaut.Process) {
 		if rows++; rows <= maxTreeRows {
 			p.process(all[n.index], n.depth)
 		}
-		push(children[all[n.index].PID], n.depth+1)
+		pid := all[n.index].PID
+		push(children[pid], n.depth+1)
+		delete(children, pid) // numbers are used again; children are shown once
 	}
 	if rows > maxTreeRows {
 		p.printf("  and %d more\n", rows-maxTreeRows)
