@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/detonaut/detonaut/chamber/decode"
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/sentry"
 	"github.com/detonaut/detonaut/chamber/tape"
@@ -239,7 +240,7 @@ func (r *recorder) copyOutput(kind tape.Kind, pipe *os.File) error {
 			whole -= partialRune(buf[:n])
 		}
 		if whole > 0 {
-			if err := r.printed(kind, sentry.Printable(string(buf[:whole])), whole); err != nil && !errors.Is(err, errFull) {
+			if err := r.printed(kind, decode.Printable(string(buf[:whole])), whole); err != nil && !errors.Is(err, errFull) {
 				return err
 			}
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/detonaut/detonaut/chamber/decode"
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/sentry"
 	"github.com/detonaut/detonaut/chamber/tape"
@@ -24,8 +25,8 @@ func testPlan() *plan.Plan {
 	}
 }
 
-// decode reads a whole tape.
-func decode(t *testing.T, r io.Reader) (events []*tape.Event) {
+// readTape reads a whole tape.
+func readTape(t *testing.T, r io.Reader) (events []*tape.Event) {
 	t.Helper()
 	d := tape.NewDecoder(r)
 	for {
@@ -82,7 +83,7 @@ func TestRecorderPutsOutputInItsPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	var kinds []tape.Kind
-	events := decode(t, &out)
+	events := readTape(t, &out)
 	for _, e := range events {
 		kinds = append(kinds, e.Kind)
 	}
@@ -115,7 +116,7 @@ func TestRecorderCountsWhatIsMissing(t *testing.T) {
 	if err := r.end(tape.End{Reason: tape.Exited}); err != nil {
 		t.Fatal(err)
 	}
-	events := decode(t, &out)
+	events := readTape(t, &out)
 	end := events[len(events)-1].End
 	want := &tape.End{Reason: tape.Exited, Events: 5, Folded: 7, Cut: 2, Dropped: 2, Bounds: []string{"processes"}}
 	if diff := cmp.Diff(want, end); diff != "" {
@@ -144,7 +145,7 @@ func TestRecorderBounds(t *testing.T) {
 	if err := r.end(tape.End{Reason: tape.EventLimit}); err != nil {
 		t.Fatal(err)
 	}
-	events := decode(t, &out)
+	events := readTape(t, &out)
 	end := events[len(events)-1].End
 	if uint64(len(events)) != p.Limits.Events || end.Events != p.Limits.Events {
 		t.Errorf("%d events, said to be %d, want %d", len(events), end.Events, p.Limits.Events)
@@ -208,13 +209,13 @@ func TestCopyOutputKeepsCharactersWhole(t *testing.T) {
 	}
 	var got strings.Builder
 	size := 0
-	for _, e := range decode(t, &out) {
+	for _, e := range readTape(t, &out) {
 		if e.Kind == tape.OutputStderr {
 			got.WriteString(e.Output.Text)
 			size += e.Output.Size
 		}
 	}
-	if got.String() != sentry.Printable(want) || size != len(want) {
+	if got.String() != decode.Printable(want) || size != len(want) {
 		t.Errorf("%d bytes came as %d characters that differ from the %d written", size, got.Len(), len(want))
 	}
 }

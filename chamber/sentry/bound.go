@@ -1,11 +1,10 @@
 package sentry
 
 import (
-	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/detonaut/detonaut/chamber/decode"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
@@ -25,25 +24,7 @@ func text(ev *tape.Event, s string) string {
 		s = s[:maxString]
 		ev.Cut = true
 	}
-	return Printable(s)
-}
-
-// Printable writes bytes that are not UTF-8 as \xNN.
-func Printable(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	var b strings.Builder
-	for len(s) > 0 {
-		r, n := utf8.DecodeRuneInString(s)
-		if r == utf8.RuneError && n == 1 {
-			fmt.Fprintf(&b, `\x%02x`, s[0])
-		} else {
-			b.WriteString(s[:n])
-		}
-		s = s[n:]
-	}
-	return b.String()
+	return decode.Printable(s)
 }
 
 // list bounds a list of strings and returns, if it cut any, how many there

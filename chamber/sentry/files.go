@@ -170,7 +170,7 @@ func fileHooks() map[string]hook {
 		"symlinkat": pair(tape.FileSymlink, name(1, 2), content(0)),
 		"chmod":     change(tape.FileChmod, object(noDir, 0), mode(1)), "fchmod": change(tape.FileChmod, open, mode(1)),
 		"fchmodat": change(tape.FileChmod, object(0, 1), mode(2)),
-		"chown": change(tape.FileChown, object(noDir, 0), owner(1)), "lchown": change(tape.FileChown, name(noDir, 0), owner(1)),
+		"chown":    change(tape.FileChown, object(noDir, 0), owner(1)), "lchown": change(tape.FileChown, name(noDir, 0), owner(1)),
 		"fchown": change(tape.FileChown, open, owner(1)), "fchownat": change(tape.FileChown, object(0, 1), owner(2)),
 		"truncate": change(tape.FileTruncate, object(noDir, 0), size), "ftruncate": change(tape.FileTruncate, open, size),
 		"setxattr": change(tape.FileXattr, object(noDir, 0), attr(false)), "lsetxattr": change(tape.FileXattr, name(noDir, 0), attr(false)),

@@ -2,18 +2,13 @@ package sentry
 
 import (
 	"encoding/binary"
-	"fmt"
-	"net"
-	"net/netip"
-	"strconv"
 	"strings"
 
-	"golang.org/x/net/dns/dnsmessage"
-	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/hostarch"
 	"gvisor.dev/gvisor/pkg/marshal"
 	"gvisor.dev/gvisor/pkg/sentry/socket"
 
+	"github.com/detonaut/detonaut/chamber/decode"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
@@ -39,14 +34,14 @@ func socketHooks() map[string]hook {
 		"socket": func(c *call) {
 			c.run()
 			ev := c.event(tape.SocketCreate)
-			ev.Socket = &tape.Socket{Family: familyName(int(c.int(0))), Type: typeName(int(c.int(1))), Protocol: c.int(2)}
+			ev.Socket = &tape.Socket{Family: decode.Family(int(c.int(0))), Type: decode.SocketType(int(c.int(1))), Protocol: c.int(2)}
 			if c.err == nil {
 				ev.Socket.FD = int32(c.ret)
 			}
 			c.emit(ev)
 		},
 		"bind": func(c *call) {
-			address := formatAddress(c.bytes(c.addr(1), int(min(c.args[2].Uint(), maxAddress))))
+			address := decode.Address(c.bytes(c.addr(1), int(min(c.args[2].Uint(), maxAddress))))
 			c.run()
 			c.emitOwn(tape.SocketBind, address)
 		},
@@ -55,7 +50,7 @@ func socketHooks() map[string]hook {
 			c.emitOwn(tape.SocketListen, "")
 		},
 		"connect": func(c *call) {
-			address := formatAddress(c.bytes(c.addr(1), int(min(c.args[2].Uint(), maxAddress))))
+			address := decode.Address(c.bytes(c.addr(1), int(min(c.args[2].Uint(), maxAddress))))
 			c.run()
 			ev := c.event(tape.SocketConnect)
 			ev.Socket = c.socket(c.int(0))
@@ -65,7 +60,7 @@ func socketHooks() map[string]hook {
 		"accept": accept, "accept4": accept,
 		"sendto": func(c *call) {
 			payload := c.bytes(c.addr(1), int(min(c.args[2].SizeT(), maxPayload)))
-			address := formatAddress(c.bytes(c.addr(4), int(min(c.args[5].Uint(), maxAddress))))
+			address := decode.Address(c.bytes(c.addr(4), int(min(c.args[5].Uint(), maxAddress))))
 			c.run()
 			c.sent(address, payload, int64(c.args[2].SizeT()))
 		},
@@ -100,7 +95,7 @@ func (c *call) sent(address string, payload []byte, size int64) {
 	ev := c.event(tape.SocketSend)
 	ev.Socket = c.socket(fd)
 	if strings.HasSuffix(address, dnsPort) {
-		ev.Socket.DNS = questions(ev, payload, ev.Socket.Type == "stream")
+		ev.Socket.DNS = decode.Questions(payload, ev.Socket.Type == "stream")
 	}
 	if !explicit && len(ev.Socket.DNS) == 0 {
 		return
@@ -140,7 +135,7 @@ func (c *call) message(a hostarch.Addr) (m message) {
 	}
 	word := binary.NativeEndian.Uint64
 	if name := word(b); name != 0 {
-		m.address = formatAddress(c.bytes(addr(name), int(min(binary.NativeEndian.Uint32(b[8:]), maxAddress))))
+		m.address = decode.Address(c.bytes(addr(name), int(min(binary.NativeEndian.Uint32(b[8:]), maxAddress))))
 	}
 	m.payload = c.gather(addr(word(b[16:])), uint(word(b[24:])))
 	m.size = int64(len(m.payload))
@@ -173,33 +168,12 @@ func sendmmsg(c *call) {
 	}
 }
 
-// questions reads the questions of a DNS message; over TCP its length comes
-// first.
-func questions(ev *tape.Event, b []byte, stream bool) (out []tape.Question) {
-	if stream && len(b) > 2 {
-		b = b[2:]
-	}
-	var p dnsmessage.Parser
-	if h, err := p.Start(b); err != nil || h.Response {
-		return nil
-	}
-	for len(out) < 4 {
-		q, err := p.Question()
-		if err != nil {
-			break
-		}
-		name := strings.TrimSuffix(q.Name.String(), ".")
-		out = append(out, tape.Question{Name: text(ev, name), Type: strings.TrimPrefix(q.Type.String(), "Type")})
-	}
-	return out
-}
-
 // socket describes the socket behind fd.
 func (c *call) socket(fd int32) *tape.Socket {
 	s := &tape.Socket{FD: fd}
 	c.with(fd, func(sock socket.Socket) {
 		family, typ, protocol := sock.Type()
-		s.Family, s.Type, s.Protocol = familyName(family), typeName(int(typ)), int32(protocol)
+		s.Family, s.Type, s.Protocol = decode.Family(family), decode.SocketType(int(typ)), int32(protocol)
 	})
 	return s
 }
@@ -218,7 +192,7 @@ func (c *call) with(fd int32, do func(socket.Socket)) {
 func (c *call) own(fd int32) (address string) {
 	c.with(fd, func(s socket.Socket) {
 		if a, _, err := s.GetSockName(c.t); err == nil && a != nil {
-			address = formatAddress(marshal.Marshal(a))
+			address = decode.Address(marshal.Marshal(a))
 		}
 	})
 	return address
@@ -227,63 +201,8 @@ func (c *call) own(fd int32) (address string) {
 func (c *call) peer(fd int32) (address string) {
 	c.with(fd, func(s socket.Socket) {
 		if a, _, err := s.GetPeerName(c.t); err == nil && a != nil {
-			address = formatAddress(marshal.Marshal(a))
+			address = decode.Address(marshal.Marshal(a))
 		}
 	})
 	return address
-}
-
-// formatAddress writes a sockaddr as the tape has it; empty for none.
-func formatAddress(b []byte) string {
-	if len(b) < 2 {
-		return ""
-	}
-	port := func() string { return strconv.Itoa(int(binary.BigEndian.Uint16(b[2:]))) }
-	switch family := binary.NativeEndian.Uint16(b); {
-	case family == unix.AF_INET && len(b) >= 8:
-		return net.JoinHostPort(netip.AddrFrom4([4]byte(b[4:8])).String(), port())
-	case family == unix.AF_INET6 && len(b) >= 24:
-		return net.JoinHostPort(netip.AddrFrom16([16]byte(b[8:24])).String(), port())
-	case family == unix.AF_UNIX && len(b) > 2:
-		path := string(b[2:])
-		if path[0] == 0 { // abstract
-			return "@" + strings.TrimRight(path[1:], "\x00")
-		}
-		path, _, _ = strings.Cut(path, "\x00")
-		return path
-	case family == unix.AF_UNSPEC || family == unix.AF_UNIX:
-		return ""
-	default:
-		return familyName(int(family))
-	}
-}
-
-func familyName(f int) string {
-	switch f {
-	case unix.AF_UNIX:
-		return "unix"
-	case unix.AF_INET:
-		return "inet"
-	case unix.AF_INET6:
-		return "inet6"
-	case unix.AF_NETLINK:
-		return "netlink"
-	case unix.AF_PACKET:
-		return "packet"
-	}
-	return strconv.Itoa(f)
-}
-
-func typeName(t int) string {
-	switch t & 0xf { // the rest is SOCK_NONBLOCK and SOCK_CLOEXEC
-	case unix.SOCK_STREAM:
-		return "stream"
-	case unix.SOCK_DGRAM:
-		return "dgram"
-	case unix.SOCK_RAW:
-		return "raw"
-	case unix.SOCK_SEQPACKET:
-		return "seqpacket"
-	}
-	return fmt.Sprint(t & 0xf)
 }
