@@ -7,6 +7,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -18,8 +19,11 @@ import (
 
 const usage = `detonaut-chamber runs one subject in a gVisor sandbox. detonaut starts it.
 
-  detonaut-chamber run < PLAN.json > TAPE.jsonl
+  detonaut-chamber run [-debug-log FILE [-strace]] < PLAN.json > TAPE.jsonl
   detonaut-chamber version
+
+-debug-log keeps gVisor's own log, and -strace has it list every system call:
+for finding out what is wrong with the sandbox, not with the subject.
 
 Exit status: 0 the tape is whole, 1 something of ours broke, 2 usage,
 3 this machine does not allow the sandbox.
@@ -37,8 +41,16 @@ func run(args []string, stdin *os.File, stdout, stderr *os.File) int {
 	switch {
 	case runner.IsInside(args):
 		err = runner.Inside()
-	case len(args) == 2 && args[1] == "run":
-		err = runner.Run(stdin, stdout, stderr)
+	case len(args) >= 2 && args[1] == "run":
+		var o runner.Options
+		flags := flag.NewFlagSet("run", flag.ContinueOnError)
+		flags.SetOutput(stderr)
+		flags.StringVar(&o.DebugLog, "debug-log", "", "keep gVisor's own log in `FILE`")
+		flags.BoolVar(&o.Strace, "strace", false, "list every system call in the debug log")
+		if flags.Parse(args[2:]) != nil || flags.NArg() > 0 {
+			return 2
+		}
+		err = runner.Run(o, stdin, stdout, stderr)
 	case len(args) == 2 && args[1] == "version":
 		fmt.Fprintln(stdout, version.String())
 	case len(args) == 2 && (args[1] == "help" || args[1] == "-h" || args[1] == "--help"):

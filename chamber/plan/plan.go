@@ -160,8 +160,13 @@ func (p *Plan) Validate() error {
 		field string
 		n     int64
 	}{
-		{"duration_ns", int64(l.Duration)}, {"memory", l.Memory}, {"processes", int64(l.Processes)},
-		{"file_size", l.FileSize}, {"disk", l.Disk}, {"output", l.Output}, {"events", int64(min(l.Events, 1<<62))},
+		{"duration_ns", int64(l.Duration)},
+		{"memory", l.Memory},
+		{"processes", int64(l.Processes)},
+		{"file_size", l.FileSize},
+		{"disk", l.Disk},
+		{"output", l.Output},
+		{"events", int64(min(l.Events, 1<<62))},
 	} {
 		if limit.n <= 0 {
 			bad("limits."+limit.field, "must be greater than 0")

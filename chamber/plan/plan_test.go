@@ -79,8 +79,10 @@ func TestValidateNamesEverything(t *testing.T) {
 	if err == nil {
 		t.Fatal("an empty plan is valid")
 	}
-	for _, field := range []string{"args", "dir", "hostname", "profile", "network", "detail", "limits.duration_ns", "limits.memory",
-		"limits.processes", "limits.file_size", "limits.disk", "limits.output", "limits.events"} {
+	for _, field := range []string{
+		"args", "dir", "hostname", "profile", "network", "detail", "limits.duration_ns", "limits.memory",
+		"limits.processes", "limits.file_size", "limits.disk", "limits.output", "limits.events",
+	} {
 		if !strings.Contains(err.Error(), field+": ") {
 			t.Errorf("%s is not named in: %v", field, err)
 		}

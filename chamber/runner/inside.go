@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -41,7 +43,8 @@ func inside() error {
 	if err != nil {
 		return err
 	}
-	log.SetTarget(&log.GoogleEmitter{Writer: &log.Writer{Next: debugLog()}})
+	// gVisor's library would write to stderr, which is the subject's.
+	log.SetTarget(&log.GoogleEmitter{Writer: &log.Writer{Next: io.Discard}})
 	dir, err := privateDir()
 	if err != nil {
 		return err
@@ -58,15 +61,6 @@ func inside() error {
 	}
 	defer box.close()
 	return box.run(ctx, rec)
-}
-
-// debugLog is where gVisor's own log goes: nowhere, unless someone asks.
-func debugLog() *os.File {
-	f, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-	if err != nil {
-		return os.NewFile(logFD, "log")
-	}
-	return f
 }
 
 // privateDir makes the mounts of the namespace and returns a directory on a
@@ -117,7 +111,7 @@ func newSandbox(dir string, p *plan.Plan) (*sandbox, error) {
 	if err := writeJSON(session, sentry.Session(p)); err != nil {
 		return nil, err
 	}
-	conf, err := newConfig(filepath.Join(dir, "state"), session)
+	conf, err := newConfig(filepath.Join(dir, "state"), session, os.Args[1:])
 	if err != nil {
 		return nil, err
 	}
@@ -136,10 +130,10 @@ func newSandbox(dir string, p *plan.Plan) (*sandbox, error) {
 	return s, nil
 }
 
-func newConfig(state, session string) (*config.Config, error) {
+func newConfig(state, session string, debug []string) (*config.Config, error) {
 	flags := flag.NewFlagSet("runsc", flag.ContinueOnError)
 	config.RegisterFlags(flags)
-	err := flags.Parse([]string{
+	args := []string{
 		"--root=" + state,
 		"--platform=systrap",
 		"--network=none",
@@ -148,8 +142,14 @@ func newConfig(state, session string) (*config.Config, error) {
 		"--allow-suid",
 		"--pod-init-config=" + session,
 		"--sidecar-usage-policy=LEGACY_DEPRECATED_SLOW_EMBEDDED_FALLBACK",
-	})
-	if err != nil {
+	}
+	if len(debug) > 0 {
+		args = append(args, "--debug", fmt.Sprintf("--debug-log=/proc/self/fd/%d", debugFD))
+	}
+	if slices.Contains(debug, straceArg) {
+		args = append(args, "--strace")
+	}
+	if err := flags.Parse(args); err != nil {
 		return nil, fmt.Errorf("set sandbox flags: %w", err)
 	}
 	conf, err := config.NewFromFlags(flags)

@@ -45,7 +45,20 @@ const (
 	logFD               // messages for people go here
 	stdoutFD            // the read end of 1
 	stderrFD            // the read end of 2
+	debugFD             // gVisor's own log, if it is kept
 )
+
+// straceArg is the argument that has Inside list system calls in that log.
+const straceArg = "strace"
+
+// Options are for finding out what is wrong with the sandbox itself.
+type Options struct {
+	// DebugLog is a file that gVisor's log is appended to; empty for none. It
+	// is made writable for everybody, since the sandbox is nobody.
+	DebugLog string
+	// Strace has that log list every system call.
+	Strace bool
+}
 
 // errForbidden is wrapped by errors that say that this machine does not allow
 // what the sandbox needs.
@@ -72,7 +85,7 @@ func IsInside(args []string) bool { return len(args) > 0 && args[0] == insideNam
 
 // Run reads a plan from stdin, runs its subject and writes the tape to stdout.
 // SIGTERM and SIGINT end the run in an orderly way, with a whole tape.
-func Run(stdin io.Reader, stdout, stderr *os.File) error {
+func Run(o Options, stdin io.Reader, stdout, stderr *os.File) error {
 	p, err := readPlan(stdin)
 	if err != nil {
 		return err
@@ -91,6 +104,18 @@ func Run(stdin io.Reader, stdout, stderr *os.File) error {
 	cmd, files, err := insideCommand(p, image, stdout, stderr)
 	if err != nil {
 		return err
+	}
+	if o.DebugLog != "" {
+		f, err := openDebugLog(o.DebugLog)
+		if err != nil {
+			return err
+		}
+		files = append(files, f)
+		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
+		cmd.Args = append(cmd.Args, "debug")
+		if o.Strace {
+			cmd.Args = append(cmd.Args, straceArg)
+		}
 	}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT)
@@ -186,6 +211,18 @@ func insideCommand(p *plan.Plan, image, tape, log *os.File) (*exec.Cmd, []*os.Fi
 		Setpgid:                    true, // a terminal's ^C is ours to pass on
 	}
 	return cmd, files, nil
+}
+
+func openDebugLog(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
+	if err != nil {
+		return nil, fmt.Errorf("open debug log: %w", err)
+	}
+	if err := f.Chmod(0o666); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("open debug log: %w", err)
+	}
+	return f, nil
 }
 
 // memfile returns a file that exists in memory only and holds v as JSON.

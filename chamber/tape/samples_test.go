@@ -11,8 +11,8 @@ import (
 
 // samples returns a whole tape with an event of every kind, each with every
 // field of its payload set.
-func samples(t testing.TB) []*tape.Event {
-	t.Helper()
+func samples(tb testing.TB) []*tape.Event {
+	tb.Helper()
 	kinds := []tape.Kind{tape.RunStart}
 	for _, k := range append(tape.Kinds(), tape.CallPrefix+"ptrace") {
 		if k != tape.RunStart && k != tape.RunEnd {
@@ -26,7 +26,7 @@ func samples(t testing.TB) []*tape.Event {
 			Seq: uint64(i) + 1, Time: int64(i) * 1000, Kind: k,
 			PID: 7, TID: 8, Count: 3, Errno: "ENOENT", Cut: true,
 		}
-		fill(t, payloadOf(t, ev))
+		fill(tb, payloadOf(tb, ev))
 		if ev.Start != nil {
 			ev.Start.Version = tape.Version
 		}
@@ -36,8 +36,8 @@ func samples(t testing.TB) []*tape.Event {
 }
 
 // payloadOf sets the payload that belongs to the kind of ev, and returns it.
-func payloadOf(t testing.TB, ev *tape.Event) reflect.Value {
-	t.Helper()
+func payloadOf(tb testing.TB, ev *tape.Event) reflect.Value {
+	tb.Helper()
 	family, deed, _ := strings.Cut(string(ev.Kind), ".")
 	if family == "run" {
 		family = deed
@@ -49,29 +49,29 @@ func payloadOf(t testing.TB, ev *tape.Event) reflect.Value {
 			return v.Field(i).Elem()
 		}
 	}
-	t.Fatalf("no field of Event is the payload of %s", ev.Kind)
+	tb.Fatalf("no field of Event is the payload of %s", ev.Kind)
 	panic("unreachable")
 }
 
 // fill sets everything in v to something that is not zero.
-func fill(t testing.TB, v reflect.Value) {
-	t.Helper()
+func fill(tb testing.TB, v reflect.Value) {
+	tb.Helper()
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
-			fill(t, v.Field(i))
+			fill(tb, v.Field(i))
 		}
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-		fill(t, v.Elem())
+		fill(tb, v.Elem())
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
-		fill(t, v.Index(0))
-		fill(t, v.Index(1))
+		fill(tb, v.Index(0))
+		fill(tb, v.Index(1))
 	case reflect.Map:
 		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
-		fill(t, key)
-		fill(t, value)
+		fill(tb, key)
+		fill(tb, value)
 		v.Set(reflect.MakeMap(v.Type()))
 		v.SetMapIndex(key, value)
 	case reflect.String:
@@ -83,18 +83,18 @@ func fill(t testing.TB, v reflect.Value) {
 	case reflect.Uint32, reflect.Uint64:
 		v.SetUint(1<<32 - 1)
 	default:
-		t.Fatalf("a field of kind %s: fill does not know it", v.Kind())
+		tb.Fatalf("a field of kind %s: fill does not know it", v.Kind())
 	}
 }
 
 // encode returns events as a tape, which they need not make.
-func encode(t testing.TB, events ...*tape.Event) []byte {
-	t.Helper()
+func encode(tb testing.TB, events ...*tape.Event) []byte {
+	tb.Helper()
 	var b bytes.Buffer
 	enc := tape.NewEncoder(&b)
 	for _, ev := range events {
 		if err := enc.Record(ev); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	return b.Bytes()
