@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -62,25 +63,31 @@ Exit codes are those of scan.`,
 			return err
 		}
 		defer func() { err = errors.Join(err, out.close()) }()
-		code := exitCode(exitDone)
-		for _, name := range tapes {
-			r, err := replayTape(rules.deps(), name)
-			if err != nil {
-				a.showError(err)
-				code = worst(code, exitError)
-				continue
-			}
-			code = worst(code, threshold.code(r))
-			if err := out.write(r); err != nil {
-				return err
-			}
-			if err := cmd.Context().Err(); err != nil {
-				return err
-			}
-		}
-		return code.err()
+		return a.replayAll(cmd.Context(), rules.deps(), tapes, threshold, out)
 	}
 	return cmd
+}
+
+// replayAll judges tapes and writes the reports. The error is the exit code
+// that they deserve, if nothing else.
+func (a *app) replayAll(ctx context.Context, deps pipeline.Deps, tapes []string, t threshold, out *outputs) error {
+	code := exitCode(exitDone)
+	for _, name := range tapes {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		r, err := replayTape(deps, name)
+		if err != nil {
+			a.showError(err)
+			code = worst(code, exitError)
+			continue
+		}
+		code = worst(code, t.code(r))
+		if err := out.write(r); err != nil {
+			return err
+		}
+	}
+	return code.err()
 }
 
 // replayTape judges one tape again.

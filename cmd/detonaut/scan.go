@@ -114,21 +114,27 @@ func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error
 	s.deps.Plan = func(img detonaut.Image, fsys fs.FS) (plan.Plan, error) {
 		return detonate.NewPlan(img, fsys, overrides)
 	}
+	return s.report(ctx, refs, threshold, out)
+}
+
+// report analyses refs and writes what came of them. The error is the exit
+// code that they deserve, if nothing else.
+func (s *scan) report(ctx context.Context, refs []detonaut.Ref, t threshold, out *outputs) error {
 	code := exitCode(exitDone)
-	err = s.all(ctx, refs, func(o outcome) error {
+	err := s.all(ctx, refs, func(o outcome) error {
 		if errors.Is(o.err, context.Canceled) {
 			code = worst(code, exitError) // said once, at the end
 		} else if o.err != nil {
-			console.clear(func() { a.showError(o.err) })
+			s.console.clear(func() { s.app.showError(o.err) })
 			code = worst(code, exitError)
 		}
 		if o.report == nil {
 			return nil
 		}
-		code = worst(code, threshold.code(o.report))
-		var werr error
-		console.clear(func() { werr = out.write(o.report) })
-		return werr
+		code = worst(code, t.code(o.report))
+		var err error
+		s.console.clear(func() { err = out.write(o.report) })
+		return err
 	})
 	switch {
 	case err != nil:
