@@ -34,7 +34,11 @@ func TestTapeLimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
+	defer func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	n := 0
 	for err == nil {
 		_, err = r.Next()

@@ -129,8 +129,12 @@ func TestNewPlanCommand(t *testing.T) {
 		{"entrypoint alone", detonaut.Config{Entrypoint: []string{"app"}}, detonate.Overrides{}, []string{"app"}},
 		{"cmd alone", detonaut.Config{Cmd: []string{"app", "x"}}, detonate.Overrides{}, []string{"app", "x"}},
 		{"another cmd", detonaut.Config{Entrypoint: []string{"app"}, Cmd: []string{"x"}}, detonate.Overrides{Cmd: []string{"y"}}, []string{"app", "y"}},
-		{"another entrypoint drops cmd", detonaut.Config{Entrypoint: []string{"none"}, Cmd: []string{"x"}},
-			detonate.Overrides{Entrypoint: []string{"app"}}, []string{"app"}},
+		{
+			"another entrypoint drops cmd",
+			detonaut.Config{Entrypoint: []string{"none"}, Cmd: []string{"x"}},
+			detonate.Overrides{Entrypoint: []string{"app"}},
+			[]string{"app"},
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

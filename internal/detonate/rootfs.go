@@ -57,7 +57,7 @@ func (r rootFS) resolve(dir, name string) (string, fs.FileInfo, error) {
 		if !info.IsDir() {
 			return "", nil, errNotDir
 		}
-		next := real
+		var next string
 		switch part {
 		case "", ".":
 			continue

@@ -126,23 +126,23 @@ func TestTapeFilePlain(t *testing.T) {
 	}
 }
 
-func plainTape(t testing.TB, list []*tape.Event) []byte {
-	t.Helper()
+func plainTape(tb testing.TB, list []*tape.Event) []byte {
+	tb.Helper()
 	var b bytes.Buffer
 	enc := tape.NewEncoder(&b)
 	for _, ev := range list {
 		if err := enc.Record(ev); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	return b.Bytes()
 }
 
-func compress(t testing.TB, b []byte) []byte {
-	t.Helper()
+func compress(tb testing.TB, b []byte) []byte {
+	tb.Helper()
 	w, err := zstd.NewWriter(nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return w.EncodeAll(b, nil)
 }

@@ -44,6 +44,7 @@ var reasons = map[sandboxtest.Subject]tape.Reason{
 
 func TestSandboxOfEvents(t *testing.T) {
 	sandboxtest.Test(t, func(t *testing.T, s sandboxtest.Subject) (detonate.Sandbox, plan.Plan) {
+		t.Helper()
 		reason, ok := reasons[s]
 		if !ok {
 			t.Fatalf("the suite has a new subject %q", s)

@@ -4,6 +4,7 @@ package process_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,12 +29,17 @@ const behaviour = "DETONAUT_CHAMBER_BEHAVIOUR"
 // TestMain runs the tests, or is the chamber that they run, or its parent.
 func TestMain(m *testing.M) {
 	if how := os.Getenv(behaviour); how != "" {
-		os.Exit(chamber(how, os.Args[1:]))
+		exit(chamber(how, os.Args[1:]))
 	}
 	if path := os.Getenv(parentOf); path != "" {
-		os.Exit(parent(path))
+		exit(parent(path))
 	}
-	os.Exit(m.Run())
+	exit(m.Run())
+}
+
+// exit ends the program that this binary is when it is no test.
+func exit(code int) {
+	os.Exit(code) //nolint:forbidigo // it is a main then
 }
 
 // chamber speaks the protocol of detonaut-chamber, well or badly.
@@ -64,17 +70,17 @@ func chamber(how string, args []string) int {
 func tellVersion(how string) int {
 	switch how {
 	case "other version":
-		fmt.Println("0.0.1-other")
+		fmt.Fprintln(os.Stdout, "0.0.1-other")
 	case "version fails":
 		fmt.Fprintln(os.Stderr, "no version\x1b[31m today")
 		return 1
 	case "version floods":
 		chatter := bytes.Repeat([]byte("version "), 1<<10)
 		for range 64 {
-			os.Stdout.Write(chatter)
+			fmt.Fprintf(os.Stdout, "%s", chatter)
 		}
 	default:
-		fmt.Println(version.String())
+		fmt.Fprintln(os.Stdout, version.String())
 	}
 	return 0
 }
@@ -91,7 +97,7 @@ func (r *run) record(ev tape.Event) {
 	r.seq++
 	ev.Seq, ev.Time = r.seq, int64(r.seq)
 	if err := r.enc.Record(&ev); err != nil {
-		os.Exit(1)
+		exit(1)
 	}
 }
 
@@ -128,12 +134,12 @@ func obey(r *run) int {
 // leave starts a process that outlives the chamber if nobody ends it. It holds
 // the chamber's stdout.
 func leave(attr *syscall.SysProcAttr) {
-	cmd := exec.Command("/proc/self/exe")
+	cmd := exec.CommandContext(context.Background(), "/proc/self/exe")
 	cmd.Env = []string{behaviour + "=linger"}
 	cmd.Stdout = os.Stdout
 	cmd.SysProcAttr = attr
 	if err := cmd.Start(); err != nil {
-		os.Exit(1)
+		exit(1)
 	}
 }
 
@@ -161,19 +167,19 @@ var misdeeds = map[string]func(*run) int{
 	"stops early":          func(r *run) int { r.start(); r.some(3); return 0 },
 	"half a line": func(r *run) int {
 		r.start()
-		fmt.Print(`{"seq":2,"t":5,"ki`)
+		fmt.Fprint(os.Stdout, `{"seq":2,"t":5,"ki`)
 		return 0
 	},
 	"says nothing": func(*run) int { return 0 },
-	"garbage":      func(r *run) int { r.start(); fmt.Println("\x00\x7fELF goodbye"); return 0 },
+	"garbage":      func(r *run) int { r.start(); fmt.Fprintln(os.Stdout, "\x00\x7fELF goodbye"); return 0 },
 	"garbage after the tape": func(r *run) int {
 		obey(r)
-		fmt.Println("PS")
+		fmt.Fprintln(os.Stdout, "PS")
 		return 0
 	},
-	"garbage without end": func(r *run) int {
+	"garbage without end": func(*run) int {
 		for {
-			if _, err := fmt.Println("garbage"); err != nil {
+			if _, err := fmt.Fprintln(os.Stdout, "garbage"); err != nil {
 				return 1
 			}
 		}
@@ -205,8 +211,7 @@ var misdeeds = map[string]func(*run) int{
 	"floods stderr": func(r *run) int {
 		chatter := bytes.Repeat([]byte("chatter "), 4<<10)
 		for range 256 {
-			os.Stderr.Write(chatter)
-			fmt.Fprintln(os.Stderr)
+			fmt.Fprintf(os.Stderr, "%s\n", chatter)
 		}
 		return obey(r)
 	},
@@ -221,7 +226,7 @@ var misdeeds = map[string]func(*run) int{
 		leave(&syscall.SysProcAttr{Setpgid: true})
 		return obey(r)
 	},
-	"tells its environment": func(r *run) int {
+	"tells its environment": func(*run) int {
 		fmt.Fprintln(os.Stderr, os.Environ())
 		return 1
 	},

@@ -18,6 +18,7 @@ import (
 // testEmbedded builds a program that carries the chamber, as a release does,
 // and runs a subject with it where there is no other chamber.
 func testEmbedded(t *testing.T, chamber string, p plan.Plan) {
+	t.Helper()
 	dir, root := t.TempDir(), testenv.Root(t)
 	// The overlay puts the chamber where the Makefile copies it to.
 	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {

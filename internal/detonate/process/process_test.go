@@ -55,6 +55,7 @@ func newSandbox(t *testing.T, how string, o process.Options) *process.Sandbox {
 
 func TestSandbox(t *testing.T) {
 	sandboxtest.Test(t, func(t *testing.T, s sandboxtest.Subject) (detonate.Sandbox, plan.Plan) {
+		t.Helper()
 		return newSandbox(t, "well", process.Options{Grace: time.Minute}), newPlan(string(s))
 	})
 }
@@ -130,7 +131,7 @@ func TestRunEndsGroup(t *testing.T) {
 func TestRunLosesNothing(t *testing.T) {
 	sandbox := newSandbox(t, "floods events", process.Options{Grace: time.Minute})
 	n := 0
-	result, err := sandbox.Run(t.Context(), newPlan("exits"), tape.SinkFunc(func(ev *tape.Event) error {
+	result, err := sandbox.Run(t.Context(), newPlan("exits"), tape.SinkFunc(func(*tape.Event) error {
 		n++
 		return nil
 	}))
@@ -143,17 +144,17 @@ func TestRunLosesNothing(t *testing.T) {
 }
 
 func TestRunBoundsStderr(t *testing.T) {
-	var log bytes.Buffer
-	o := process.Options{Grace: time.Minute, Log: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	var logged bytes.Buffer
+	o := process.Options{Grace: time.Minute, Log: slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	sandbox := newSandbox(t, "floods stderr", o)
 	if _, err := sandbox.Run(t.Context(), newPlan("exits"), discard); err != nil {
 		t.Fatal(err)
 	}
-	if lines := bytes.Count(log.Bytes(), []byte("\n")); lines != 256 {
+	if lines := bytes.Count(logged.Bytes(), []byte("\n")); lines != 256 {
 		t.Errorf("%d lines were logged, want each of 256", lines)
 	}
-	if log.Len() > 2<<20 {
-		t.Errorf("%d bytes were logged: the lines were not cut", log.Len())
+	if logged.Len() > 2<<20 {
+		t.Errorf("%d bytes were logged: the lines were not cut", logged.Len())
 	}
 }
 

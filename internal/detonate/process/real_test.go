@@ -23,6 +23,7 @@ func TestChamber(t *testing.T) {
 	newPlan := planner(t)
 	t.Run("contract", func(t *testing.T) {
 		sandboxtest.Test(t, func(t *testing.T, s sandboxtest.Subject) (detonate.Sandbox, plan.Plan) {
+			t.Helper()
 			sandbox, err := process.New(t.Context(), process.Options{Path: chamber})
 			if err != nil {
 				t.Fatal(err)

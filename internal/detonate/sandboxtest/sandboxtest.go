@@ -36,48 +36,54 @@ type Factory func(t *testing.T, s Subject) (detonate.Sandbox, plan.Plan)
 func Test(t *testing.T, f Factory) {
 	cases := []struct {
 		name string
-		test func(*testing.T, Factory)
+		test func(suite)
 	}{
-		{"exits", testExits},
-		{"twice", testTwice},
-		{"missing command", testMissing},
-		{"canceled before", testCanceledBefore},
-		{"canceled during", testCanceledDuring},
-		{"canceled late", testCanceledLate},
-		{"sink error at the start", func(t *testing.T, f Factory) { testSinkError(t, f, Endless, tape.RunStart) }},
-		{"sink error at the end", func(t *testing.T, f Factory) { testSinkError(t, f, Exits, tape.RunEnd) }},
+		{"exits", suite.exits},
+		{"twice", suite.twice},
+		{"missing command", suite.missing},
+		{"canceled before", suite.canceledBefore},
+		{"canceled during", suite.canceledDuring},
+		{"canceled late", suite.canceledLate},
+		{"sink error at the start", func(s suite) { s.sinkError(Endless, tape.RunStart) }},
+		{"sink error at the end", func(s suite) { s.sinkError(Exits, tape.RunEnd) }},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			check := NothingLeft(t)
-			c.test(t, f)
+			c.test(suite{t, f})
 			check()
 		})
 	}
 }
 
-func testExits(t *testing.T, f Factory) {
-	sandbox, p := f(t, Exits)
+// suite is one test of the suite.
+type suite struct {
+	*testing.T
+	newSandbox Factory
+}
+
+func (s suite) exits() {
+	sandbox, p := s.newSandbox(s.T, Exits)
 	r := &recorder{}
-	result, err := sandbox.Run(t.Context(), p, r)
+	result, err := sandbox.Run(s.Context(), p, r)
 	if err != nil {
-		t.Fatal(err)
+		s.Fatal(err)
 	}
-	r.check(t, result)
+	r.check(s.T, result)
 	if result.End.Reason != tape.Exited || result.End.ExitCode != 0 {
-		t.Errorf("the run ended with reason %q (%s) and status %d, want %q and 0",
+		s.Errorf("the run ended with reason %q (%s) and status %d, want %q and 0",
 			result.End.Reason, result.End.Detail, result.End.ExitCode, tape.Exited)
 	}
 	wantPlan := p
 	wantPlan.Image = ""
 	if diff := cmp.Diff(wantPlan, r.events[0].Start.Plan); diff != "" {
-		t.Errorf("the plan on the tape differs from the one given (-given +tape):\n%s", diff)
+		s.Errorf("the plan on the tape differs from the one given (-given +tape):\n%s", diff)
 	}
 }
 
-// testTwice shows that a sandbox can be used again, and by two runs at once.
-func testTwice(t *testing.T, f Factory) {
-	sandbox, p := f(t, Exits)
+// twice shows that a sandbox can be used again, and by two runs at once.
+func (s suite) twice() {
+	sandbox, p := s.newSandbox(s.T, Exits)
 	type outcome struct {
 		result detonate.Result
 		err    error
@@ -85,48 +91,48 @@ func testTwice(t *testing.T, f Factory) {
 	first, second := &recorder{}, &recorder{}
 	done := make(chan outcome, 1)
 	go func() {
-		result, err := sandbox.Run(t.Context(), p, first)
+		result, err := sandbox.Run(s.Context(), p, first)
 		done <- outcome{result, err}
 	}()
-	result, err := sandbox.Run(t.Context(), p, second)
+	result, err := sandbox.Run(s.Context(), p, second)
 	other := <-done
 	if err := errors.Join(err, other.err); err != nil {
-		t.Fatal(err)
+		s.Fatal(err)
 	}
-	first.check(t, other.result)
-	second.check(t, result)
+	first.check(s.T, other.result)
+	second.check(s.T, result)
 }
 
-func testMissing(t *testing.T, f Factory) {
-	sandbox, p := f(t, Missing)
+func (s suite) missing() {
+	sandbox, p := s.newSandbox(s.T, Missing)
 	r := &recorder{}
-	result, err := sandbox.Run(t.Context(), p, r)
+	result, err := sandbox.Run(s.Context(), p, r)
 	if err != nil {
-		t.Fatalf("a command that does not exist is a fact about the subject, but Run says %v", err)
+		s.Fatalf("a command that does not exist is a fact about the subject, but Run says %v", err)
 	}
-	r.check(t, result)
+	r.check(s.T, result)
 	if result.End.Reason != tape.NotStarted {
-		t.Errorf("the run ended with reason %q (%s), want %q", result.End.Reason, result.End.Detail, tape.NotStarted)
+		s.Errorf("the run ended with reason %q (%s), want %q", result.End.Reason, result.End.Detail, tape.NotStarted)
 	}
 }
 
-func testCanceledBefore(t *testing.T, f Factory) {
-	sandbox, p := f(t, Endless)
-	ctx, cancel := context.WithCancel(t.Context())
+func (s suite) canceledBefore() {
+	sandbox, p := s.newSandbox(s.T, Endless)
+	ctx, cancel := context.WithCancel(s.Context())
 	cancel()
 	r := &recorder{}
 	_, err := sandbox.Run(ctx, p, r)
 	if !errors.Is(err, context.Canceled) {
-		t.Errorf("Run with a context that has ended: error %v, want %v", err, context.Canceled)
+		s.Errorf("Run with a context that has ended: error %v, want %v", err, context.Canceled)
 	}
 	if len(r.events) != 0 {
-		t.Errorf("%d events of a run that never was", len(r.events))
+		s.Errorf("%d events of a run that never was", len(r.events))
 	}
 }
 
-func testCanceledDuring(t *testing.T, f Factory) {
-	sandbox, p := f(t, Endless)
-	ctx, cancel := context.WithCancel(t.Context())
+func (s suite) canceledDuring() {
+	sandbox, p := s.newSandbox(s.T, Endless)
+	ctx, cancel := context.WithCancel(s.Context())
 	defer cancel()
 	r := &recorder{on: func(ev *tape.Event) error {
 		if ev.Kind == tape.RunStart {
@@ -136,18 +142,18 @@ func testCanceledDuring(t *testing.T, f Factory) {
 	}}
 	result, err := sandbox.Run(ctx, p, r)
 	if err != nil {
-		t.Fatalf("a run that its caller ends is no error, but Run says %v", err)
+		s.Fatalf("a run that its caller ends is no error, but Run says %v", err)
 	}
-	r.check(t, result)
+	r.check(s.T, result)
 	if result.End.Reason != tape.Killed {
-		t.Errorf("the run ended with reason %q (%s), want %q", result.End.Reason, result.End.Detail, tape.Killed)
+		s.Errorf("the run ended with reason %q (%s), want %q", result.End.Reason, result.End.Detail, tape.Killed)
 	}
 }
 
-// testCanceledLate ends the context when the run has ended by itself.
-func testCanceledLate(t *testing.T, f Factory) {
-	sandbox, p := f(t, Exits)
-	ctx, cancel := context.WithCancel(t.Context())
+// canceledLate ends the context when the run has ended by itself.
+func (s suite) canceledLate() {
+	sandbox, p := s.newSandbox(s.T, Exits)
+	ctx, cancel := context.WithCancel(s.Context())
 	defer cancel()
 	r := &recorder{on: func(ev *tape.Event) error {
 		if ev.Kind == tape.RunEnd {
@@ -157,18 +163,18 @@ func testCanceledLate(t *testing.T, f Factory) {
 	}}
 	result, err := sandbox.Run(ctx, p, r)
 	if err != nil {
-		t.Fatalf("the tape was whole when the context ended, but Run says %v", err)
+		s.Fatalf("the tape was whole when the context ended, but Run says %v", err)
 	}
-	r.check(t, result)
+	r.check(s.T, result)
 }
 
-func testSinkError(t *testing.T, f Factory, s Subject, at tape.Kind) {
-	sandbox, p := f(t, s)
+func (s suite) sinkError(subject Subject, at tape.Kind) {
+	sandbox, p := s.newSandbox(s.T, subject)
 	want := errors.New("the disk is full")
 	r := &recorder{}
 	r.on = func(ev *tape.Event) error {
 		if r.refused {
-			t.Errorf("event %d came after one that the sink refused", ev.Seq)
+			s.Errorf("event %d came after one that the sink refused", ev.Seq)
 		}
 		if ev.Kind == at {
 			r.refused = true
@@ -176,11 +182,11 @@ func testSinkError(t *testing.T, f Factory, s Subject, at tape.Kind) {
 		}
 		return nil
 	}
-	if _, err := sandbox.Run(t.Context(), p, r); !errors.Is(err, want) {
-		t.Errorf("Run says %v, want the error of the sink", err)
+	if _, err := sandbox.Run(s.Context(), p, r); !errors.Is(err, want) {
+		s.Errorf("Run says %v, want the error of the sink", err)
 	}
 	if !r.refused {
-		t.Errorf("there was no %s", at)
+		s.Errorf("there was no %s", at)
 	}
 }
 
