@@ -204,6 +204,7 @@ func (w *watcher) Observe(m behavior.Moment) {
 		w.last = *m.Process
 	}
 }
+
 func (w *watcher) Conclude() ([]detonaut.Finding, []string) { return nil, []string{"looked only once"} }
 
 func TestProcessesRememberWhereTheyComeFrom(t *testing.T) {

@@ -225,6 +225,7 @@ func (p *Process) talk(e *tape.Event) {
 		p.Serves = true
 	case tape.SocketConnect:
 		p.Connects = p.Connects || !Loopback(e.Socket.Address)
+	default:
 	}
 }
 

@@ -45,6 +45,7 @@ func BenchmarkLoad(b *testing.B) {
 // processorTime is that of this process, collecting its garbage included: on
 // a machine with other work it tells more than the wall clock.
 func processorTime(b *testing.B) time.Duration {
+	b.Helper()
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		b.Fatal(err)

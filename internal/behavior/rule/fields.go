@@ -194,6 +194,7 @@ func written(e *tape.Event) string {
 		if strings.Contains(e.File.Flags, "O_WRONLY") || strings.Contains(e.File.Flags, "O_RDWR") {
 			return e.File.Path
 		}
+	default:
 	}
 	return ""
 }

@@ -144,6 +144,7 @@ func restrict(a *ast.AST, mayLookBack bool) (err error) {
 			if args := call.Args(); args[len(args)-1].Kind() != ast.LiteralKind {
 				err = errors.New("the pattern of matches must be a literal")
 			}
+		default:
 		}
 	}))
 	return err

@@ -132,7 +132,7 @@ func (l *loader) load(fsys fs.FS, name string) error {
 	if err != nil {
 		return fmt.Errorf("open rule: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	data, err := io.ReadAll(io.LimitReader(f, maxDocument+1))
 	if err != nil {
 		return fmt.Errorf("read rule: %w", err)

@@ -33,7 +33,9 @@ func deeds(t *testing.T, lines ...string) (events []*tape.Event) {
 		switch verb {
 		case "fork":
 			e.Kind, e.Process = tape.ProcessFork, new(tape.Process)
-			fmt.Sscan(what, &e.Process.Child)
+			if _, err := fmt.Sscan(what, &e.Process.Child); err != nil {
+				t.Fatalf("%q: %v", line, err)
+			}
 		case "exec":
 			e.Kind, e.Process = tape.ProcessExec, &tape.Process{Executable: what}
 		case "make":

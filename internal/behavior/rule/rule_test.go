@@ -11,14 +11,14 @@ import (
 var loadOnce = sync.OnceValues(func() (*rule.Set, error) { return rule.Load(rules.Behavior()) })
 
 // load returns the rules that come with Detonaut.
-func load(t testing.TB) *rule.Set {
-	t.Helper()
+func load(tb testing.TB) *rule.Set {
+	tb.Helper()
 	set, err := loadOnce()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for _, p := range set.Problems() {
-		t.Error(p)
+		tb.Error(p)
 	}
 	return set
 }
