@@ -128,6 +128,15 @@ func TestRunEndsGroup(t *testing.T) {
 	}
 }
 
+func TestRunWithoutImage(t *testing.T) {
+	sandbox := newSandbox(t, "well", process.Options{})
+	p := newPlan("exits")
+	p.Image = ""
+	if _, err := sandbox.Run(t.Context(), p, discard); err == nil || !strings.Contains(err.Error(), "no image") {
+		t.Errorf("got %v, want an error that says that there is no image", err)
+	}
+}
+
 func TestRunLosesNothing(t *testing.T) {
 	sandbox := newSandbox(t, "floods events", process.Options{Grace: time.Minute})
 	n := 0

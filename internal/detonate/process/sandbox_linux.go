@@ -94,6 +94,9 @@ func (s *Sandbox) Run(ctx context.Context, p plan.Plan, sink tape.Sink) (detonat
 	if err := ctx.Err(); err != nil {
 		return detonate.Result{}, fmt.Errorf("run chamber: %w", err)
 	}
+	if p.Image == "" {
+		return detonate.Result{}, errors.New("run chamber: the plan names no image")
+	}
 	image, err := filepath.Abs(p.Image)
 	if err != nil {
 		return detonate.Result{}, fmt.Errorf("run chamber: %w", err)
