@@ -209,7 +209,7 @@ func (f *flattener) node(h *tar.Header) (*node, error) {
 		n.Mode |= mkfs.ModeDir
 		n.kind = KindDir
 	case tar.TypeSymlink:
-		n.Mode |= mkfs.ModeSymlink
+		n.Mode = mkfs.ModeSymlink | 0o777 // Linux has no other, whatever the tar says
 		n.kind, n.Target = KindSymlink, h.Linkname
 		return n, f.checkTarget(n.Target)
 	case tar.TypeChar:

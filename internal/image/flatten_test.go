@@ -37,7 +37,7 @@ func regular(name, body string) item {
 }
 
 func symlink(name, target string) item {
-	return item{Header: tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: target, Mode: 0o777}}
+	return item{Header: tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: target, Mode: 0o640}}
 }
 
 func hardlink(name, target string) item {
