@@ -175,7 +175,7 @@ func (d *detector) Conclude() (findings []detonaut.Finding, gaps []string) {
 			findings = append(findings, f)
 		}
 		if st.blind > 0 {
-			gaps = append(gaps, fmt.Sprintf("rule %s could not look at %d events: %s", r.Finding.ID, st.blind, st.reason))
+			gaps = append(gaps, fmt.Sprintf("rule %s could not look at %d events: %s", r.Finding.ID, st.blind, limit(st.reason, 200)))
 		}
 		if st.full > 0 {
 			gaps = append(gaps, fmt.Sprintf("rule %s had to forget %d events: too many to keep in mind", r.Finding.ID, st.full))

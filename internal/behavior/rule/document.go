@@ -205,12 +205,12 @@ func checkKinds(kinds []string) error {
 	}
 	known := tape.Kinds()
 	for _, k := range kinds {
-		family, any := strings.CutSuffix(k, "*")
+		family, wild := strings.CutSuffix(k, "*")
 		name, call := strings.CutPrefix(family, tape.CallPrefix)
 		switch {
-		case call && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == "" && (any || name != ""):
-		case any && slices.ContainsFunc(known, func(t tape.Kind) bool { return strings.HasPrefix(string(t), family) }):
-		case !any && slices.Contains(known, tape.Kind(k)):
+		case call && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == "" && (wild || name != ""):
+		case wild && slices.ContainsFunc(known, func(t tape.Kind) bool { return strings.HasPrefix(string(t), family) }):
+		case !wild && slices.Contains(known, tape.Kind(k)):
 		default:
 			return fmt.Errorf("no event has kind %q", k)
 		}

@@ -17,60 +17,15 @@ import (
 // empty one, so that no condition fails for want of a field.
 func fieldTable() map[string]map[string]*types.FieldType {
 	return map[string]map[string]*types.FieldType{
-		"Event": {
-			"seq":     number(func(e *tape.Event) uint64 { return e.Seq }),
-			"t":       number(func(e *tape.Event) int64 { return e.Time }),
-			"kind":    text(func(e *tape.Event) tape.Kind { return e.Kind }),
-			"pid":     number(func(e *tape.Event) int32 { return e.PID }),
-			"tid":     number(func(e *tape.Event) int32 { return e.TID }),
-			"count":   number(func(e *tape.Event) uint64 { return e.N() }),
-			"errno":   text(func(e *tape.Event) string { return e.Errno }),
-			"cut":     truth(func(e *tape.Event) bool { return e.Cut }),
-			"written": text(written),
-			"end":     payload(endType, func(e *tape.Event) *tape.End { return e.End }),
-			"process": payload(programType, func(e *tape.Event) *tape.Process { return e.Process }),
-			"file":    payload(fileType, func(e *tape.Event) *tape.File { return e.File }),
-			"socket":  payload(socketType, func(e *tape.Event) *tape.Socket { return e.Socket }),
-			"memory":  payload(memoryType, func(e *tape.Event) *tape.Memory { return e.Memory }),
-			"call":    payload(callType, func(e *tape.Event) *tape.Call { return e.Call }),
-			"output":  payload(outputType, func(e *tape.Event) *tape.Output { return e.Output }),
-		},
+		"Event": eventFields(),
 		"End": {
 			"reason":    text(func(e *tape.End) tape.Reason { return e.Reason }),
 			"exit_code": number(func(e *tape.End) int { return e.ExitCode }),
 			"signal":    text(func(e *tape.End) string { return e.Signal }),
 			"bounds":    texts(func(e *tape.End) []string { return e.Bounds }),
 		},
-		"Exec": {
-			"child":       number(func(p *tape.Process) int32 { return p.Child }),
-			"parent":      number(func(p *tape.Process) int32 { return p.Parent }),
-			"executable":  text(func(p *tape.Process) string { return p.Executable }),
-			"interpreter": text(func(p *tape.Process) string { return p.Interpreter }),
-			"origin":      text(func(p *tape.Process) tape.Origin { return p.Origin }),
-			"sha256":      text(func(p *tape.Process) string { return p.SHA256 }),
-			"args":        texts(func(p *tape.Process) []string { return p.Args }),
-			"arg_count":   number(func(p *tape.Process) int { return max(p.ArgCount, len(p.Args)) }),
-			"env":         texts(func(p *tape.Process) []string { return p.Env }),
-			"env_count":   number(func(p *tape.Process) int { return max(p.EnvCount, len(p.Env)) }),
-			"dir":         text(func(p *tape.Process) string { return p.Dir }),
-			"uid":         number(func(p *tape.Process) uint32 { return p.UID }),
-			"gid":         number(func(p *tape.Process) uint32 { return p.GID }),
-			"exit_code":   number(func(p *tape.Process) int { return p.ExitCode }),
-			"signal":      text(func(p *tape.Process) string { return p.Signal }),
-		},
-		"File": {
-			"path":      text(func(f *tape.File) string { return f.Path }),
-			"target":    text(func(f *tape.File) string { return f.Target }),
-			"fd":        number(func(f *tape.File) int32 { return f.FD }),
-			"flags":     text(func(f *tape.File) string { return f.Flags }),
-			"mode":      number(func(f *tape.File) uint32 { return f.Mode }),
-			"uid":       number(func(f *tape.File) int64 { return optional(f.UID) }),
-			"gid":       number(func(f *tape.File) int64 { return optional(f.GID) }),
-			"attr":      text(func(f *tape.File) string { return f.Attr }),
-			"removed":   truth(func(f *tape.File) bool { return f.Removed }),
-			"size":      number(func(f *tape.File) int64 { return f.Size }),
-			"sensitive": truth(func(f *tape.File) bool { return f.Sensitive }),
-		},
+		"Exec": execFields(),
+		"File": fileFields(),
 		"Socket": {
 			"fd":       number(func(s *tape.Socket) int32 { return s.FD }),
 			"family":   text(func(s *tape.Socket) string { return s.Family }),
@@ -105,22 +60,83 @@ func fieldTable() map[string]map[string]*types.FieldType {
 			"text": text(func(o *tape.Output) string { return o.Text }),
 			"size": number(func(o *tape.Output) int { return o.Size }),
 		},
-		"Process": {
-			"pid":         number(func(p *behavior.Process) int32 { return p.PID }),
-			"executable":  text(func(p *behavior.Process) string { return p.Executable }),
-			"interpreter": text(func(p *behavior.Process) string { return p.Interpreter }),
-			"name":        text((*behavior.Process).Name),
-			"origin":      text(func(p *behavior.Process) tape.Origin { return p.Origin }),
-			"args":        texts(func(p *behavior.Process) []string { return p.Args }),
-			"command":     text((*behavior.Process).Command),
-			"dir":         text(func(p *behavior.Process) string { return p.Dir }),
-			"uid":         number(func(p *behavior.Process) uint32 { return p.UID }),
-			"history":     texts(func(p *behavior.Process) []string { return p.History }),
-			"listens":     truth(func(p *behavior.Process) bool { return p.Listens }),
-			"serves":      truth(func(p *behavior.Process) bool { return p.Serves }),
-			"connects":    truth(func(p *behavior.Process) bool { return p.Connects }),
-			"nesting":     number((*behavior.Process).Nesting),
-		},
+		"Process": processFields(),
+	}
+}
+
+func eventFields() map[string]*types.FieldType {
+	return map[string]*types.FieldType{
+		"seq":     number(func(e *tape.Event) uint64 { return e.Seq }),
+		"t":       number(func(e *tape.Event) int64 { return e.Time }),
+		"kind":    text(func(e *tape.Event) tape.Kind { return e.Kind }),
+		"pid":     number(func(e *tape.Event) int32 { return e.PID }),
+		"tid":     number(func(e *tape.Event) int32 { return e.TID }),
+		"count":   number(func(e *tape.Event) uint64 { return e.N() }),
+		"errno":   text(func(e *tape.Event) string { return e.Errno }),
+		"cut":     truth(func(e *tape.Event) bool { return e.Cut }),
+		"written": text(written),
+		"end":     payload(endType, func(e *tape.Event) *tape.End { return e.End }),
+		"process": payload(programType, func(e *tape.Event) *tape.Process { return e.Process }),
+		"file":    payload(fileType, func(e *tape.Event) *tape.File { return e.File }),
+		"socket":  payload(socketType, func(e *tape.Event) *tape.Socket { return e.Socket }),
+		"memory":  payload(memoryType, func(e *tape.Event) *tape.Memory { return e.Memory }),
+		"call":    payload(callType, func(e *tape.Event) *tape.Call { return e.Call }),
+		"output":  payload(outputType, func(e *tape.Event) *tape.Output { return e.Output }),
+	}
+}
+
+func execFields() map[string]*types.FieldType {
+	return map[string]*types.FieldType{
+		"child":       number(func(p *tape.Process) int32 { return p.Child }),
+		"parent":      number(func(p *tape.Process) int32 { return p.Parent }),
+		"executable":  text(func(p *tape.Process) string { return p.Executable }),
+		"interpreter": text(func(p *tape.Process) string { return p.Interpreter }),
+		"origin":      text(func(p *tape.Process) tape.Origin { return p.Origin }),
+		"sha256":      text(func(p *tape.Process) string { return p.SHA256 }),
+		"args":        texts(func(p *tape.Process) []string { return p.Args }),
+		"arg_count":   number(func(p *tape.Process) int { return max(p.ArgCount, len(p.Args)) }),
+		"env":         texts(func(p *tape.Process) []string { return p.Env }),
+		"env_count":   number(func(p *tape.Process) int { return max(p.EnvCount, len(p.Env)) }),
+		"dir":         text(func(p *tape.Process) string { return p.Dir }),
+		"uid":         number(func(p *tape.Process) uint32 { return p.UID }),
+		"gid":         number(func(p *tape.Process) uint32 { return p.GID }),
+		"exit_code":   number(func(p *tape.Process) int { return p.ExitCode }),
+		"signal":      text(func(p *tape.Process) string { return p.Signal }),
+	}
+}
+
+func fileFields() map[string]*types.FieldType {
+	return map[string]*types.FieldType{
+		"path":      text(func(f *tape.File) string { return f.Path }),
+		"target":    text(func(f *tape.File) string { return f.Target }),
+		"fd":        number(func(f *tape.File) int32 { return f.FD }),
+		"flags":     text(func(f *tape.File) string { return f.Flags }),
+		"mode":      number(func(f *tape.File) uint32 { return f.Mode }),
+		"uid":       number(func(f *tape.File) int64 { return optional(f.UID) }),
+		"gid":       number(func(f *tape.File) int64 { return optional(f.GID) }),
+		"attr":      text(func(f *tape.File) string { return f.Attr }),
+		"removed":   truth(func(f *tape.File) bool { return f.Removed }),
+		"size":      number(func(f *tape.File) int64 { return f.Size }),
+		"sensitive": truth(func(f *tape.File) bool { return f.Sensitive }),
+	}
+}
+
+func processFields() map[string]*types.FieldType {
+	return map[string]*types.FieldType{
+		"pid":         number(func(p *behavior.Process) int32 { return p.PID }),
+		"executable":  text(func(p *behavior.Process) string { return p.Executable }),
+		"interpreter": text(func(p *behavior.Process) string { return p.Interpreter }),
+		"name":        text((*behavior.Process).Name),
+		"origin":      text(func(p *behavior.Process) tape.Origin { return p.Origin }),
+		"args":        texts(func(p *behavior.Process) []string { return p.Args }),
+		"command":     text((*behavior.Process).Command),
+		"dir":         text(func(p *behavior.Process) string { return p.Dir }),
+		"uid":         number(func(p *behavior.Process) uint32 { return p.UID }),
+		"history":     texts(func(p *behavior.Process) []string { return p.History }),
+		"listens":     truth(func(p *behavior.Process) bool { return p.Listens }),
+		"serves":      truth(func(p *behavior.Process) bool { return p.Serves }),
+		"connects":    truth(func(p *behavior.Process) bool { return p.Connects }),
+		"nesting":     number((*behavior.Process).Nesting),
 	}
 }
 

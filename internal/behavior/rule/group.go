@@ -12,11 +12,14 @@ const maxState = 64 << 20
 
 // budget is what is left of it.
 type budget struct {
-	left  int
-	swept time.Duration
+	left int
+	// asked is how often it was asked since the last sweep, held how many
+	// things that sweep left.
+	asked, held int
 }
 
 func (b *budget) take(n int) bool {
+	b.asked++
 	if n > b.left {
 		return false
 	}
@@ -232,34 +235,44 @@ func (d *detector) afford(n int) bool {
 }
 
 // sweep forgets everything that has become too old to matter. It looks at all
-// there is, so it does that once a second of the run at most.
+// there is, so it does nothing until it was asked for as many times as there
+// are things to look at.
 func (d *detector) sweep() bool {
-	now := time.Duration(d.scene.moment.Event.Time)
-	if now-d.budget.swept < time.Second {
+	if d.budget.asked < d.budget.held {
 		return false
 	}
-	d.budget.swept = now
+	now := time.Duration(d.scene.moment.Event.Time)
+	d.budget.asked, d.budget.held = 0, 0
 	for i, r := range d.rules {
 		st := &d.states[i]
-		if r.within == 0 {
-			continue
-		}
-		for at, w := range st.counts {
-			if n := len(w.entries); n == 0 || now-time.Duration(w.entries[n-1].event.Time) > r.within {
-				d.drop(w)
-				d.budget.left += costOf(at)
-				delete(st.counts, at)
-			}
-		}
-		for j := range st.chains {
-			for at, p := range st.chains[j] {
-				if now-time.Duration(p.events[0].Time) > r.within {
-					d.forget(st, j, at)
-				}
-			}
+		d.expire(r, st, now)
+		d.budget.held += len(st.counts)
+		for _, chain := range st.chains {
+			d.budget.held += len(chain)
 		}
 	}
 	return true
+}
+
+// expire forgets what r has held for longer than it may matter.
+func (d *detector) expire(r *Rule, st *state, now time.Duration) {
+	if r.within == 0 {
+		return
+	}
+	for at, w := range st.counts {
+		if n := len(w.entries); n == 0 || now-time.Duration(w.entries[n-1].event.Time) > r.within {
+			d.drop(w)
+			d.budget.left += costOf(at)
+			delete(st.counts, at)
+		}
+	}
+	for j := range st.chains {
+		for at, p := range st.chains[j] {
+			if now-time.Duration(p.events[0].Time) > r.within {
+				d.forget(st, j, at)
+			}
+		}
+	}
 }
 
 // costOf estimates the bytes that keeping something takes.

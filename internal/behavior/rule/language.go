@@ -61,13 +61,7 @@ type condition struct {
 
 // compile compiles text to a condition with a result of type want. The error
 // is one line.
-func (l *language) compile(text string, want *cel.Type, mayLookBack bool) (_ *condition, err error) {
-	// The parser recovers from its own panics only.
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("not understood: %v", r)
-		}
-	}()
+func (l *language) compile(text string, want *cel.Type, mayLookBack bool) (*condition, error) {
 	checked, issues := l.env.Compile(text)
 	if issues.Err() != nil {
 		return nil, oneLine(issues)

@@ -155,7 +155,14 @@ func (l *loader) load(fsys fs.FS, name string) error {
 }
 
 // compile makes a rule of a document.
-func compile(lang *language, data []byte) (*Rule, error) {
+func compile(lang *language, data []byte) (_ *Rule, err error) {
+	// The parsers recover from panics of their own making only, and the bytes
+	// are anybody's.
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("not understood: %v", r)
+		}
+	}()
 	d, err := parse(bytes.TrimPrefix(data, []byte("\ufeff")))
 	if err != nil {
 		return nil, err

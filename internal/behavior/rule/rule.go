@@ -46,8 +46,8 @@ type step struct {
 // wants tells whether events of kind are offered to s.
 func (s *step) wants(kind tape.Kind) bool {
 	for _, k := range s.kinds {
-		family, any := strings.CutSuffix(k, "*")
-		if k == string(kind) || any && strings.HasPrefix(string(kind), family) {
+		family, wild := strings.CutSuffix(k, "*")
+		if k == string(kind) || wild && strings.HasPrefix(string(kind), family) {
 			return true
 		}
 	}
