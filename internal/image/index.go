@@ -47,7 +47,7 @@ type Entry struct {
 	// Major and Minor are the numbers of a device.
 	Major, Minor uint32
 	// Xattrs are the extended attributes, by full name. They are here only:
-	// gVisor refuses an EROFS image that has any.
+	// gVisor cannot open a file of an EROFS image that has any.
 	Xattrs map[string]string
 }
 
