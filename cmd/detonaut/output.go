@@ -41,7 +41,7 @@ func (a *app) openOutputs(specs []string, many bool) (_ *outputs, err error) {
 	onStdout := false
 	for _, spec := range specs {
 		format, name, toFile := strings.Cut(spec, "=")
-		var w io.Writer = a.stdout
+		w := a.stdout
 		switch {
 		case toFile && name == "":
 			return nil, fmt.Errorf("%w: -o %s: no file after =", detonaut.ErrUsage, spec)

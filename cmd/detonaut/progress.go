@@ -70,7 +70,7 @@ func (c *console) clear(write func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.painted != "" {
-		io.WriteString(c.w, "\r\x1b[K")
+		fmt.Fprint(c.w, "\r\x1b[K")
 		c.painted = ""
 	}
 	write()
@@ -95,7 +95,7 @@ func (c *console) paint() {
 		line = string([]rune(line)[:width-1])
 	}
 	if line != c.painted {
-		io.WriteString(c.w, "\r\x1b[K"+line)
+		fmt.Fprint(c.w, "\r\x1b[K"+line)
 		c.painted = line
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -45,7 +44,7 @@ func (a *app) refs(args []string, list string) ([]detonaut.Ref, error) {
 // readList reads one ref a line. Empty lines and what follows a # at the
 // beginning or after a space are skipped.
 func (a *app) readList(name string) ([]detonaut.Ref, error) {
-	var r io.Reader = a.stdin
+	r := a.stdin
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {

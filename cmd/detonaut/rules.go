@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -21,7 +20,7 @@ type ruleSet struct{ *rule.Set }
 
 // readRules reads the rules below dir, or those built in if it is empty.
 func readRules(dir string) (ruleSet, error) {
-	var fsys fs.FS = rules.Behavior()
+	fsys := rules.Behavior()
 	if dir != "" {
 		info, err := os.Stat(dir)
 		if err != nil {

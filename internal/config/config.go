@@ -114,12 +114,19 @@ func (c *Config) Validate() error {
 		key   string
 		value int64
 	}{
-		{"image.cache_size", int64(c.Image.CacheSize)}, {"image.silence", int64(c.Image.Silence)},
-		{"image.max_compressed", int64(c.Image.MaxCompressed)}, {"image.max_uncompressed", int64(c.Image.MaxUncompressed)},
-		{"image.max_entries", int64(c.Image.MaxEntries)}, {"image.max_ratio", int64(c.Image.MaxRatio)},
-		{"run.duration", int64(c.Run.Duration)}, {"run.memory", int64(c.Run.Memory)},
-		{"run.processes", int64(c.Run.Processes)}, {"run.file_size", int64(c.Run.FileSize)},
-		{"run.disk", int64(c.Run.Disk)}, {"run.output", int64(c.Run.Output)}, {"run.events", int64(c.Run.Events)},
+		{"image.cache_size", int64(c.Image.CacheSize)},
+		{"image.silence", int64(c.Image.Silence)},
+		{"image.max_compressed", int64(c.Image.MaxCompressed)},
+		{"image.max_uncompressed", int64(c.Image.MaxUncompressed)},
+		{"image.max_entries", int64(c.Image.MaxEntries)},
+		{"image.max_ratio", int64(c.Image.MaxRatio)},
+		{"run.duration", int64(c.Run.Duration)},
+		{"run.memory", int64(c.Run.Memory)},
+		{"run.processes", int64(c.Run.Processes)},
+		{"run.file_size", int64(c.Run.FileSize)},
+		{"run.disk", int64(c.Run.Disk)},
+		{"run.output", int64(c.Run.Output)},
+		{"run.events", int64(c.Run.Events)},
 		{"scan.jobs", int64(c.Scan.Jobs)},
 	} {
 		if n.value <= 0 {

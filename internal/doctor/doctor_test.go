@@ -74,6 +74,7 @@ func TestTrouble(t *testing.T) {
 		{"namespaces", doctor.Fail, func(_ *testing.T, o *doctor.Options) { o.Probe = []string{"/does/not/exist"} }},
 		{"memory", doctor.Warn, func(_ *testing.T, o *doctor.Options) { o.Config.Run.Memory = 1 << 60 }},
 		{"cache", doctor.Fail, func(t *testing.T, o *doctor.Options) {
+			t.Helper()
 			if err := os.WriteFile(o.CacheDir, nil, 0o600); err != nil {
 				t.Fatal(err)
 			}

@@ -19,19 +19,19 @@ var update = flag.Bool("update", false, "rewrite the golden files with what the 
 func Updating() bool { return *update }
 
 // Check compares got with testdata/name, relative to the package under test.
-func Check(t testing.TB, name string, got []byte) {
-	t.Helper()
+func Check(tb testing.TB, name string, got []byte) {
+	tb.Helper()
 	file := filepath.Join("testdata", name)
 	if *update {
 		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	want, err := os.ReadFile(file)
 	if err != nil {
-		t.Fatalf("%v; run the test with -update to make it", err)
+		tb.Fatalf("%v; run the test with -update to make it", err)
 	}
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", file, diff)
+		tb.Errorf("%s (-want +got):\n%s", file, diff)
 	}
 }

@@ -92,7 +92,7 @@ func Run(ctx context.Context, d Deps, job Job) (*detonaut.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer subject.Close() // it was only read
+	defer func() { _ = subject.Close() }() // it was only read
 
 	r := newReport(subject.Image, d, started)
 	r.done(detonaut.StagePull)
