@@ -20,7 +20,7 @@ import (
 )
 
 // layoutOf writes a layout in which index.json lists all of these.
-func layoutOf(t *testing.T, entries map[string]mutate.Appendable, options ...ocilayout.Option) string {
+func layoutOf(t *testing.T, entries map[string]mutate.Appendable) string {
 	t.Helper()
 	dir := t.TempDir()
 	l, err := ocilayout.Write(dir, empty.Index)
@@ -28,7 +28,7 @@ func layoutOf(t *testing.T, entries map[string]mutate.Appendable, options ...oci
 		t.Fatal(err)
 	}
 	for tag, e := range entries {
-		opts := options
+		var opts []ocilayout.Option
 		if !strings.HasPrefix(tag, "-") {
 			opts = append(opts, ocilayout.WithAnnotations(map[string]string{refName: tag}))
 		}
@@ -176,8 +176,10 @@ func TestBadArchives(t *testing.T) {
 		{"cut gzip", mustRead(t, zip(t, good))[:500], detonaut.ErrCorrupt, "decompress"},
 		{"no JSON", archiveOf(t, list("{")), detonaut.ErrCorrupt, "manifest.json"},
 		{"nothing in it", archiveOf(t, list("[]")), detonaut.ErrNotFound, "lists no image"},
-		{"several images", archiveOf(t, list(`[{"Config":"a","RepoTags":["a:1"]},{"Config":"b","RepoTags":["b:1\u001b"]}]`)),
-			detonaut.ErrUsage, "2 images, tagged a:1, b:1"},
+		{
+			"several images", archiveOf(t, list(`[{"Config":"a","RepoTags":["a:1"]},{"Config":"b","RepoTags":["b:1\u001b"]}]`)),
+			detonaut.ErrUsage, "2 images, tagged a:1, b:1",
+		},
 		{"no config", archiveOf(t, list(`[{"Config":"../../etc/passwd","Layers":["l"]}]`)), detonaut.ErrCorrupt, "config ../../etc/passwd: not in the archive"},
 		{"no layer", archiveOf(t, list(`[{"Config":"c","Layers":["/etc/passwd"]}]`), config), detonaut.ErrCorrupt, "layer 1 /etc/passwd: not in the archive"},
 		{"layers and diff_ids", archiveOf(t, list(`[{"Config":"c","Layers":["c","c"]}]`), config), detonaut.ErrCorrupt, "2 layers, the config 1 diff_ids"},
@@ -222,7 +224,7 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 // TestCancelStdin: nobody waits for a terminal.
 func TestCancelStdin(t *testing.T) {
 	r, w := io.Pipe()
-	defer w.Close() // ends the read that nobody waits for
+	t.Cleanup(func() { _ = w.Close() }) // ends the read that nobody waits for
 	ctx, cancel := context.WithCancel(t.Context())
 	o := options(t)
 	o.Stdin = r
@@ -281,8 +283,10 @@ func FuzzArchive(f *testing.F) {
 
 // blamesInput reports whether err blames the input.
 func blamesInput(err error) bool {
-	for _, e := range []error{detonaut.ErrNotFound, detonaut.ErrPlatform, detonaut.ErrUnsupported,
-		detonaut.ErrCorrupt, detonaut.ErrLimit, detonaut.ErrUsage} {
+	for _, e := range []error{
+		detonaut.ErrNotFound, detonaut.ErrPlatform, detonaut.ErrUnsupported,
+		detonaut.ErrCorrupt, detonaut.ErrLimit, detonaut.ErrUsage,
+	} {
 		if errors.Is(err, e) {
 			return true
 		}

@@ -144,7 +144,8 @@ func isFile(f *os.File, path string) bool {
 // If the cache has no sound copy, fill makes one: it writes the EROFS image to
 // out. When another process is making it, acquire calls waiting and waits.
 func (c *cache) acquire(ctx context.Context, d detonaut.Digest, waiting func(),
-	fill func(ctx context.Context, out *os.File) (detonaut.Image, *Index, error)) (*Image, error) {
+	fill func(ctx context.Context, out *os.File) (detonaut.Image, *Index, error),
+) (*Image, error) {
 	hex := digestHex(d)
 	for {
 		if img, err := c.get(d); img != nil || err != nil {
@@ -179,7 +180,8 @@ func (c *cache) acquire(ctx context.Context, d detonaut.Digest, waiting func(),
 // make makes the entry of d under claim m. It returns nil when an unsound old
 // one is still in use, so that it cannot be replaced yet.
 func (c *cache) make(ctx context.Context, d detonaut.Digest, m *claim,
-	fill func(ctx context.Context, out *os.File) (detonaut.Image, *Index, error)) (*Image, error) {
+	fill func(ctx context.Context, out *os.File) (detonaut.Image, *Index, error),
+) (*Image, error) {
 	if img, err := c.get(d); img != nil || err != nil {
 		return img, err // made while we waited for the claim
 	}
@@ -207,7 +209,8 @@ func (c *cache) make(ctx context.Context, d detonaut.Digest, m *claim,
 
 // write fills dir, and returns the image in it, locked for use.
 func write(ctx context.Context, dir string,
-	fill func(ctx context.Context, out *os.File) (detonaut.Image, *Index, error)) (_ *Image, err error) {
+	fill func(ctx context.Context, out *os.File) (detonaut.Image, *Index, error),
+) (_ *Image, err error) {
 	out, err := os.OpenFile(filepath.Join(dir, rootName), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("make cache entry: %w", err)
@@ -228,8 +231,10 @@ func write(ctx context.Context, dir string,
 	if _, err := index.WriteTo(&list); err != nil {
 		return nil, fmt.Errorf("write index: %w", err)
 	}
-	meta, err := json.Marshal(imageFile{Image: words, RootSize: fi.Size(), RootTime: fi.ModTime(),
-		IndexSum: Sum(sha256.Sum256(list.Bytes())).String()})
+	meta, err := json.Marshal(imageFile{
+		Image: words, RootSize: fi.Size(), RootTime: fi.ModTime(),
+		IndexSum: Sum(sha256.Sum256(list.Bytes())).String(),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("write image words: %w", err)
 	}

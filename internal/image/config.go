@@ -103,10 +103,16 @@ func checkConfig(c *v1.Config) error {
 		field string
 		value []string
 	}{
-		{"Entrypoint", c.Entrypoint}, {"Cmd", c.Cmd}, {"Env", c.Env},
-		{"User", []string{c.User}}, {"WorkingDir", []string{c.WorkingDir}}, {"StopSignal", []string{c.StopSignal}},
-		{"ExposedPorts", slices.Collect(maps.Keys(c.ExposedPorts))}, {"Volumes", slices.Collect(maps.Keys(c.Volumes))},
-		{"Labels", slices.Collect(maps.Keys(c.Labels))}, {"Labels", slices.Collect(maps.Values(c.Labels))},
+		{"Entrypoint", c.Entrypoint},
+		{"Cmd", c.Cmd},
+		{"Env", c.Env},
+		{"User", []string{c.User}},
+		{"WorkingDir", []string{c.WorkingDir}},
+		{"StopSignal", []string{c.StopSignal}},
+		{"ExposedPorts", slices.Collect(maps.Keys(c.ExposedPorts))},
+		{"Volumes", slices.Collect(maps.Keys(c.Volumes))},
+		{"Labels", slices.Collect(maps.Keys(c.Labels))},
+		{"Labels", slices.Collect(maps.Values(c.Labels))},
 	}
 	for _, l := range lists {
 		if len(l.value) > maxStrings {

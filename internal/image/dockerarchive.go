@@ -56,8 +56,10 @@ func newDockerArchive(t *tarFiles) (*dockerArchive, error) {
 		return nil, err
 	}
 	d.names[h] = saved.Config
-	m := v1.Manifest{SchemaVersion: 2, MediaType: types.DockerManifestSchema2,
-		Config: v1.Descriptor{MediaType: types.DockerConfigJSON, Digest: h, Size: n}}
+	m := v1.Manifest{
+		SchemaVersion: 2, MediaType: types.DockerManifestSchema2,
+		Config: v1.Descriptor{MediaType: types.DockerConfigJSON, Digest: h, Size: n},
+	}
 	for i, name := range saved.Layers {
 		l, err := d.describe(name, c.RootFS.DiffIDs[i])
 		if err != nil {

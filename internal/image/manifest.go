@@ -37,10 +37,14 @@ var (
 	// What follows the first two was written by old registries and clients, and
 	// Docker still runs those images: whether it is a config shows when it is
 	// parsed. https://github.com/distribution/distribution/issues/1621
-	configTypes = []types.MediaType{types.OCIConfigJSON, types.DockerConfigJSON,
-		"application/octet-stream", "application/json", "text/html", ""}
-	layerTypes = []types.MediaType{types.OCIUncompressedLayer, types.OCILayer, types.OCILayerZStd,
-		types.DockerUncompressedLayer, types.DockerLayer, dockerLayerZstd}
+	configTypes = []types.MediaType{
+		types.OCIConfigJSON, types.DockerConfigJSON,
+		"application/octet-stream", "application/json", "text/html", "",
+	}
+	layerTypes = []types.MediaType{
+		types.OCIUncompressedLayer, types.OCILayer, types.OCILayerZStd,
+		types.DockerUncompressedLayer, types.DockerLayer, dockerLayerZstd,
+	}
 )
 
 // document is a manifest or an index, verified against its digest.

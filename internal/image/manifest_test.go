@@ -195,8 +195,10 @@ func TestBadImages(t *testing.T) {
 		{name: "helm chart", manifest: func(m map[string]any) {
 			m["config"].(map[string]any)["mediaType"] = "application/vnd.cncf.helm.config.v1+json"
 		}, want: detonaut.ErrUnsupported, words: `config has media type "application/vnd.cncf.helm.config.v1+json"`},
-		{name: "encrypted", manifest: inLayer("mediaType", "application/vnd.oci.image.layer.v1.tar+gzip+encrypted"),
-			want: detonaut.ErrUnsupported, words: `encrypted layer 2 has media type`},
+		{
+			name: "encrypted", manifest: inLayer("mediaType", "application/vnd.oci.image.layer.v1.tar+gzip+encrypted"),
+			want: detonaut.ErrUnsupported, words: `encrypted layer 2 has media type`,
+		},
 		{name: "foreign", manifest: inLayer("mediaType", types.DockerForeignLayer), want: detonaut.ErrUnsupported, words: string(types.DockerForeignLayer)},
 		{name: "empty layer", manifest: inLayer("size", 0), want: detonaut.ErrCorrupt, words: "layer 2: size 0"},
 		{name: "negative layer", manifest: inLayer("size", -5), want: detonaut.ErrCorrupt, words: "layer 2: size -5"},
@@ -212,8 +214,10 @@ func TestBadImages(t *testing.T) {
 			m["config"].(map[string]any)["size"] = 10
 		}, want: detonaut.ErrLimit, words: "config"},
 		{name: "manifest and index", manifest: func(m map[string]any) { m["manifests"] = []any{} }, want: detonaut.ErrCorrupt, words: "both a manifest and an index"},
-		{name: "announced as another", manifest: func(m map[string]any) { m["mediaType"] = types.DockerManifestSchema2 },
-			want: detonaut.ErrCorrupt, words: "media type"},
+		{
+			name: "announced as another", manifest: func(m map[string]any) { m["mediaType"] = types.DockerManifestSchema2 },
+			want: detonaut.ErrCorrupt, words: "media type",
+		},
 		{name: "schema 1", manifest: func(m map[string]any) { m["schemaVersion"] = 1 }, want: detonaut.ErrUnsupported, words: "manifest.v1"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -293,7 +297,7 @@ func TestBadManifests(t *testing.T) {
 // TestDeepIndex: indexes nest, but not without end.
 func TestDeepIndex(t *testing.T) {
 	reg := testRegistry(t)
-	var index v1.ImageIndex = mutate.AppendManifests(empty.Index, add(t, forPlatform(t, "linux/amd64"), "linux/amd64"))
+	index := mutate.AppendManifests(empty.Index, add(t, forPlatform(t, "linux/amd64"), "linux/amd64"))
 	for range maxIndexDepth {
 		index = mutate.AppendManifests(empty.Index, add(t, index, ""))
 	}

@@ -25,19 +25,15 @@ const (
 
 // childMain is the second process: it pulls, says the digest, and keeps the
 // image until its standard input ends.
-func childMain() {
+func childMain(in io.Reader, out io.Writer) error {
 	img, err := Pull(context.Background(), detonaut.Ref(os.Getenv(childEnv)),
 		Options{CacheDir: os.Getenv(childCache), Platform: "linux/amd64"})
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return err
 	}
-	fmt.Println(img.Digest)
-	_, _ = os.Stdin.Read(make([]byte, 1))
-	if err := img.Close(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	fmt.Fprintln(out, img.Digest)
+	_, _ = in.Read(make([]byte, 1))
+	return img.Close()
 }
 
 // process is a second process.
@@ -53,7 +49,7 @@ func startChild(t *testing.T, ref, cache string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(exe)
+	cmd := exec.CommandContext(t.Context(), exe)
 	cmd.Env = append(os.Environ(), childEnv+"="+ref, childCache+"="+cache)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()

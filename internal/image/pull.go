@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -88,7 +87,7 @@ type Image struct {
 }
 
 // FS is the root file system of the image, valid until Close.
-func (i *Image) FS() (fs.FS, error) { return OpenFS(i.file) }
+func (i *Image) FS() (*FS, error) { return OpenFS(i.file) }
 
 // Close lets the cache remove the image when it needs the room.
 func (i *Image) Close() error { return errors.Join(i.file.Close(), i.cache.evict()) }

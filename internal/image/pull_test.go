@@ -26,7 +26,9 @@ import (
 // that nobody waits for, and lets the test binary be a second process.
 func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" {
-		childMain()
+		if err := childMain(os.Stdin, os.Stdout); err != nil {
+			panic(err)
+		}
 		return
 	}
 	if err := os.Setenv("DOCKER_CONFIG", filepath.Join(os.TempDir(), "detonaut-test-has-no-docker-config")); err != nil {
@@ -139,8 +141,11 @@ func zst(t *testing.T, file string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer z.Close()
-	return save(t, z.EncodeAll(data, nil))
+	packed := z.EncodeAll(data, nil)
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return save(t, packed)
 }
 
 // save writes data to a file.
@@ -220,8 +225,10 @@ func TestSources(t *testing.T) {
 // checkSample checks that got is the image of the text sample.
 func checkSample(t *testing.T, got *Image) {
 	t.Helper()
-	want := detonaut.Config{Entrypoint: []string{"/bin/app", "-x"}, Env: []string{"A=b"}, User: "1000",
-		WorkingDir: "/srv", ExposedPorts: []string{"80/tcp"}, Labels: map[string]string{"k": "v"}}
+	want := detonaut.Config{
+		Entrypoint: []string{"/bin/app", "-x"}, Env: []string{"A=b"}, User: "1000",
+		WorkingDir: "/srv", ExposedPorts: []string{"80/tcp"}, Labels: map[string]string{"k": "v"},
+	}
 	if diff := cmp.Diff(want, got.Config); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
 	}
@@ -257,7 +264,7 @@ func startDaemon(t *testing.T, archive string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	l, err := net.Listen("unix", filepath.Join(dir, "s"))
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", filepath.Join(dir, "s"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,9 @@ func wantPullError(t *testing.T, ref string, o Options, want error, words ...str
 	img, err := Pull(t.Context(), detonaut.Ref(ref), o)
 	if err == nil {
 		t.Errorf("pull %s: no error, want %v", ref, want)
-		img.Close()
+		if err := img.Close(); err != nil {
+			t.Error(err)
+		}
 		return
 	}
 	if !errors.Is(err, want) {
@@ -61,8 +63,8 @@ func wantEmptyCache(t *testing.T, dir string) {
 }
 
 // archiveOf makes a tar of these files, in this order.
-func archiveOf(t testing.TB, files ...archived) []byte {
-	t.Helper()
+func archiveOf(tb testing.TB, files ...archived) []byte {
+	tb.Helper()
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	for _, f := range files {
@@ -71,14 +73,14 @@ func archiveOf(t testing.TB, files ...archived) []byte {
 			h.Typeflag, h.Linkname = tar.TypeSymlink, f.link
 		}
 		if err := w.WriteHeader(h); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if _, err := w.Write(f.body); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	if err := w.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b.Bytes()
 }

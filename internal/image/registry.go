@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math"
 	"slices"
 	"strings"
@@ -32,6 +31,8 @@ type registry struct {
 	client *regclient.RegClient
 	ref    ref.Ref
 	wire   *transport
+	// noLogin is why the user's credentials could not be read.
+	noLogin error
 }
 
 const (
@@ -51,8 +52,9 @@ const (
 
 func newRegistry(ctx context.Context, giveUp context.CancelCauseFunc, r ref.Ref, o Options) *registry {
 	wire := newTransport(ctx, giveUp, o)
+	host, noLogin := registryHost(r.Registry, o)
 	client := regclient.New(
-		regclient.WithConfigHost(registryHost(r.Registry, o)),
+		regclient.WithConfigHost(host),
 		regclient.WithUserAgent("detonaut"),
 		regclient.WithRegOpts(
 			reg.WithHTTPClient(wire.client()),
@@ -61,17 +63,15 @@ func newRegistry(ctx context.Context, giveUp context.CancelCauseFunc, r ref.Ref,
 			reg.WithManifestMax(maxManifest, maxManifest),
 		),
 	)
-	return &registry{client: client, ref: r, wire: wire}
+	return &registry{client: client, ref: r, wire: wire, noLogin: noLogin}
 }
 
 // registryHost says how to speak to a registry: with the credentials that
-// "docker login" left, or those of a credential helper.
-func registryHost(name string, o Options) config.Host {
-	host := *config.HostNewName(name)
-	known, err := config.DockerLoad()
-	if err != nil {
-		slog.Warn("docker config cannot be read, so no credentials are used", "err", err)
-	}
+// "docker login" left, or those of a credential helper. When those cannot be
+// read it still may be one that wants none.
+func registryHost(name string, o Options) (host config.Host, noLogin error) {
+	host = *config.HostNewName(name)
+	known, noLogin := config.DockerLoad()
 	for _, h := range known {
 		if h.Name == host.Name {
 			host = h
@@ -83,7 +83,7 @@ func registryHost(name string, o Options) config.Host {
 	if slices.Contains(o.PlainHTTP, name) || isLoopback(name) && !insecure {
 		host.TLS = config.TLSDisabled
 	}
-	return host
+	return host, noLogin
 }
 
 func (s *registry) head(ctx context.Context) (v1.Descriptor, error) {
@@ -151,7 +151,7 @@ type registryBlob struct {
 
 func (b *registryBlob) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && err != io.EOF { //nolint:errorlint // a wrong digest wraps io.EOF, and is no proper end
 		err = b.s.failure(b.ctx, "blob "+b.d.Digest.String(), err)
 	}
 	return n, err
@@ -165,13 +165,19 @@ func (s *registry) failure(ctx context.Context, what string, err error) error {
 		return fmt.Errorf("%s: %w", what, context.Cause(ctx))
 	}
 	host := s.ref.Registry
+	refuses := "registry " + host + " refuses access: it wants other credentials, or there is no such image"
+	if s.noLogin != nil {
+		refuses += " (docker's config cannot be read: " + clean(s.noLogin) + ")"
+	}
 	for _, f := range []struct {
 		is   []error
 		says string
 		err  error
 	}{
-		{[]error{errs.ErrHTTPUnauthorized, errs.ErrEmptyChallenge, errs.ErrNoNewChallenge, errs.ErrInvalidChallenge, errs.ErrNoLogin},
-			"registry " + host + " refuses access: it wants other credentials, or there is no such image", detonaut.ErrUnauthorized},
+		{
+			[]error{errs.ErrHTTPUnauthorized, errs.ErrEmptyChallenge, errs.ErrNoNewChallenge, errs.ErrInvalidChallenge, errs.ErrNoLogin},
+			refuses, detonaut.ErrUnauthorized,
+		},
 		{[]error{errs.ErrNotFound}, "registry " + host + " does not have it", detonaut.ErrNotFound},
 		{[]error{errs.ErrUnsupportedMediaType}, clean(err), detonaut.ErrUnsupported},
 		{[]error{errs.ErrDigestMismatch, errs.ErrShortRead}, "registry " + host + ": " + clean(err), detonaut.ErrCorrupt},

@@ -107,13 +107,12 @@ func TestFatalFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	any := errors.New("any")
 	html := []byte("<html>please log in\x1b[31m</html>")
 	for _, tc := range []struct {
 		name    string
 		pattern string
 		fault   imagetest.Fault
-		want    error
+		want    error // nil is any
 		words   []string
 	}{
 		{"unknown", "^HEAD", imagetest.Status(404), detonaut.ErrNotFound, []string{"127.0.0.1"}},
@@ -121,16 +120,19 @@ func TestFatalFaults(t *testing.T) {
 		{"unauthorised", "^HEAD", imagetest.Status(401), detonaut.ErrUnauthorized, []string{"127.0.0.1"}},
 		{"forbidden blob", "^GET .*/blobs/", imagetest.Status(403), detonaut.ErrUnauthorized, []string{"blob sha256:"}},
 		{"lost blob", "^GET .*/blobs/" + config.String(), imagetest.Status(404), detonaut.ErrNotFound, []string{"config", config.String()}},
-		{"always down", ".", imagetest.Status(500), any, []string{"127.0.0.1", "7 times", "500"}},
-		{"always cut", "^GET .*/blobs/", imagetest.Cut(10), any, []string{"blob sha256:", "7 times", "cut short"}},
-		{"wait for hours", "^HEAD", imagetest.Busy(20_000), any, []string{"asks to wait 20000 s", "429"}},
+		{"always down", ".", imagetest.Status(500), nil, []string{"127.0.0.1", "7 times", "500"}},
+		{"always cut", "^GET .*/blobs/", imagetest.Cut(10), nil, []string{"blob sha256:", "7 times", "cut short"}},
+		{"wait for hours", "^HEAD", imagetest.Busy(20_000), nil, []string{"asks to wait 20000 s", "429"}},
 		{"wrong config", "^GET .*/blobs/" + config.String(), imagetest.Corrupt(), detonaut.ErrCorrupt, []string{"config", config.String()}},
 		{"wrong layer", "^GET .*/blobs/", imagetest.Corrupt(), detonaut.ErrCorrupt, []string{"sha256:"}},
 		{"wrong manifest", "^GET .*/manifests/", imagetest.Corrupt(), detonaut.ErrCorrupt, []string{"manifest sha256:"}},
 		{"short blob", "^GET .*/blobs/", imagetest.Answer("application/octet-stream", []byte("{}")), detonaut.ErrCorrupt, []string{"sha256:"}},
 		{"captive portal", "manifests", imagetest.Answer("text/html", html), detonaut.ErrUnsupported, []string{"text/html"}},
-		{"huge manifest", "^GET .*/manifests/", imagetest.Answer(string(types.OCIManifestSchema1), make([]byte, maxManifest+1)),
-			detonaut.ErrLimit, []string{"manifest"}},
+		{
+			"huge manifest", "^GET .*/manifests/", imagetest.Answer(string(types.OCIManifestSchema1), make([]byte, maxManifest+1)),
+			detonaut.ErrLimit,
+			[]string{"manifest"},
+		},
 		{"huge error", ".", imagetest.Answer("text/html", make([]byte, 4*maxReply)), detonaut.ErrUnsupported, []string{"text/html"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -139,7 +141,7 @@ func TestFatalFaults(t *testing.T) {
 			ref := push(t, reg, "app:v1", img)
 			reg.Inject(tc.pattern, -1, tc.fault)
 			o := options(t)
-			if tc.want != any {
+			if tc.want != nil {
 				wantPullError(t, ref, o, tc.want, tc.words...)
 				return
 			}

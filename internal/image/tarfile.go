@@ -53,7 +53,7 @@ func indexTar(f *os.File) (*tarFiles, error) {
 	r := tar.NewReader(section)
 	for {
 		h, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -5,7 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -41,7 +41,7 @@ func NewRegistry() *Registry { return start((*httptest.Server).Start) }
 func NewTLSRegistry() *Registry { return start((*httptest.Server).StartTLS) }
 
 func start(how func(*httptest.Server)) *Registry {
-	quiet := log.New(io.Discard, "", 0)
+	quiet := slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	blobs := &blobStore{data: map[v1.Hash][]byte{}}
 	r := &Registry{
 		handler: registry.New(registry.Logger(quiet), registry.WithBlobHandler(blobs)),
@@ -87,7 +87,7 @@ func (r *Registry) PutManifest(name string, t types.MediaType, raw []byte) (ref 
 	if !ok {
 		return "", fmt.Errorf("put manifest %s: want repository:tag", name)
 	}
-	req := httptest.NewRequest(http.MethodPut, "/v2/"+repo+"/manifests/"+tag, bytes.NewReader(raw))
+	req := httptest.NewRequestWithContext(context.Background(), http.MethodPut, "/v2/"+repo+"/manifests/"+tag, bytes.NewReader(raw))
 	req.Header.Set("Content-Type", string(t))
 	w := httptest.NewRecorder()
 	r.handler.ServeHTTP(w, req)
@@ -158,7 +158,8 @@ func (r *Registry) putIndex(name string, index v1.ImageIndex) error {
 func (r *Registry) putRaw(name string, m interface {
 	RawManifest() ([]byte, error)
 	MediaType() (types.MediaType, error)
-}) error {
+},
+) error {
 	raw, err := m.RawManifest()
 	if err != nil {
 		return err
