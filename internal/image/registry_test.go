@@ -5,12 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -156,13 +158,38 @@ func TestFatalFaults(t *testing.T) {
 	}
 }
 
-// TestNoRegistry: nobody waits for a host that does not exist.
-func TestNoRegistry(t *testing.T) {
-	o := options(t)
-	o.backOff = time.Hour // an attempt too many would never end
-	_, err := Pull(t.Context(), "no-such-host.invalid/app", o)
-	if err == nil || errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "no-such-host.invalid") {
-		t.Errorf("err = %v, want one of the name", err)
+// TestFinal: nobody waits for what will not change.
+func TestFinal(t *testing.T) {
+	for err, want := range map[error]bool{
+		&net.DNSError{Err: "no such host", IsNotFound: true}: true,
+		&net.DNSError{Err: "timeout", IsTimeout: true}:       false,
+		http.ErrSchemeMismatch:                               true,
+		io.ErrUnexpectedEOF:                                  false,
+		syscall.ECONNREFUSED:                                 false,
+	} {
+		if got := isFinal(fmt.Errorf("get: %w", err)); got != want {
+			t.Errorf("isFinal(%v) = %v", err, got)
+		}
+	}
+	reg := imagetest.NewTLSRegistry()
+	t.Cleanup(reg.Close)
+	ctx, giveUp := context.WithCancelCause(t.Context())
+	defer giveUp(nil)
+	wire := newTransport(ctx, giveUp, Options{Silence: time.Minute})
+	defer wire.close()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+reg.Host()+"/v2/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := wire.RoundTrip(req)
+	if err == nil {
+		t.Errorf("status %d, want no trust", resp.StatusCode)
+		if err := resp.Body.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if cause := context.Cause(ctx); cause == nil || !strings.Contains(cause.Error(), "certificate") || !strings.Contains(cause.Error(), reg.Host()) {
+		t.Errorf("cause = %v, want the host and its certificate", cause)
 	}
 }
 
