@@ -152,7 +152,8 @@ type Connection struct {
 	PID     int32  `json:"pid"`
 	// Count is how often it was tried.
 	Count int `json:"count"`
-	// Errno is the error of the first attempt; empty if it succeeded.
+	// Errno is the error of the first attempt; empty if it succeeded, or was
+	// left to go on by itself.
 	Errno string `json:"errno,omitempty"`
 	Event uint64 `json:"event"`
 }

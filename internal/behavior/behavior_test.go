@@ -88,16 +88,17 @@ func TestRunTellsWhatHappened(t *testing.T) {
 		socket(tape.SocketListen, 3, "stream", "0.0.0.0:80", ""), socket(tape.SocketBind, 1, "dgram", "0.0.0.0:53", ""),
 		socket(tape.SocketBind, 1, "dgram", "0.0.0.0:0", ""), socket(tape.SocketListen, 1, "stream", "0.0.0.0:81", "EADDRINUSE"),
 		socket(tape.SocketConnect, 2, "stream", "192.0.2.1:80", "ECONNREFUSED"), folded, dns,
+		socket(tape.SocketConnect, 3, "stream", "192.0.2.1:80", "EINPROGRESS"),
 		file(tape.FileCreate, "/b", "", "O_WRONLY|O_CREAT", ""), file(tape.FileOpen, "/a", "", "O_RDWR", ""),
 		file(tape.FileOpen, "/r", "", "O_RDONLY", ""), file(tape.FileOpen, "/e", "", "O_RDWR", "EACCES"),
 		file(tape.FileRename, "/b", "/c", "", ""), file(tape.FileDelete, "/a", "", "", ""),
 		&tape.Event{Kind: tape.OutputStdout, Output: &tape.Output{Text: "hello\n", Size: 6}},
 		exit(2, 3), exit(1, 0)))
 	want := detonaut.Run{
-		Command: []string{"/app"}, EndReason: "exited", Elapsed: 23 * time.Millisecond, CPU: 7, MaxMemory: 9,
+		Command: []string{"/app"}, EndReason: "exited", Elapsed: 24 * time.Millisecond, CPU: 7, MaxMemory: 9,
 		Processes: []detonaut.Process{
-			{PID: 1, Executable: "/app", Args: []string{"/app"}, Origin: "image", Start: 1e6, End: 22e6, Exit: "0", Event: 2},
-			{PID: 2, Parent: 1, Executable: "/bin/tool", Args: []string{"/bin/tool", "x"}, Origin: "image", Start: 2e6, End: 21e6, Exit: "3", Event: 5},
+			{PID: 1, Executable: "/app", Args: []string{"/app"}, Origin: "image", Start: 1e6, End: 23e6, Exit: "0", Event: 2},
+			{PID: 2, Parent: 1, Executable: "/bin/tool", Args: []string{"/bin/tool", "x"}, Origin: "image", Start: 2e6, End: 22e6, Exit: "3", Event: 5},
 			{PID: 3, Parent: 1, Executable: "/app", Args: []string{"/app"}, Origin: "image", Start: 3e6, End: -1, Event: 4},
 		},
 		Listeners: []detonaut.Listener{
@@ -105,6 +106,7 @@ func TestRunTellsWhatHappened(t *testing.T) {
 		},
 		Connections: []detonaut.Connection{
 			{Network: "tcp", Address: "192.0.2.1:80", PID: 2, Count: 41, Errno: "ECONNREFUSED", Event: 12},
+			{Network: "tcp", Address: "192.0.2.1:80", PID: 3, Count: 1, Event: 15},
 			{Network: "udp", Address: "10.0.0.2:53", PID: 2, Count: 1, Event: 14},
 		},
 		Names: []string{"a.example", "b.example"}, FilesWritten: []string{"/a", "/b", "/c"}, FilesDeleted: []string{"/a"},

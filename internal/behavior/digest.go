@@ -92,10 +92,18 @@ func (d *digest) socket(e *tape.Event) {
 			return
 		}
 		d.connections.put(key, &detonaut.Connection{
-			Network: network, Address: cut(s.Address), PID: e.PID, Count: int(min(e.N(), 1<<31)), Errno: e.Errno, Event: e.Seq,
+			Network: network, Address: cut(s.Address), PID: e.PID, Count: int(min(e.N(), 1<<31)), Errno: failure(e.Errno), Event: e.Seq,
 		})
 	default: // sockets that were made, and whoever was accepted at one that is listed
 	}
+}
+
+// failure is an errno, unless it only says that a socket does not wait.
+func failure(errno string) string {
+	if errno == "EINPROGRESS" || errno == "EAGAIN" {
+		return ""
+	}
+	return errno
 }
 
 func (d *digest) file(e *tape.Event) {
