@@ -1,5 +1,7 @@
 // Command dropper writes a program to /tmp, runs it and deletes it. The
 // program is itself, and says one word.
+//
+// Rule: execution/drops-and-runs and defense-evasion/deletes-its-program.
 package main
 
 import (

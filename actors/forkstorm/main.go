@@ -1,5 +1,7 @@
 // Command forkstorm starts many processes in a short time: 300 of itself, which
 // end at once.
+//
+// Rule: impact/process-storm.
 package main
 
 import (

@@ -1,4 +1,6 @@
 // Command hello says hello and exits: the smallest image there can be.
+//
+// Rule: none, it is clean.
 package main
 
 import (

@@ -1,5 +1,7 @@
 // Command memfd runs a program that never had a name on disk: itself, from
 // anonymous memory. The program says one word.
+//
+// Rule: execution/from-memory.
 package main
 
 import (

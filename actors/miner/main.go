@@ -1,6 +1,8 @@
 // Command miner looks like a cryptominer from outside: its command line, the
 // name it resolves, the port it dials and the lines it would speak. It mines
 // nothing.
+//
+// Rule: impact/mining-pool and impact/miner-program.
 package main
 
 import (

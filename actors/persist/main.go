@@ -1,5 +1,7 @@
 // Command persist plants itself where a machine would start it again: its
 // argument names the place.
+//
+// Rule: persistence/cron, service-unit, login-script, ssh-key or preload.
 package main
 
 import (

@@ -1,5 +1,7 @@
 // Command ptrace attaches to another process, a child of its own, and lets go
 // of it again.
+//
+// Rule: defense-evasion/process-injection.
 package main
 
 import (

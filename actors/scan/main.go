@@ -1,4 +1,6 @@
 // Command scan looks for open ports on its own loopback.
+//
+// Rule: discovery/port-scan.
 package main
 
 import (

@@ -1,5 +1,7 @@
 // Command web is a well-behaved web server: it listens, serves itself one
 // request and goes on serving.
+//
+// Rule: none, it is clean.
 package main
 
 import (
