@@ -7,7 +7,7 @@
 package main
 
 import (
-	"flag"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -42,22 +42,16 @@ func run(args []string, stdin *os.File, stdout, stderr *os.File) int {
 	case runner.IsInside(args):
 		err = runner.Inside()
 	case len(args) >= 2 && args[1] == "run":
-		var o runner.Options
-		flags := flag.NewFlagSet("run", flag.ContinueOnError)
-		flags.SetOutput(stderr)
-		flags.StringVar(&o.DebugLog, "debug-log", "", "keep gVisor's own log in `FILE`")
-		flags.BoolVar(&o.Strace, "strace", false, "list every system call in the debug log")
-		if flags.Parse(args[2:]) != nil || flags.NArg() > 0 {
-			return 2
-		}
-		err = runner.Run(o, stdin, stdout, stderr)
+		err = runner.Run(args[2:], stdin, stdout, stderr)
 	case len(args) == 2 && args[1] == "version":
 		fmt.Fprintln(stdout, version.String())
 	case len(args) == 2 && (args[1] == "help" || args[1] == "-h" || args[1] == "--help"):
 		_, err = io.WriteString(stdout, usage)
 	default:
+		err = runner.ErrUsage
+	}
+	if errors.Is(err, runner.ErrUsage) {
 		fmt.Fprint(stderr, usage)
-		return 2
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "detonaut-chamber:", err)

@@ -11,6 +11,7 @@ package runner
 import (
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -51,13 +52,30 @@ const (
 // straceArg is the argument that has Inside list system calls in that log.
 const straceArg = "strace"
 
-// Options are for finding out what is wrong with the sandbox itself.
-type Options struct {
-	// DebugLog is a file that gVisor's log is appended to; empty for none. It
+// ErrUsage is wrapped by errors about the command line.
+var ErrUsage = errors.New("usage")
+
+// options are for finding out what is wrong with the sandbox itself.
+type options struct {
+	// debugLog is a file that gVisor's log is appended to; empty for none. It
 	// is made writable for everybody, since the sandbox is nobody.
-	DebugLog string
-	// Strace has that log list every system call.
-	Strace bool
+	debugLog string
+	// strace has that log list every system call.
+	strace bool
+}
+
+func parseOptions(args []string) (o options, err error) {
+	flags := flag.NewFlagSet("run", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&o.debugLog, "debug-log", "", "")
+	flags.BoolVar(&o.strace, "strace", false, "")
+	if err := flags.Parse(args); err != nil {
+		return o, fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("%w: unexpected argument %q", ErrUsage, flags.Arg(0))
+	}
+	return o, nil
 }
 
 // errForbidden is wrapped by errors that say that this machine does not allow
@@ -73,6 +91,8 @@ func ExitCode(err error) int {
 		return 0
 	case errors.As(err, &exit) && exit.ExitCode() > 0:
 		return exit.ExitCode() // Inside has said why
+	case errors.Is(err, ErrUsage):
+		return 2
 	case errors.Is(err, errForbidden):
 		return 3
 	default:
@@ -85,7 +105,13 @@ func IsInside(args []string) bool { return len(args) > 0 && args[0] == insideNam
 
 // Run reads a plan from stdin, runs its subject and writes the tape to stdout.
 // SIGTERM and SIGINT end the run in an orderly way, with a whole tape.
-func Run(o Options, stdin io.Reader, stdout, stderr *os.File) error {
+//
+// args are the options of the chamber's usage.
+func Run(args []string, stdin io.Reader, stdout, stderr *os.File) error {
+	o, err := parseOptions(args)
+	if err != nil {
+		return err
+	}
 	p, err := readPlan(stdin)
 	if err != nil {
 		return err
@@ -105,15 +131,15 @@ func Run(o Options, stdin io.Reader, stdout, stderr *os.File) error {
 	if err != nil {
 		return err
 	}
-	if o.DebugLog != "" {
-		f, err := openDebugLog(o.DebugLog)
+	if o.debugLog != "" {
+		f, err := openDebugLog(o.debugLog)
 		if err != nil {
 			return err
 		}
 		files = append(files, f)
 		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
 		cmd.Args = append(cmd.Args, "debug")
-		if o.Strace {
+		if o.strace {
 			cmd.Args = append(cmd.Args, straceArg)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/abi/linux"
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/fspath"
 	"gvisor.dev/gvisor/pkg/hostarch"
 	"gvisor.dev/gvisor/pkg/sentry/arch"
@@ -34,6 +35,10 @@ type call struct {
 // hook surrounds a system call: it looks, calls c.run once, and reports.
 type hook func(c *call)
 
+// dull tells that a call is not worth a look. It is asked before anything is
+// allocated: a program may make a million such calls.
+type dull func(tr *tracer, t *kernel.Task, args arch.SyscallArguments) bool
+
 // hooks lists every system call that is looked at, by name.
 func hooks() map[string]hook {
 	all := make(map[string]hook)
@@ -48,7 +53,7 @@ func hooks() map[string]hook {
 func install(table *kernel.SyscallTable) {
 	hooks := hooks()
 	for no, entry := range table.Table {
-		entry.Fn = wrap(entry.Name, entry.Fn, hooks[entry.Name])
+		entry.Fn = wrap(entry.Name, entry.Fn, hooks[entry.Name], transfers[entry.Name])
 		table.Table[no] = entry
 	}
 	missing := table.Missing
@@ -63,8 +68,8 @@ func install(table *kernel.SyscallTable) {
 	table.Init()
 }
 
-// wrap returns fn with h around it; h may be nil.
-func wrap(name string, fn kernel.SyscallFn, h hook) kernel.SyscallFn {
+// wrap returns fn with h around it; h and skip may be nil.
+func wrap(name string, fn kernel.SyscallFn, h hook, skip dull) kernel.SyscallFn {
 	return func(t *kernel.Task, no uintptr, args arch.SyscallArguments) (uintptr, *kernel.SyscallControl, error) {
 		tr := active.Load()
 		if tr == nil || tr.detail == plan.Untraced {
@@ -73,14 +78,28 @@ func wrap(name string, fn kernel.SyscallFn, h hook) kernel.SyscallFn {
 		if !tr.first.Load() && tr.first.CompareAndSwap(false, true) {
 			tr.firstCall(t)
 		}
-		if h == nil {
-			return fn(t, no, args)
+		if h == nil || skip != nil && skip(tr, t, args) {
+			ret, control, err := fn(t, no, args)
+			tr.noteBound(err)
+			return ret, control, err
 		}
 		var control *kernel.SyscallControl
 		c := &call{tr: tr, t: t, syscall: name, args: args}
 		c.run = func() { c.ret, control, c.err = fn(t, no, args) }
 		h(c)
+		tr.noteBound(c.err)
 		return c.ret, control, c.err
+	}
+}
+
+// noteBound notes the errors that tell of a limit of the plan.
+func (tr *tracer) noteBound(err error) {
+	switch {
+	case err == nil:
+	case linuxerr.Equals(linuxerr.ENOSPC, err):
+		tr.out.hit("disk")
+	case linuxerr.Equals(linuxerr.EFBIG, err):
+		tr.out.hit("file_size")
 	}
 }
 

@@ -1,0 +1,264 @@
+//go:build linux
+
+package e2e_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/tape"
+	"github.com/detonaut/detonaut/internal/detonate"
+	"github.com/detonaut/detonaut/internal/image"
+	"github.com/detonaut/detonaut/internal/image/imagetest"
+	"github.com/detonaut/detonaut/internal/testenv"
+)
+
+// rounds is how often each variant is measured; medians are reported. The
+// variants take turns, so that a machine that drifts drifts for all.
+const rounds = 5
+
+// within reports a figure beside its budget. It never fails: figures are for
+// people, on machines that differ.
+func within(b *testing.B, what string, got, budget float64, unit string) {
+	b.Helper()
+	b.ReportMetric(got, what+"-"+unit)
+	verdict := "met"
+	if got > budget {
+		verdict = "MISSED"
+	}
+	b.Logf("%-22s %8.3f %-5s  budget %5.3g  %s", what, got, unit, budget, verdict)
+}
+
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	return v[len(v)/2]
+}
+
+// workbench is one image with the work program, and the same on this machine.
+type workbench struct {
+	bin  string // the directory of our binaries
+	dir  string // 2,000 files to read
+	work string // the program
+	oci  string // the image, as an OCI layout
+	root string // the image, as EROFS
+	img  *image.Image
+}
+
+func newWorkbench(b *testing.B) *workbench {
+	b.Helper()
+	w := &workbench{bin: testenv.Binaries(b), dir: filepath.Join(b.TempDir(), "data"), oci: filepath.Join(b.TempDir(), "oci")}
+	w.work = testenv.Program(b, "./e2e/work")
+	must(b, os.Mkdir(w.dir, 0o755))
+	var files []imagetest.File
+	random := rand.NewChaCha8([32]byte{})
+	for i := range 2000 {
+		content := make([]byte, 3000)
+		_, _ = random.Read(content)
+		must(b, os.WriteFile(filepath.Join(w.dir, strconv.Itoa(i)), content, 0o600))
+		files = append(files, imagetest.File{Header: tar.Header{Name: fmt.Sprintf("data/%d", i), Mode: 0o644}, Body: content})
+	}
+	layer, err := imagetest.Layer(files, imagetest.Gzip)
+	must(b, err)
+	img, err := imagetest.New(v1.Config{Entrypoint: []string{"/work", "exit", "/data"}}, v1.Platform{OS: "linux", Architecture: runtime.GOARCH}, layer)
+	must(b, err)
+	img, err = imagetest.AddFile(img, "/work", w.work)
+	must(b, err)
+	must(b, imagetest.WriteOCIDir(img, w.oci))
+	w.img, err = image.Pull(b.Context(), detonaut.Ref("oci-dir:"+w.oci), image.Options{CacheDir: b.TempDir()})
+	must(b, err)
+	b.Cleanup(func() { w.img.Close() })
+	w.root = w.img.Root
+	return w
+}
+
+func must(b *testing.B, err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// chamber prepares a run of the chamber alone.
+func (w *workbench) chamber(b *testing.B, what string, detail plan.Detail, args ...string) *exec.Cmd {
+	b.Helper()
+	fsys, err := w.img.FS()
+	must(b, err)
+	p, err := detonate.NewPlan(w.img.Image, fsys, detonate.Overrides{Entrypoint: []string{"/work", what, "/data"}, Detail: detail})
+	must(b, err)
+	p.Image = w.root
+	in, err := json.Marshal(p)
+	must(b, err)
+	cmd := exec.CommandContext(b.Context(), filepath.Join(w.bin, "detonaut-chamber"), append([]string{"run"}, args...)...)
+	cmd.Stdin = bytes.NewReader(in)
+	return cmd
+}
+
+// cpu runs cmd and returns the processor time of it and of all its
+// descendants, in seconds.
+func cpu(b *testing.B, cmd *exec.Cmd) float64 {
+	b.Helper()
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if cmd.Stdout == nil {
+		cmd.Stdout = io.Discard
+	}
+	if err := cmd.Run(); err != nil {
+		b.Fatalf("%s: %v\n%s", cmd, err, stderr.Bytes())
+	}
+	return (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
+}
+
+// BenchmarkTracing compares a traced run with the same run untraced, natively,
+// under strace, and with gVisor's own strace log.
+func BenchmarkTracing(b *testing.B) {
+	w := newWorkbench(b)
+	for _, what := range []string{"files", "calls", "forks"} {
+		b.Run(what, func(b *testing.B) {
+			variants := []struct {
+				name string
+				cmd  func() *exec.Cmd
+			}{
+				{"native", func() *exec.Cmd { return exec.CommandContext(b.Context(), w.work, what, w.dir) }},
+				{"strace-f", func() *exec.Cmd {
+					return exec.CommandContext(b.Context(), "strace", "-f", "-o", filepath.Join(b.TempDir(), "strace.log"), w.work, what, w.dir)
+				}},
+				{"untraced", func() *exec.Cmd { return w.chamber(b, what, plan.Untraced) }},
+				{"normal", func() *exec.Cmd { return w.chamber(b, what, plan.Normal) }},
+				{"full", func() *exec.Cmd { return w.chamber(b, what, plan.Full) }},
+				{"gvisor-strace", func() *exec.Cmd {
+					return w.chamber(b, what, plan.Untraced, "-debug-log", filepath.Join(b.TempDir(), "gvisor.log"), "-strace")
+				}},
+			}
+			figures := make(map[string][]float64)
+			for b.Loop() {
+				for range rounds {
+					for _, v := range variants {
+						figures[v.name] = append(figures[v.name], cpu(b, v.cmd()))
+					}
+				}
+			}
+			for _, v := range variants {
+				b.ReportMetric(median(figures[v.name]), v.name+"-cpu-s")
+			}
+			within(b, "normal/untraced", ratio(figures["normal"], figures["untraced"]), 1.25, "x")
+			within(b, "full/untraced", ratio(figures["full"], figures["untraced"]), 1.5, "x")
+			b.Logf("strace-f/native        %8.3f x", ratio(figures["strace-f"], figures["native"]))
+			b.Logf("gvisor-strace/untraced %8.3f x", ratio(figures["gvisor-strace"], figures["untraced"]))
+		})
+	}
+}
+
+// ratio is the median of the ratios of runs that followed each other.
+func ratio(a, b []float64) float64 {
+	r := make([]float64, len(a))
+	for i := range a {
+		r[i] = a[i] / b[i]
+	}
+	return median(r)
+}
+
+// BenchmarkStart measures a run whose program ends at once: start, first
+// instruction and end together, which the budget allows for the start alone.
+func BenchmarkStart(b *testing.B) {
+	w := newWorkbench(b)
+	var used []float64
+	for b.Loop() {
+		for range rounds {
+			used = append(used, cpu(b, w.chamber(b, "exit", plan.Normal)))
+		}
+	}
+	within(b, "start-to-end", median(used), 0.150, "cpu-s")
+}
+
+// BenchmarkScan measures the whole scan of a small image that exits at once,
+// with an empty cache.
+func BenchmarkScan(b *testing.B) {
+	w := newWorkbench(b)
+	var wall, used []float64
+	for b.Loop() {
+		for range rounds {
+			cmd := exec.CommandContext(b.Context(), filepath.Join(w.bin, "detonaut"), "scan", "-q", "-o", "json", "oci-dir:"+w.oci)
+			cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+b.TempDir(), "XDG_CONFIG_HOME="+b.TempDir(), "DETONAUT_CHAMBER=")
+			start := time.Now()
+			used = append(used, cpu(b, cmd))
+			wall = append(wall, time.Since(start).Seconds())
+		}
+	}
+	within(b, "scan", median(wall), 2, "s")
+	within(b, "scan", median(used), 1.5, "cpu-s")
+}
+
+// BenchmarkIdle measures the memory of a run whose program sleeps: of all
+// processes of the chamber, shared pages divided among those that share them.
+func BenchmarkIdle(b *testing.B) {
+	w := newWorkbench(b)
+	var held []float64
+	for b.Loop() {
+		cmd := w.chamber(b, "sleep", plan.Normal)
+		out, err := cmd.StdoutPipe()
+		must(b, err)
+		must(b, cmd.Start())
+		// The first exec tells that the program runs.
+		if e, err := firstExec(out); err != nil || e.Process.Executable != "/work" {
+			b.Fatalf("the run began with %+v (%v)", e, err)
+		}
+		held = append(held, proportional(b, cmd.Process.Pid)/1e6)
+		must(b, cmd.Process.Signal(os.Interrupt))
+		_, _ = io.Copy(io.Discard, out)
+		must(b, cmd.Wait())
+	}
+	within(b, "idle", median(held), 30, "MB")
+}
+
+func firstExec(r io.Reader) (*tape.Event, error) {
+	d := tape.NewDecoder(r)
+	for {
+		e, err := d.Next()
+		if err != nil || e.Kind == tape.ProcessExec {
+			return e, err
+		}
+	}
+}
+
+// proportional adds up the proportional set sizes of a process and its
+// descendants, in bytes.
+func proportional(b *testing.B, pid int) (sum float64) {
+	b.Helper()
+	rollup, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	must(b, err)
+	for line := range strings.Lines(string(rollup)) {
+		var kb float64
+		if n, _ := fmt.Sscanf(line, "Pss: %f kB", &kb); n == 1 {
+			sum += kb * 1024
+		}
+	}
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	must(b, err)
+	for _, file := range tasks {
+		children, err := os.ReadFile(file)
+		must(b, err)
+		for _, child := range strings.Fields(string(children)) {
+			n, err := strconv.Atoi(child)
+			must(b, err)
+			sum += proportional(b, n)
+		}
+	}
+	return sum
+}
