@@ -46,7 +46,7 @@ fuzz: ## run each fuzz test for FUZZTIME
 		grep -rEo --include='*_test.go' --exclude-dir=chamber '^func Fuzz[A-Za-z0-9_]+' . | \
 		while IFS=: read -r file fn; do \
 			echo "$$m/$${file#./} $${fn#func }"; \
-			go test -run '^$$' -fuzz "^$${fn#func }\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
+			go test -run '^$$' -fuzz "^$${fn#func }\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$$(dirname "$$file")" </dev/null; \
 		done); done
 
 clean: ## remove what was built

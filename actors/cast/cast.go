@@ -51,7 +51,7 @@ func All() []Actor {
 		}
 	}
 	return []Actor{
-		{Name: "dropper", Run: app(), Word: detonaut.Malicious, Rules: []string{
+		{Name: "dropper", Run: app(), Word: detonaut.Suspicious, Rules: []string{
 			"defense-evasion/deletes-its-program", "execution/drops-and-runs", "execution/temporary-program", "execution/written-program",
 		}},
 		suspect("forkstorm", "impact/process-storm"),

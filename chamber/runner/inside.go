@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -75,12 +76,20 @@ func privateDir() (string, error) {
 	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return "", forbid("mounting /proc", err)
 	}
-	for _, dir := range []string{"/tmp", "/var/tmp", "/dev/shm", "/run", "/mnt"} {
+	// gVisor starts this program again by its path, so that must stay in sight.
+	self, err := os.Readlink("/proc/self/exe")
+	if err != nil {
+		return "", fmt.Errorf("find this program: %w", err)
+	}
+	for _, dir := range []string{"/mnt", "/media", "/srv", "/tmp", "/var/tmp", "/dev/shm", "/run"} {
+		if strings.HasPrefix(self, dir+"/") {
+			continue
+		}
 		if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "size=16m,mode=0700"); err == nil {
 			return dir, nil
 		}
 	}
-	return "", forbid("mounting a tmpfs", errors.New("none of /tmp, /var/tmp, /dev/shm, /run, /mnt can be mounted on"))
+	return "", forbid("mounting a tmpfs", errors.New("no directory like /mnt or /tmp can be mounted on"))
 }
 
 // sandbox is one gVisor sandbox and what is left of its life.
@@ -90,7 +99,9 @@ type sandbox struct {
 	cont   *container.Container
 	events *sentry.Stream
 	// flushes has an element when the sandbox has answered a flush.
-	flushes   chan struct{}
+	flushes chan struct{}
+	// drained is closed when no more events will be read.
+	drained   chan struct{}
 	destroyed sync.Once
 }
 
@@ -122,7 +133,7 @@ func newSandbox(dir string, p *plan.Plan) (*sandbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: booting gVisor: %w", errForbidden, err)
 	}
-	s := &sandbox{plan: p, conf: conf, cont: cont, flushes: make(chan struct{}, 1)}
+	s := &sandbox{plan: p, conf: conf, cont: cont, flushes: make(chan struct{}, 1), drained: make(chan struct{})}
 	if s.events, err = sentry.Accept(); err != nil {
 		s.close()
 		return nil, err
@@ -181,6 +192,6 @@ func (s *sandbox) destroy() {
 func (s *sandbox) close() {
 	s.destroy()
 	if s.events != nil {
-		s.events.Close()
+		_ = s.events.Close() // a socket that was only read
 	}
 }

@@ -245,8 +245,11 @@ func (r *recorder) copyOutput(kind tape.Kind, pipe *os.File) error {
 			}
 		}
 		kept = copy(buf, buf[whole:n])
+		if errors.Is(err, io.EOF) {
+			return nil // the last writer has closed it
+		}
 		if err != nil {
-			return nil // the last writer has closed it, or we have
+			return fmt.Errorf("read the subject's output: %w", err)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
@@ -22,19 +23,23 @@ const flushInterval = 50 * time.Millisecond
 // the run is over.
 const settle = 5 * time.Second
 
+// readerCount is how many goroutines read what the sandbox sends: its events,
+// and the subject's stdout and stderr.
+const readerCount = 3
+
 // run runs the subject to its end and completes the tape. ctx ends the run.
 func (s *sandbox) run(ctx context.Context, rec *recorder) error {
 	if err := rec.start(time.Now().UnixNano()); err != nil {
 		return err
 	}
 	var readers sync.WaitGroup
-	readers.Add(3)
+	readers.Add(readerCount)
 	stdout, stderr := os.NewFile(stdoutFD, "stdout"), os.NewFile(stderrFD, "stderr")
-	broken := make(chan error, 3) // the first failure of each reader
+	broken := make(chan error, readerCount) // how each reader of output ended
 	go func() { defer readers.Done(); broken <- rec.copyOutput(tape.OutputStdout, stdout) }()
 	go func() { defer readers.Done(); broken <- rec.copyOutput(tape.OutputStderr, stderr) }()
 	events := make(chan error, 1)
-	go func() { defer readers.Done(); events <- s.readEvents(rec) }()
+	go func() { defer readers.Done(); defer close(s.drained); events <- s.readEvents(rec) }()
 
 	end := s.startAndWait(ctx, rec, events, broken)
 	mem := end.MaxMemory
@@ -45,7 +50,37 @@ func (s *sandbox) run(ctx context.Context, rec *recorder) error {
 	stderr.Close()
 	end.MaxMemory, end.CPU = mem, cpuTime()
 	s.explain(&end, rec)
+	if end.Reason == tape.Exited || end.Reason == tape.Signalled {
+		// It ended by itself, so all that it sent must have been read.
+		for range readerCount {
+			if err := failure(events, broken); err != nil {
+				end = brokenBy(err, s.plan, end)
+			}
+		}
+	}
 	return rec.end(end)
+}
+
+// failure returns an error that a reader has left, if any has.
+func failure(events, broken <-chan error) error {
+	select {
+	case err := <-events:
+		return err
+	case err := <-broken:
+		return err
+	default:
+		return nil
+	}
+}
+
+// brokenBy tells how a run ended whose reader failed.
+func brokenBy(err error, p *plan.Plan, end tape.End) tape.End {
+	if errors.Is(err, errFull) {
+		end.Reason, end.Detail = tape.EventLimit, fmt.Sprintf("%d events", p.Limits.Events)
+	} else {
+		end.Reason, end.Detail = tape.Broken, err.Error()
+	}
+	return end
 }
 
 // readEvents records the sandbox's events until it is gone. Its error is errFull
@@ -71,13 +106,14 @@ func (s *sandbox) readEvents(rec *recorder) error {
 // startAndWait starts the subject and returns when the run is over, with the
 // reason. The sandbox may still be alive then.
 func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broken <-chan error) tape.End {
-	exited := make(chan error, 1)
+	exited := make(chan struct{})
 	if err := s.cont.Start(s.conf); err != nil {
 		return startFailure(err)
 	}
 	go func() {
-		_, err := s.cont.Wait()
-		exited <- err
+		defer close(exited)
+		// How it ended, the sandbox's events tell; whether it did, this.
+		_, _ = s.cont.Wait()
 	}()
 	deadline := time.NewTimer(s.plan.Limits.Duration)
 	defer deadline.Stop()
@@ -89,7 +125,7 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 	mem.sample()
 
 	stop := func(reason tape.Reason, detail string) tape.End {
-		s.askFlush(events)
+		s.askFlush()
 		mem.sample()
 		return tape.End{Reason: reason, Detail: detail, MaxMemory: mem.max}
 	}
@@ -101,23 +137,20 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 			return stop(tape.TimeLimit, "")
 		case <-flush.C:
 			if err := rec.flush(); err != nil && !errors.Is(err, errFull) {
-				return tape.End{Reason: tape.Broken, Detail: err.Error(), MaxMemory: mem.max}
+				return brokenBy(err, s.plan, tape.End{MaxMemory: mem.max})
 			}
 		case <-watch.C:
 			if mem.sample() > s.plan.Limits.Memory {
 				return stop(tape.MemoryLimit, fmt.Sprintf("held %d bytes of %d", mem.max, s.plan.Limits.Memory))
 			}
 		case err := <-events:
-			switch {
-			case errors.Is(err, errFull):
-				return tape.End{Reason: tape.EventLimit, Detail: fmt.Sprintf("%d events", s.plan.Limits.Events), MaxMemory: mem.max}
-			case err != nil:
-				return tape.End{Reason: tape.Broken, Detail: err.Error(), MaxMemory: mem.max}
+			if err != nil {
+				return brokenBy(err, s.plan, tape.End{MaxMemory: mem.max})
 			}
 			events = nil // the sandbox is gone; exited follows
 		case err := <-broken:
 			if err != nil {
-				return tape.End{Reason: tape.Broken, Detail: err.Error(), MaxMemory: mem.max}
+				return brokenBy(err, s.plan, tape.End{MaxMemory: mem.max})
 			}
 		case <-exited:
 			return tape.End{Reason: tape.Exited, MaxMemory: mem.max}
@@ -126,13 +159,13 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 }
 
 // askFlush makes the sandbox hand over what it holds back, and waits for it.
-func (s *sandbox) askFlush(events <-chan error) {
+func (s *sandbox) askFlush() {
 	if err := s.events.Flush(); err != nil {
 		return // it is gone; what it sent is read
 	}
 	select {
 	case <-s.flushes:
-	case <-events:
+	case <-s.drained: // it is gone, or what it sent was no event
 	case <-time.After(settle):
 	}
 }
@@ -187,7 +220,7 @@ func lastPart(msg string) string {
 // their readers see the end of it.
 func closeOwnOutput() {
 	for _, fd := range []int{1, 2} {
-		unix.Close(fd)
+		_ = unix.Close(fd) // ours since the start
 	}
 }
 

@@ -39,8 +39,11 @@ func newSpec(p *plan.Plan, root string) *specs.Spec {
 		Mounts: mounts(p),
 		Linux: &specs.Linux{
 			Namespaces: []specs.LinuxNamespace{
-				{Type: specs.PIDNamespace}, {Type: specs.NetworkNamespace}, {Type: specs.IPCNamespace},
-				{Type: specs.UTSNamespace}, {Type: specs.MountNamespace},
+				{Type: specs.PIDNamespace},
+				{Type: specs.NetworkNamespace},
+				{Type: specs.IPCNamespace},
+				{Type: specs.UTSNamespace},
+				{Type: specs.MountNamespace},
 			},
 		},
 		Annotations: map[string]string{
@@ -62,8 +65,10 @@ func capabilitiesOf(u plan.User) []string {
 
 func mounts(p *plan.Plan) []specs.Mount {
 	tmpfs := func(dest string, mode string, size int64, extra ...string) specs.Mount {
-		return specs.Mount{Destination: dest, Type: "tmpfs", Source: "tmpfs",
-			Options: append([]string{"nosuid", "nodev", "mode=" + mode, fmt.Sprintf("size=%d", size)}, extra...)}
+		return specs.Mount{
+			Destination: dest, Type: "tmpfs", Source: "tmpfs",
+			Options: append([]string{"nosuid", "nodev", "mode=" + mode, fmt.Sprintf("size=%d", size)}, extra...),
+		}
 	}
 	m := []specs.Mount{
 		{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}},

@@ -182,15 +182,27 @@ type flagName struct {
 
 // cloneFlags are those that make namespaces.
 var cloneFlags = []flagName{
-	{linux.CLONE_NEWNS, "CLONE_NEWNS"}, {linux.CLONE_NEWCGROUP, "CLONE_NEWCGROUP"}, {linux.CLONE_NEWUTS, "CLONE_NEWUTS"},
-	{linux.CLONE_NEWIPC, "CLONE_NEWIPC"}, {linux.CLONE_NEWUSER, "CLONE_NEWUSER"}, {linux.CLONE_NEWPID, "CLONE_NEWPID"},
+	{linux.CLONE_NEWNS, "CLONE_NEWNS"},
+	{linux.CLONE_NEWCGROUP, "CLONE_NEWCGROUP"},
+	{linux.CLONE_NEWUTS, "CLONE_NEWUTS"},
+	{linux.CLONE_NEWIPC, "CLONE_NEWIPC"},
+	{linux.CLONE_NEWUSER, "CLONE_NEWUSER"},
+	{linux.CLONE_NEWPID, "CLONE_NEWPID"},
 	{linux.CLONE_NEWNET, "CLONE_NEWNET"},
 }
 
 var mountFlags = []flagName{
-	{unix.MS_RDONLY, "MS_RDONLY"}, {unix.MS_NOSUID, "MS_NOSUID"}, {unix.MS_NODEV, "MS_NODEV"}, {unix.MS_NOEXEC, "MS_NOEXEC"},
-	{unix.MS_REMOUNT, "MS_REMOUNT"}, {unix.MS_BIND, "MS_BIND"}, {unix.MS_MOVE, "MS_MOVE"}, {unix.MS_REC, "MS_REC"},
-	{unix.MS_PRIVATE, "MS_PRIVATE"}, {unix.MS_SLAVE, "MS_SLAVE"}, {unix.MS_SHARED, "MS_SHARED"},
+	{unix.MS_RDONLY, "MS_RDONLY"},
+	{unix.MS_NOSUID, "MS_NOSUID"},
+	{unix.MS_NODEV, "MS_NODEV"},
+	{unix.MS_NOEXEC, "MS_NOEXEC"},
+	{unix.MS_REMOUNT, "MS_REMOUNT"},
+	{unix.MS_BIND, "MS_BIND"},
+	{unix.MS_MOVE, "MS_MOVE"},
+	{unix.MS_REC, "MS_REC"},
+	{unix.MS_PRIVATE, "MS_PRIVATE"},
+	{unix.MS_SLAVE, "MS_SLAVE"},
+	{unix.MS_SHARED, "MS_SHARED"},
 }
 
 // flagNames writes the named bits of flags; the rest as a number.

@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/fd"
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
+	"gvisor.dev/gvisor/pkg/sentry/vfs"
 
 	"github.com/detonaut/detonaut/chamber/tape"
 )
@@ -49,6 +51,7 @@ type emitter struct {
 	saved uint64 // events folded into others
 	ended time.Time
 	folds map[foldKey]*fold
+	known map[transferKey]*fold
 	// bounds are the names of limits that the subject ran into; over is set
 	// when its first process has ended.
 	bounds []string
@@ -69,8 +72,19 @@ type fold struct {
 	held *tape.Event // the last that was not written; its Count says how many
 }
 
+// transferKey tells that a read or a write is one more of those that a fold
+// counts, without spelling out the path. A description alone may be another
+// file's by now; one with the same dentry is the same file's.
+type transferKey struct {
+	kind   tape.Kind
+	group  *kernel.ThreadGroup
+	file   *vfs.FileDescription
+	dentry *vfs.Dentry
+	fd     int32
+}
+
 func newEmitter(endpoint *fd.FD, base int64) *emitter {
-	e := &emitter{fd: endpoint, base: base, zero: time.Now(), folds: make(map[foldKey]*fold)}
+	e := &emitter{fd: endpoint, base: base, zero: time.Now(), folds: make(map[foldKey]*fold), known: make(map[transferKey]*fold)}
 	e.ended = e.zero.Add(foldWindow)
 	e.enc = tape.NewEncoder(&e.batch)
 	e.timer = time.AfterFunc(batchDelay, func() {
@@ -168,6 +182,30 @@ func (e *emitter) hit(limit string) {
 	}
 }
 
+// repeat counts one more transfer of n bytes of a kind that is being folded,
+// and tells whether it could.
+func (e *emitter) repeat(key transferKey, n int64) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f := e.known[key]
+	if f == nil || time.Now().After(e.ended) {
+		return false
+	}
+	f.held.Count++
+	f.held.File.Size += n
+	return true
+}
+
+// learn lets repeat count the transfers that ev, just emitted, is folded into.
+func (e *emitter) learn(key transferKey, ev *tape.Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	k, _ := keyOf(ev)
+	if f := e.folds[k]; f != nil && f.held == ev {
+		e.known[key] = f
+	}
+}
+
 // flush ends the window and reports the counters.
 func (e *emitter) flush() {
 	e.mu.Lock()
@@ -197,6 +235,7 @@ func (e *emitter) closeWindow(now time.Time) {
 		e.write(ev)
 	}
 	clear(e.folds)
+	clear(e.known)
 	e.ended = now.Add(foldWindow)
 }
 

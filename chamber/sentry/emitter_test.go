@@ -12,7 +12,7 @@ import (
 )
 
 // pipe returns an emitter and the stream at its other end.
-func pipe(t *testing.T) (*emitter, *Stream) {
+func pipe(t testing.TB) (*emitter, *Stream) {
 	t.Helper()
 	end, err := setup(nil)
 	if err != nil {
@@ -146,5 +146,39 @@ func TestStreamRefusesEndlessLines(t *testing.T) {
 	}
 	if _, err := stream.Next(); err == nil {
 		t.Error("a line without end was accepted")
+	}
+}
+
+func BenchmarkEmitFolded(b *testing.B) {
+	e, stream := pipe(b)
+	go func() {
+		for {
+			if _, err := stream.Next(); err != nil {
+				return
+			}
+		}
+	}()
+	b.ReportAllocs()
+	for b.Loop() {
+		e.emit(write(1, "/var/log/some/file", 10))
+	}
+}
+
+func BenchmarkEmit(b *testing.B) {
+	e, stream := pipe(b)
+	go func() {
+		for {
+			if _, err := stream.Next(); err != nil {
+				return
+			}
+		}
+	}()
+	paths := make([]string, 1000)
+	for i := range paths {
+		paths[i] = fmt.Sprint("/var/log/some/file", i)
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		e.emit(&tape.Event{Kind: tape.FileOpen, PID: int32(i), File: &tape.File{Path: paths[i%len(paths)], Flags: "O_RDONLY"}})
 	}
 }

@@ -92,8 +92,13 @@ var openFlagNames = []struct {
 	bit  uint64
 	name string
 }{
-	{linux.O_CREAT, "O_CREAT"}, {linux.O_EXCL, "O_EXCL"}, {linux.O_TRUNC, "O_TRUNC"}, {linux.O_APPEND, "O_APPEND"},
-	{linux.O_NOFOLLOW, "O_NOFOLLOW"}, {linux.O_DIRECTORY, "O_DIRECTORY"}, {linux.O_PATH, "O_PATH"},
+	{linux.O_CREAT, "O_CREAT"},
+	{linux.O_EXCL, "O_EXCL"},
+	{linux.O_TRUNC, "O_TRUNC"},
+	{linux.O_APPEND, "O_APPEND"},
+	{linux.O_NOFOLLOW, "O_NOFOLLOW"},
+	{linux.O_DIRECTORY, "O_DIRECTORY"},
+	{linux.O_PATH, "O_PATH"},
 }
 
 func openFlags(flags uint64) string {
@@ -232,12 +237,25 @@ func (c *call) transfer(kind tape.Kind) {
 		return
 	}
 	fd := c.int(0)
-	where := pathOf(c.t, fd) // now: after a close there is none
-	c.run()
-	ev := c.event(kind)
-	ev.File = &tape.File{Path: text(ev, where), FD: fd}
-	if c.err == nil && kind != tape.FileClose {
-		ev.File.Size = int64(c.ret)
+	f := c.t.GetFile(fd)
+	if f == nil {
+		c.run()
+		return
 	}
+	defer f.DecRef(c.t)
+	c.run()
+	moved := int64(0)
+	if c.err == nil && kind != tape.FileClose {
+		moved = int64(c.ret)
+	}
+	key := transferKey{kind, c.t.ThreadGroup(), f, f.Dentry(), fd}
+	if c.err == nil && c.tr.out.repeat(key, moved) {
+		return
+	}
+	ev := c.event(kind)
+	ev.File = &tape.File{Path: text(ev, resolved(c.t, f.VirtualDentry())), FD: fd, Size: moved}
 	c.emit(ev)
+	if c.err == nil {
+		c.tr.out.learn(key, ev)
+	}
 }

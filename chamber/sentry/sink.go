@@ -13,6 +13,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 
@@ -104,6 +105,9 @@ func (s *Stream) Next() (tape.Line, error) {
 	b, err := s.r.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
 		return tape.Line{}, fmt.Errorf("%w: an event of more than %d bytes", tape.ErrInvalid, tape.MaxLine)
+	}
+	if errors.Is(err, io.EOF) && len(b) > 0 {
+		return tape.Line{}, fmt.Errorf("%w: the sandbox died in the middle of an event", tape.ErrInvalid)
 	}
 	if err != nil {
 		return tape.Line{}, err

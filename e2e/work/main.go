@@ -41,8 +41,11 @@ func work(args []string) error {
 // files reads every file of a directory three times.
 func files(dir string) error {
 	names, err := filepath.Glob(filepath.Join(dir, "*"))
-	if err != nil || len(names) == 0 {
-		return fmt.Errorf("no files in %s (%v)", dir, err)
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		return fmt.Errorf("no files in %s", dir)
 	}
 	for range 3 {
 		for _, n := range names {

@@ -43,7 +43,8 @@ func TestMerge(t *testing.T) {
 	}, {
 		"directory replaces file", [][]item{{regular("a", "y")}, {dir("a"), regular("a/b", "x")}}, "1 a/\n1 a/b \"x\"\n",
 	}, {
-		"directory replaces symbolic link", [][]item{{dir("d"), symlink("a", "d")}, {dir("a"), regular("a/b", "x")}},
+		"directory replaces symbolic link",
+		[][]item{{dir("d"), symlink("a", "d")}, {dir("a"), regular("a/b", "x")}},
 		"1 a/\n1 a/b \"x\"\n0 d/\n",
 	}, {
 		"whiteout of file", [][]item{{regular("a", "x"), regular("b", "x")}, {regular(".wh.a", "")}}, "0 b \"x\"\n",
@@ -61,42 +62,51 @@ func TestMerge(t *testing.T) {
 		},
 		"1 a/\n1 a/new \"y\"\n0 b/\n1 b/new \"y\"\n",
 	}, {
-		"opaque first", [][]item{{regular("a/old", "x")}, {dir("a"), regular("a/.wh..wh..opq", ""), regular("a/new", "y")}},
+		"opaque first",
+		[][]item{{regular("a/old", "x")}, {dir("a"), regular("a/.wh..wh..opq", ""), regular("a/new", "y")}},
 		"1 a/\n1 a/new \"y\"\n",
 	}, {
-		"opaque last", [][]item{{regular("a/old", "x"), regular("a/d/old", "x")}, {regular("a/d/new", "y"), regular("a/.wh..wh..opq", "")}},
+		"opaque last",
+		[][]item{{regular("a/old", "x"), regular("a/d/old", "x")}, {regular("a/d/new", "y"), regular("a/.wh..wh..opq", "")}},
 		"0 a/\n0 a/d/\n1 a/d/new \"y\"\n",
 	}, {
 		"opaque root", [][]item{{regular("a/old", "x")}, {regular(".wh..wh..opq", ""), regular("b", "y")}}, "1 b \"y\"\n",
 	}, {
 		"opaque twice, over three layers",
 		[][]item{
-			{regular("a/1", "x")}, {regular("a/.wh..wh..opq", ""), regular("a/2", "x"), regular("a/.wh..wh..opq", "")},
+			{regular("a/1", "x")},
+			{regular("a/.wh..wh..opq", ""), regular("a/2", "x"), regular("a/.wh..wh..opq", "")},
 			{regular("a/.wh..wh..opq", ""), regular("a/3", "x")},
 		},
 		"0 a/\n2 a/3 \"x\"\n",
 	}, {
 		"whiteout of one hard link", [][]item{{regular("a", "x"), hardlink("b", "a")}, {regular(".wh.a", "")}}, "0 b \"x\"\n",
 	}, {
-		"hard link to a lower layer", [][]item{{regular("a", "x")}, {hardlink("d/b", "/a")}},
+		"hard link to a lower layer",
+		[][]item{{regular("a", "x")}, {hardlink("d/b", "/a")}},
 		"0 a \"x\" links=2\n1 d/\n0 d/b \"x\" links=2\n",
 	}, {
-		"hard link, then its target is whited out", [][]item{{regular("a", "x")}, {hardlink("b", "a"), regular(".wh.a", "")}},
+		"hard link, then its target is whited out",
+		[][]item{{regular("a", "x")}, {hardlink("b", "a"), regular(".wh.a", "")}},
 		"0 b \"x\"\n",
 	}, {
-		"overwritten hard link leaves the other", [][]item{{regular("a", "x"), hardlink("b", "a")}, {regular("a", "y")}},
+		"overwritten hard link leaves the other",
+		[][]item{{regular("a", "x"), hardlink("b", "a")}, {regular("a", "y")}},
 		"1 a \"y\"\n0 b \"x\"\n",
 	}, {
 		"hard link to symbolic link", [][]item{{symlink("a", "gone"), hardlink("b", "a")}}, "0 a -> gone links=2\n0 b -> gone links=2\n",
 	}, {
-		"hard link through symbolic link", [][]item{{regular("usr/lib/a", "x"), symlink("lib", "usr/lib")}, {hardlink("b", "lib/a")}},
+		"hard link through symbolic link",
+		[][]item{{regular("usr/lib/a", "x"), symlink("lib", "usr/lib")}, {hardlink("b", "lib/a")}},
 		"0 b \"x\" links=2\n0 lib -> usr/lib\n0 usr/\n0 usr/lib/\n0 usr/lib/a \"x\" links=2\n",
 	}, {
-		"parent is a symbolic link", [][]item{{dir("usr/lib"), symlink("lib", "usr/lib")}, {regular("lib/a", "x")}},
+		"parent is a symbolic link",
+		[][]item{{dir("usr/lib"), symlink("lib", "usr/lib")}, {regular("lib/a", "x")}},
 		"0 lib -> usr/lib\n0 usr/\n0 usr/lib/\n1 usr/lib/a \"x\"\n",
 	}, {
 		"parent is an absolute symbolic link, resolved inside the root",
-		[][]item{{symlink("out", "/etc")}, {regular("out/passwd", "x")}}, "1 etc/\n1 etc/passwd \"x\"\n0 out -> /etc\n",
+		[][]item{{symlink("out", "/etc")}, {regular("out/passwd", "x")}},
+		"1 etc/\n1 etc/passwd \"x\"\n0 out -> /etc\n",
 	}, {
 		"parent is a symbolic link that climbs, and stops at the root",
 		[][]item{{dir("d"), symlink("d/out", "../../../../etc")}, {regular("d/out/passwd", "x")}},
@@ -104,7 +114,8 @@ func TestMerge(t *testing.T) {
 	}, {
 		"absolute names are relative", [][]item{{regular("/a", "x"), regular("//b/../c", "y")}}, "0 a \"x\"\n0 c \"y\"\n",
 	}, {
-		"whiteout through symbolic link", [][]item{{regular("usr/a", "x"), symlink("u", "usr")}, {regular("u/.wh.a", "")}},
+		"whiteout through symbolic link",
+		[][]item{{regular("usr/a", "x"), symlink("u", "usr")}, {regular("u/.wh.a", "")}},
 		"0 u -> usr\n0 usr/\n",
 	}, {
 		"device 0:0 is a device", [][]item{{regular("a", "x")}, {device("a", 0, 0)}}, "1 a char-device 0:0\n",
@@ -147,12 +158,24 @@ func TestRefused(t *testing.T) {
 		{"hard link to a directory", Caps{}, []item{dir("d"), hardlink("a", "d")}, detonaut.ErrCorrupt, "to directory"},
 		{"hard link to the root", Caps{}, []item{hardlink("a", "/")}, detonaut.ErrCorrupt, "missing"},
 		{"parent is a file", Caps{}, []item{regular("a", "x"), regular("a/b", "x")}, detonaut.ErrCorrupt, "not a directory"},
-		{"parent is a symbolic link to a file", Caps{}, []item{regular("f", "x"), symlink("a", "f"), regular("a/b", "x")},
-			detonaut.ErrCorrupt, "not a directory"},
-		{"symbolic link loop", Caps{}, []item{symlink("a", "b"), symlink("b", "a"), regular("a/x", "")},
-			detonaut.ErrLimit, "more than 40 symbolic links"},
-		{"symbolic link to itself by two names", Caps{SymlinkDepth: 2}, []item{symlink("a", "a/a"), regular("a/x", "")},
-			detonaut.ErrLimit, "more than 2 symbolic links"},
+		{
+			"parent is a symbolic link to a file",
+			Caps{},
+			[]item{regular("f", "x"), symlink("a", "f"), regular("a/b", "x")},
+			detonaut.ErrCorrupt, "not a directory",
+		},
+		{
+			"symbolic link loop",
+			Caps{},
+			[]item{symlink("a", "b"), symlink("b", "a"), regular("a/x", "")},
+			detonaut.ErrLimit, "more than 40 symbolic links",
+		},
+		{
+			"symbolic link to itself by two names",
+			Caps{SymlinkDepth: 2},
+			[]item{symlink("a", "a/a"), regular("a/x", "")},
+			detonaut.ErrLimit, "more than 2 symbolic links",
+		},
 		{"symbolic link to nothing", Caps{}, []item{symlink("a", "")}, detonaut.ErrCorrupt, "link to nothing"},
 		{"whiteout of no name", Caps{}, []item{regular("a/.wh.", "")}, detonaut.ErrCorrupt, "whiteout"},
 		{"whiteout of self", Caps{}, []item{regular("a/.wh..", "")}, detonaut.ErrCorrupt, "whiteout"},
@@ -160,12 +183,20 @@ func TestRefused(t *testing.T) {
 		{"the root as a file", Caps{}, []item{regular(".", "x")}, detonaut.ErrCorrupt, "root"},
 		{"unknown type", Caps{}, []item{{Header: tar.Header{Typeflag: 'Z', Name: "a"}}}, detonaut.ErrUnsupported, "type"},
 		{"large device", Caps{}, []item{device("a", 1<<12, 0)}, detonaut.ErrCorrupt, "device 4096:0"},
-		{"device flood", Caps{Devices: 2}, []item{device("a", 1, 1), device("b", 1, 1), device("c", 1, 1)},
-			detonaut.ErrLimit, "more than 2 devices"},
+		{
+			"device flood",
+			Caps{Devices: 2},
+			[]item{device("a", 1, 1), device("b", 1, 1), device("c", 1, 1)},
+			detonaut.ErrLimit, "more than 2 devices",
+		},
 		{"entries", Caps{Entries: 2}, []item{regular("a", ""), regular("b", ""), regular("c", "")}, detonaut.ErrLimit, "more than 2 entries"},
 		{"entries that are implied", Caps{Entries: 2}, []item{regular("a/b/c", "")}, detonaut.ErrLimit, "more than 2 entries"},
-		{"entries that are whiteouts", Caps{Entries: 1}, []item{regular(".wh.a", ""), regular(".wh.a", "")},
-			detonaut.ErrLimit, "more than 1 entries"},
+		{
+			"entries that are whiteouts",
+			Caps{Entries: 1},
+			[]item{regular(".wh.a", ""), regular(".wh.a", "")},
+			detonaut.ErrLimit, "more than 1 entries",
+		},
 		{"path length", Caps{PathLength: 100}, []item{regular(strings.Repeat("d/", 50)+"x", "")}, detonaut.ErrLimit, "more than 100 bytes of path"},
 		{"path length through symbolic link", Caps{PathLength: 250}, []item{
 			dir(deep), symlink("s", deep), regular("s/"+strings.Repeat("e/", 90)+"f", ""),

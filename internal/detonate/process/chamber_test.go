@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 
 // exit ends the program that this binary is when it is no test.
 func exit(code int) {
-	os.Exit(code) //nolint:forbidigo // it is a main then
+	os.Exit(code)
 }
 
 // chamber speaks the protocol of detonaut-chamber, well or badly.
