@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -162,6 +163,10 @@ func TestBadArchives(t *testing.T) {
 	}
 	list := func(s string) archived { return archived{name: savedIndex, body: []byte(s)} }
 	config := archived{name: "c", body: []byte(`{"os":"linux","architecture":"amd64","rootfs":{"diff_ids":["` + someDigest + `"]}}`)}
+	var wordy []archived
+	for i := range maxArchiveNames>>19 + 1 {
+		wordy = append(wordy, archived{name: fmt.Sprint(i, strings.Repeat("n", 1<<19))})
+	}
 	loop := []archived{{name: "a", link: "b"}, {name: "b", link: "a"}}
 	for _, tc := range []struct {
 		name  string
@@ -184,6 +189,7 @@ func TestBadArchives(t *testing.T) {
 		{"no layer", archiveOf(t, list(`[{"Config":"c","Layers":["/etc/passwd"]}]`), config), detonaut.ErrCorrupt, "layer 1 /etc/passwd: not in the archive"},
 		{"layers and diff_ids", archiveOf(t, list(`[{"Config":"c","Layers":["c","c"]}]`), config), detonaut.ErrCorrupt, "2 layers, the config 1 diff_ids"},
 		{"layer of another digest", archiveOf(t, list(`[{"Config":"c","Layers":["c"]}]`), config), detonaut.ErrCorrupt, someDigest},
+		{"long names", archiveOf(t, wordy...), detonaut.ErrLimit, "bytes of names"},
 		{"link loop", archiveOf(t, append(loop, list(`[{"Config":"a","Layers":[]}]`))...), detonaut.ErrLimit, "links"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

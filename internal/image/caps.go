@@ -16,7 +16,8 @@ type Caps struct {
 	// the sizes of all files in them: holes of sparse files count.
 	UncompressedBytes int64
 	// MetadataBytes bounds the names, link targets and extended attributes of
-	// all entries together, which are held in memory.
+	// all entries together, which are held in memory. Each attribute counts 128
+	// bytes more, for its place.
 	MetadataBytes int64
 	// Entries bounds the tar entries and implied directories of all layers.
 	Entries int

@@ -11,6 +11,14 @@ const maxMessage = 300
 // clean is the text of an error that may quote a server or an image.
 func clean(err error) string { return cleanString(err.Error()) }
 
+// quoted is a name of the subject in quotes, as cleanString is without.
+func quoted(s string) string {
+	if len(s) > maxMessage {
+		return strconv.Quote(s[:maxMessage]) + "..."
+	}
+	return strconv.Quote(s)
+}
+
 // cleanString makes a string of a server or an image fit to be shown: short,
 // and with everything escaped that is not printable.
 func cleanString(s string) string {

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/regclient/regclient/types/platform"
@@ -66,12 +67,22 @@ func readConfig(ctx context.Context, src source, m *v1.Manifest) (_ detonaut.Ima
 	if err != nil {
 		return detonaut.Image{}, fmt.Errorf("config %s: %w", m.Config.Digest, err)
 	}
-	img := detonaut.Image{Created: c.Created.UTC(), Config: imageConfig(&c.Config), Layers: layers}
+	img := detonaut.Image{Created: created(c), Config: imageConfig(&c.Config), Layers: layers}
 	for _, l := range layers {
 		img.Size += l.Size
 	}
 	img.Platform, err = configPlatform(c)
 	return img, err
+}
+
+// created is the build time that a config claims. One that JSON cannot say, which
+// a time zone makes of the years 0 and 9999, is as good as none.
+func created(c *v1.ConfigFile) time.Time {
+	t := c.Created.UTC()
+	if t.Year() < 0 || t.Year() > 9999 {
+		return time.Time{}
+	}
+	return t
 }
 
 var platformRE = regexp.MustCompile(`^[a-z0-9_.-]{1,32}/[a-z0-9_.-]{1,32}(/[a-z0-9_.-]{1,32})?$`)

@@ -113,7 +113,7 @@ func (f *flattener) apply(l *layerReader) error {
 			return l.tarError(err)
 		}
 		if err := f.entry(h, tr, l); err != nil {
-			return fmt.Errorf("entry %q: %w", h.Name, err)
+			return fmt.Errorf("entry %s: %w", quoted(h.Name), err)
 		}
 	}
 }
@@ -210,7 +210,7 @@ func (f *flattener) node(h *tar.Header) (*node, error) {
 		n.kind = KindDir
 	case tar.TypeSymlink:
 		n.Mode = mkfs.ModeSymlink | 0o777 // Linux has no other, whatever the tar says
-		n.kind, n.Target = KindSymlink, h.Linkname
+		n.kind, n.Target = KindSymlink, strings.Clone(h.Linkname)
 		return n, f.checkTarget(n.Target)
 	case tar.TypeChar:
 		n.Mode |= mkfs.ModeChar
@@ -258,6 +258,8 @@ func (f *flattener) number(n *node, h *tar.Header) error {
 // attribute in a PAX header.
 const xattrPrefix = "SCHILY.xattr."
 
+// xattrs are copies: what archive/tar returns keeps the whole PAX header, of up
+// to 1 MiB, in memory.
 func xattrs(h *tar.Header) map[string]string {
 	var found map[string]string
 	for k, v := range h.PAXRecords {
@@ -265,7 +267,7 @@ func xattrs(h *tar.Header) map[string]string {
 			if found == nil {
 				found = make(map[string]string)
 			}
-			found[attr] = v
+			found[strings.Clone(attr)] = strings.Clone(v)
 		}
 	}
 	return found

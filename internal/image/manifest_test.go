@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -233,6 +234,20 @@ func TestOldConfigType(t *testing.T) {
 	for _, kind := range []string{"application/octet-stream", ""} {
 		ref := edited(t, testRegistry(t), nil, func(m map[string]any) { m["config"].(map[string]any)["mediaType"] = kind })
 		checkSample(t, mustPull(t, ref, options(t)))
+	}
+}
+
+// TestCreated: a build time that JSON cannot say does not stop a scan.
+func TestCreated(t *testing.T) {
+	for claimed, want := range map[string]string{
+		"2024-02-03T04:05:06+01:00": "2024-02-03T03:05:06Z",
+		"9999-12-31T23:59:59-12:00": "0001-01-01T00:00:00Z",
+		"0000-01-01T00:00:00+12:00": "0001-01-01T00:00:00Z",
+	} {
+		ref := edited(t, testRegistry(t), func(c map[string]any) { c["created"] = claimed }, nil)
+		if got := mustPull(t, ref, options(t)).Created.Format(time.RFC3339); got != want {
+			t.Errorf("created %s becomes %s, want %s", claimed, got, want)
+		}
 	}
 }
 

@@ -29,6 +29,8 @@ const (
 	// maxArchiveEntries bounds the files of an archive: a saved image has two
 	// or three for each layer.
 	maxArchiveEntries = 100_000
+	// maxArchiveNames bounds the bytes of all their names and links.
+	maxArchiveNames = 32 << 20
 	// maxArchiveLinks bounds a chain of links: old archives point one layer's
 	// file at another's.
 	maxArchiveLinks = 8
@@ -51,6 +53,7 @@ func indexTar(f *os.File) (*tarFiles, error) {
 	t := &tarFiles{file: f, entries: map[string]tarEntry{}}
 	section := io.NewSectionReader(f, 0, fi.Size())
 	r := tar.NewReader(section)
+	names := 0
 	for {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -61,6 +64,9 @@ func indexTar(f *os.File) (*tarFiles, error) {
 		}
 		if len(t.entries) == maxArchiveEntries {
 			return nil, fmt.Errorf("read archive: %w", over("files", maxArchiveEntries))
+		}
+		if names += len(h.Name) + len(h.Linkname); names > maxArchiveNames {
+			return nil, fmt.Errorf("read archive: %w", over("bytes of names", maxArchiveNames))
 		}
 		// A tar reader takes no more of its input than the headers.
 		offset, err := section.Seek(0, io.SeekCurrent)

@@ -31,6 +31,9 @@ type tree struct {
 // SymlinkDepth alone, each entry could cost 40 paths of 4095 bytes.
 const maxSteps = 1 << 24
 
+// attributeCost is what an extended attribute takes in memory beside its bytes.
+const attributeCost = 128
+
 // node is one file. Hard links are names of the same node.
 type node struct {
 	mkfs.Inode
@@ -128,7 +131,7 @@ func (t *tree) dir(dir string, create bool) (*node, error) {
 			}
 			rest = child.Target + "/" + rest
 		default:
-			return nil, fmt.Errorf("parent %q is not a directory: %w", elem, detonaut.ErrCorrupt)
+			return nil, fmt.Errorf("parent %s is not a directory: %w", quoted(elem), detonaut.ErrCorrupt)
 		}
 	}
 	return at, nil
@@ -149,7 +152,7 @@ func (t *tree) put(dir *node, base string, n *node) error {
 	}
 	cost := length + len(n.Target)
 	for k, v := range n.xattrs {
-		cost += len(k) + len(v)
+		cost += attributeCost + len(k) + len(v)
 	}
 	if t.metadata += int64(cost); t.metadata > t.caps.MetadataBytes {
 		return over("bytes of metadata", t.caps.MetadataBytes)
@@ -157,6 +160,8 @@ func (t *tree) put(dir *node, base string, n *node) error {
 	if dir.names == nil {
 		dir.names = make(map[string]name)
 	}
+	// A part of a long name, or of a PAX header of 1 MiB, keeps all of it.
+	base = strings.Clone(base)
 	if old, ok := dir.names[base]; ok && old.isDir() && n.isDir() {
 		old.describe(n)
 		dir.names[base] = name{old.node, t.layer}
@@ -181,22 +186,22 @@ func (n *node) describe(by *node) {
 func (t *tree) link(dir *node, base, target string) error {
 	cleaned, err := t.clean(target)
 	if err != nil {
-		return fmt.Errorf("hard link to %q: %w", target, err)
+		return fmt.Errorf("hard link to %s: %w", quoted(target), err)
 	}
 	parent, last := path.Split(cleaned)
 	from, err := t.dir(parent, false)
 	if err != nil {
-		return fmt.Errorf("hard link to %q: %w", target, err)
+		return fmt.Errorf("hard link to %s: %w", quoted(target), err)
 	}
 	if from == nil {
-		return fmt.Errorf("hard link to missing %q: %w", target, detonaut.ErrCorrupt)
+		return fmt.Errorf("hard link to missing %s: %w", quoted(target), detonaut.ErrCorrupt)
 	}
 	old, ok := from.names[last]
 	switch {
 	case !ok:
-		return fmt.Errorf("hard link to missing %q: %w", target, detonaut.ErrCorrupt)
+		return fmt.Errorf("hard link to missing %s: %w", quoted(target), detonaut.ErrCorrupt)
 	case old.isDir():
-		return fmt.Errorf("hard link to directory %q: %w", target, detonaut.ErrCorrupt)
+		return fmt.Errorf("hard link to directory %s: %w", quoted(target), detonaut.ErrCorrupt)
 	case from == dir && last == base:
 		return fmt.Errorf("hard link to itself: %w", detonaut.ErrCorrupt)
 	}
