@@ -62,7 +62,7 @@ func openCache(dir string, limit int64) (*cache, error) {
 	if err := os.MkdirAll(c.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open image cache: %w", err)
 	}
-	if err := os.Chmod(c.dir, 0o700); err != nil {
+	if err := c.own(os.Geteuid()); err != nil {
 		return nil, fmt.Errorf("open image cache: %w", err)
 	}
 	names, err := os.ReadDir(c.dir)

@@ -280,3 +280,21 @@ func TestDefaultCacheDir(t *testing.T) {
 		t.Errorf("cache = %q, %v", o.CacheDir, err)
 	}
 }
+
+// TestForeignCache: what another user could write to is not trusted.
+func TestForeignCache(t *testing.T) {
+	dir := t.TempDir()
+	c, err := openCache(dir, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, c.own(os.Geteuid()+1), detonaut.ErrUsage, c.dir, "belongs to user")
+	if err := os.Rename(c.dir, c.dir+"-elsewhere"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(c.dir+"-elsewhere", c.dir); err != nil {
+		t.Fatal(err)
+	}
+	_, err = openCache(dir, 1)
+	wantError(t, err, detonaut.ErrUsage, "is no directory")
+}

@@ -38,6 +38,10 @@ type Caps struct {
 // checked.
 const ratioFrom = 256 << 20
 
+// ratioLead is how far a layer may be ahead of its ratio, in uncompressed bytes:
+// it may begin with gigabytes of zeros, and have the rest later.
+const ratioLead = 4 << 30
+
 // DefaultCaps leaves room above what public registries commonly serve, images of
 // machine learning included, and bounds memory, which is up to 1 KiB per entry.
 // Paths and symbolic links are bounded as Linux does (PATH_MAX, MAXSYMLINKS).

@@ -56,6 +56,9 @@ func readConfig(ctx context.Context, src source, m *v1.Manifest) (_ detonaut.Ima
 	if h, _, err := v1.SHA256(bytes.NewReader(raw)); err != nil || h != m.Config.Digest {
 		return detonaut.Image{}, fmt.Errorf("config %s: has digest %s: %w", m.Config.Digest, h, detonaut.ErrCorrupt)
 	}
+	if err := checkKeys(raw); err != nil {
+		return detonaut.Image{}, fmt.Errorf("config %s: %w", m.Config.Digest, err)
+	}
 	c, err := v1.ParseConfigFile(bytes.NewReader(raw))
 	if err != nil {
 		return detonaut.Image{}, fmt.Errorf("config %s: parse: %s: %w", m.Config.Digest, clean(err), detonaut.ErrCorrupt)

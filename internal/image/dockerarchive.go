@@ -82,6 +82,9 @@ func (d *dockerArchive) saved() (tarball.Descriptor, error) {
 	if err != nil {
 		return tarball.Descriptor{}, inArchive("list of images", savedIndex, err)
 	}
+	if err := checkKeys(raw); err != nil {
+		return tarball.Descriptor{}, fmt.Errorf("parse %s: %w", savedIndex, err)
+	}
 	var list tarball.Manifest
 	if err := json.Unmarshal(raw, &list); err != nil {
 		return tarball.Descriptor{}, fmt.Errorf("parse %s: %s: %w", savedIndex, clean(err), detonaut.ErrCorrupt)

@@ -50,7 +50,7 @@ const (
 const zstdWindow = 128 << 20
 
 // openLayer opens one layer. At most limit bytes may come out of it, and no more
-// than ratio times what went in. The caller closes it.
+// than ratio times its size, see [tooDense]. The caller closes it.
 func openLayer(ctx context.Context, b blob, limit int64, ratio int) (*layerReader, error) {
 	compression, err := compressionOf(b.MediaType)
 	if err != nil {
@@ -103,7 +103,7 @@ func (l *layerReader) run(ctx context.Context, compression string, limit int64, 
 		if l.size > limit {
 			return over("uncompressed bytes", limit)
 		}
-		if l.size > ratioFrom && l.size/int64(ratio) > l.raw.size {
+		if tooDense(l.size, l.raw.read, l.raw.size, int64(ratio)) {
 			return over("times its compressed size", ratio)
 		}
 		if n > 0 {
@@ -119,6 +119,13 @@ func (l *layerReader) run(ctx context.Context, compression string, limit int64, 
 			return l.blame(badCompression(err))
 		}
 	}
+}
+
+// tooDense reports whether a layer that has unpacked to size unpacks to more
+// than ratio times what it is claimed to have, or, because the claim may be a
+// lie, much more than ratio times what was read of it.
+func tooDense(size, read, claimed, ratio int64) bool {
+	return size > ratioFrom && size/ratio > claimed || size > ratioLead && (size-ratioLead)/ratio > read
 }
 
 // readFull fills p as far as r goes. At the end it returns io.EOF, be p full or

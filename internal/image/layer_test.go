@@ -137,3 +137,22 @@ func TestFlattenCancelled(t *testing.T) {
 		t.Errorf("error is %v, want %v", err, context.Canceled)
 	}
 }
+
+func TestTooDense(t *testing.T) {
+	const mib, gib = 1 << 20, 1 << 30
+	for _, tc := range []struct {
+		name                string
+		size, read, claimed int64
+		want                bool
+	}{
+		{"small and dense", 200 * mib, 1, 1, false},
+		{"as dense as claimed", 10 * gib, 100 * mib, 200 * mib, false},
+		{"denser than claimed", 257 * mib, mib, mib, true},
+		{"zeros first", 4 * gib, mib, 200 * mib, false},
+		{"zeros, and a claim that does not come true", 5 * gib, mib, 16 * gib, true},
+	} {
+		if got := tooDense(tc.size, tc.read, tc.claimed, 250); got != tc.want {
+			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -58,17 +59,17 @@ func openLayoutDir(dir, tag string) (source, error) {
 type dirFiles struct{ root *os.Root }
 
 func (d dirFiles) open(name string) (io.ReadCloser, int64, error) {
-	// Looked at first: to open a FIFO would wait for its writer.
-	fi, err := d.root.Stat(name)
+	// Otherwise to open a FIFO would wait for its writer.
+	f, err := d.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, 0, err
 	}
-	if !fi.Mode().IsRegular() {
-		return nil, 0, fmt.Errorf("%s is no regular file: %w", name, detonaut.ErrCorrupt)
+	fi, err := f.Stat()
+	if err == nil && !fi.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file: %w", name, detonaut.ErrCorrupt)
 	}
-	f, err := d.root.Open(name)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, errors.Join(err, f.Close())
 	}
 	return f, fi.Size(), nil
 }
@@ -82,6 +83,9 @@ func (l *layout) head(context.Context) (v1.Descriptor, error) {
 		return v1.Descriptor{}, fmt.Errorf("no %s: not an OCI image layout: %w", layoutIndex, detonaut.ErrNotFound)
 	} else if err != nil {
 		return v1.Descriptor{}, err
+	}
+	if err := checkKeys(raw); err != nil {
+		return v1.Descriptor{}, fmt.Errorf("parse %s: %w", layoutIndex, err)
 	}
 	index, err := v1.ParseIndexManifest(bytes.NewReader(raw))
 	if err != nil {

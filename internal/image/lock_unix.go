@@ -5,10 +5,20 @@ package image
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
+
+// owner is the id of the user to whom a file belongs, -1 if that is not known.
+func owner(fi fs.FileInfo) int {
+	if stat, ok := fi.Sys().(*syscall.Stat_t); ok {
+		return int(stat.Uid)
+	}
+	return -1
+}
 
 // tryLock locks f, exclusively or shared with others, until f is closed or its
 // process ends. It does not wait: ok is false when somebody else's lock is in

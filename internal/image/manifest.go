@@ -69,6 +69,9 @@ func readDocument(ctx context.Context, src source, d v1.Descriptor) (document, e
 	case d.Size > 0 && n != d.Size:
 		return document{}, fmt.Errorf("manifest %s: %d bytes instead of %d: %w", h, n, d.Size, detonaut.ErrCorrupt)
 	}
+	if err := checkKeys(raw); err != nil {
+		return document{}, fmt.Errorf("manifest %s: %w", h, err)
+	}
 	isIndex, err := documentKind(raw, d.MediaType)
 	if err != nil {
 		return document{}, fmt.Errorf("manifest %s: %w", h, err)

@@ -298,6 +298,10 @@ func TestBadManifests(t *testing.T) {
 		{"a list", `[]`, types.OCIManifestSchema1, detonaut.ErrCorrupt, "manifest"},
 		{"empty object", `{}`, types.OCIManifestSchema1, detonaut.ErrCorrupt, "config of 0 bytes"},
 		{"digest malformed", index(entry("sha256:xyz")), types.OCIImageIndex, detonaut.ErrCorrupt, "sha256"},
+		{
+			"layers twice", `{"schemaVersion":2,"config":{},"layers":[],"Layers":[]}`, types.OCIManifestSchema1,
+			detonaut.ErrCorrupt, `key "Layers" is there twice`,
+		},
 		{"empty index", index(), types.OCIImageIndex, detonaut.ErrPlatform, "there is none"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

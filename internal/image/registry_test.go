@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -265,4 +266,45 @@ esac
 	}
 	t.Setenv("DOCKER_CONFIG", dir)
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+}
+
+// TestRedirect: blobs may come from elsewhere, credentials do not go there, be
+// they asked for or not.
+func TestRedirect(t *testing.T) {
+	const user, password = "me", "secret"
+	img := imagetest.Image(t, sample)
+	auth := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
+	for _, asks := range []bool{false, true} {
+		reg, other := testRegistry(t), testRegistry(t)
+		ref := push(t, reg, "app:v1", img)
+		push(t, other, "app:v1", img)
+		reg.RequireBasic(user, password)
+		if asks {
+			other.RequireBasic(user, password)
+		}
+		_, port, err := net.SplitHostPort(other.Host())
+		if err != nil {
+			t.Fatal(err)
+		}
+		reg.Inject("^GET .*/blobs/", -1, imagetest.Redirect("http://localhost:"+port))
+		var leaked atomic.Int32
+		other.Inject(".", -1, func(w http.ResponseWriter, req *http.Request, next http.Handler, _ <-chan struct{}) {
+			if req.Header.Get("Authorization") != "" {
+				leaked.Add(1)
+			}
+			next.ServeHTTP(w, req)
+		})
+		credentials(t, reg.Host(), `{"auths":{"HOST":{"auth":"`+auth+`"}}}`, user, password)
+		if asks {
+			wantPullError(t, ref, options(t), detonaut.ErrUnauthorized, reg.Host())
+		} else {
+			checkSample(t, mustPull(t, ref, options(t)))
+		}
+		if n := leaked.Load(); n > 0 {
+			t.Errorf("%d requests carry credentials elsewhere", n)
+		}
+		if other.Count("blobs") == 0 {
+			t.Error("nobody was redirected")
+		}
+	}
 }

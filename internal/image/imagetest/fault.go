@@ -108,6 +108,13 @@ func Header(name, value string) Fault {
 	}
 }
 
+// Redirect sends the client to the same path below base, a URL.
+func Redirect(base string) Fault {
+	return func(w http.ResponseWriter, req *http.Request, _ http.Handler, _ <-chan struct{}) {
+		http.Redirect(w, req, base+req.URL.Path, http.StatusTemporaryRedirect)
+	}
+}
+
 // Answer sends this body instead, with the right length.
 func Answer(mediaType string, body []byte) Fault {
 	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler, _ <-chan struct{}) {
