@@ -71,6 +71,12 @@ var deeds = []struct {
 	{"delete", tape.FileDelete, func(e *tape.Event) bool { return e.File.Path == "/work/moved" && e.Errno == "" }},
 	{"mknod", tape.FileMknod, func(e *tape.Event) bool { return e.File.Path == "/work/pipe" && e.File.Mode == 0o10600 }},
 	{"rmdir", tape.FileRmdir, func(e *tape.Event) bool { return e.File.Path == "/work/sub" }},
+	{"rename past a symlink", tape.FileRename, func(e *tape.Event) bool {
+		return e.File.Path == "/work/new" && e.File.Target == "/work/odd (deleted)"
+	}},
+	{"a name like that of a deleted file", tape.FileChmod, func(e *tape.Event) bool { return e.File.Path == "/work/odd (deleted)" }},
+	{"chown of a symlink", tape.FileChown, func(e *tape.Event) bool { return e.File.Path == "/alias" && *e.File.UID == 56 }},
+	{"link that follows", tape.FileLink, func(e *tape.Event) bool { return e.File.Path == "/work/new" && e.File.Target == "/work/second" }},
 	{"sensitive read", tape.FileOpen, func(e *tape.Event) bool { return e.File.Path == "/etc/shadow" && e.File.Sensitive }},
 
 	{"socket", tape.SocketCreate, func(e *tape.Event) bool { return e.Socket.Family == "inet6" && e.Socket.Type == "dgram" }},
@@ -81,10 +87,12 @@ var deeds = []struct {
 	{"accept", tape.SocketAccept, func(e *tape.Event) bool { return strings.HasPrefix(e.Socket.Address, "127.0.0.1:") }},
 	{"question by sendto", tape.SocketSend, asks("sendto.example")},
 	{"question by sendmsg", tape.SocketSend, asks("sendmsg.example")},
+	{"last of many messages", tape.SocketSend, func(e *tape.Event) bool { return e.Socket.Address == "203.0.113.119:10" && e.Socket.Size > 0 }},
 	{"folded datagrams", tape.SocketSend, func(e *tape.Event) bool { return e.Socket.Address == "203.0.113.1:9" && e.Count > 50 }},
 
 	{"writable code", tape.MemoryExec, func(e *tape.Event) bool { return e.Memory.Call == "mmap" && e.Memory.Size == 4096 }},
 	{"code made writable", tape.MemoryExec, func(e *tape.Event) bool { return e.Memory.Call == "mprotect" && e.Memory.Size == 4096 }},
+	{"shared memory as code", tape.MemoryExec, func(e *tape.Event) bool { return e.Memory.Call == "shmat" }},
 	{"mount", "call.mount", arg("type", "tmpfs", "target", "/work", "flags", "MS_NOSUID")},
 	{"umount", "call.umount2", arg("target", "/work")},
 	{"unshare", "call.unshare", arg("flags", "CLONE_NEWUTS")},
@@ -94,6 +102,8 @@ var deeds = []struct {
 	{"process_vm_writev", "call.process_vm_writev", arg("pid", "4242")},
 	{"prctl", "call.prctl", arg("option", "PR_SET_NAME", "value", "kworker/0:1")},
 	{"kill", "call.kill", arg("pid", "4242", "signal", "SIGTERM")},
+	{"tkill", "call.tkill", arg("tid", "4243", "signal", "SIGTERM")},
+	{"pidfd_getfd", "call.pidfd_getfd", arg("fd", "9999", "target", "3")},
 	{"memfd_create", "call.memfd_create", arg("name", "hidden")},
 	{"init_module", "call.init_module", arg()},
 	{"finit_module", "call.finit_module", arg()},
@@ -155,7 +165,14 @@ func TestTapeRecordsEveryDeed(t *testing.T) {
 			t.Errorf("%s: no such event among %d of kind %s:\n%s", d.name, len(ofKind), d.kind, lines(t, ofKind))
 		}
 	}
+	ended := make(map[int32]bool)
 	for _, e := range events {
+		if e.Kind == tape.ProcessExit {
+			if ended[e.PID] {
+				t.Errorf("event %d: process %d ended twice", e.Seq, e.PID)
+			}
+			ended[e.PID] = true
+		}
 		if e.File != nil && e.File.Path == "/etc/passwd" {
 			t.Errorf("event %d: a read of /etc/passwd is on a tape of normal detail", e.Seq)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/abi/linux"
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
 )
 
 // args reads the arguments of a call that mean something. A nil map with false
@@ -37,7 +38,14 @@ func callArgs() map[string]args {
 		"setreuid": ids("ruid", "euid"), "setregid": ids("rgid", "egid"),
 		"setresuid": ids("ruid", "euid", "suid"), "setresgid": ids("rgid", "egid", "sgid"),
 		"setgroups": always(func(c *call) map[string]string { return map[string]string{"size": c.decimal(0)} }),
-		"capset":    always(capset), "prctl": prctl, "kill": killOther(0, 1), "tgkill": killOther(0, 2),
+		"capset":    always(capset), "prctl": prctl, "kill": killOther(0, 1), "tgkill": killOther(0, 2), "tkill": killThread,
+		"rt_sigqueueinfo": killOther(0, 1), "rt_tgsigqueueinfo": killOther(0, 2),
+		"pidfd_send_signal": always(func(c *call) map[string]string {
+			return map[string]string{"fd": c.decimal(0), "signal": signalName(c.int(1))}
+		}),
+		"pidfd_getfd": always(func(c *call) map[string]string {
+			return map[string]string{"fd": c.decimal(0), "target": c.decimal(1)}
+		}),
 		"chroot":     always(func(c *call) map[string]string { return map[string]string{"path": c.object(noDir, 0)} }),
 		"pivot_root": always(strings2("new", "old")), "umount2": always(umount), "mount": always(mount),
 		"unshare": always(func(c *call) map[string]string {
@@ -167,12 +175,24 @@ func killOther(pid, signal int) args {
 	return func(c *call) (map[string]string, bool) {
 		target, sig := c.int(pid), c.int(signal)
 		self := int32(c.t.PIDNamespace().IDOfThreadGroup(c.t.ThreadGroup()))
-		name := unix.SignalName(unix.Signal(sig))
-		if name == "" {
-			name = strconv.Itoa(int(sig))
-		}
-		return map[string]string{"pid": strconv.Itoa(int(target)), "signal": name}, sig != 0 && target != self
+		return map[string]string{"pid": strconv.Itoa(int(target)), "signal": signalName(sig)}, sig != 0 && target != self
 	}
+}
+
+// killThread is killOther for a thread, whose process the call does not name.
+func killThread(c *call) (map[string]string, bool) {
+	target := c.t.PIDNamespace().TaskWithID(kernel.ThreadID(c.int(0)))
+	if target != nil && target.ThreadGroup() == c.t.ThreadGroup() {
+		return nil, false
+	}
+	return map[string]string{"tid": c.decimal(0), "signal": signalName(c.int(1))}, c.int(1) != 0
+}
+
+func signalName(sig int32) string {
+	if name := unix.SignalName(unix.Signal(sig)); name != "" {
+		return name
+	}
+	return strconv.Itoa(int(sig))
 }
 
 type flagName struct {
@@ -235,7 +255,7 @@ func cloneNamespaces(flags func(c *call) uint64) args {
 // laterCalls names system calls that gVisor has no entry for. Their numbers
 // are the same on all architectures.
 var laterCalls = map[uintptr]string{
-	438: "pidfd_getfd", 442: "mount_setattr", 443: "quotactl_fd", 444: "landlock_create_ruleset", 445: "landlock_add_rule",
+	442: "mount_setattr", 443: "quotactl_fd", 444: "landlock_create_ruleset", 445: "landlock_add_rule",
 	446: "landlock_restrict_self", 447: "memfd_secret", 448: "process_mrelease", 449: "futex_waitv",
 	450: "set_mempolicy_home_node", 451: "cachestat", 452: "fchmodat2", 453: "map_shadow_stack", 457: "statmount", 458: "listmount",
 }

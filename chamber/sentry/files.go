@@ -63,10 +63,13 @@ func (c *call) opened(dir, path int, flags uint64, mode uint32, made bool) {
 	var where string
 	if c.err == nil {
 		where = pathOf(c.t, int32(c.ret))
-	} else if writes || c.tr.detail == plan.Full || sensitive(c.string(path)) {
-		where = c.name(dir, path)
 	}
-	if where == "" || where == "/dev/null" {
+	switch { // for what failed, or another thread has closed by now
+	case where == "" && writes:
+		where = c.name(dir, path)
+	case where == "":
+		where = c.object(dir, path)
+	case where == "/dev/null":
 		return
 	}
 	secret := sensitive(where)
@@ -129,6 +132,23 @@ func fileHooks() map[string]hook {
 	}
 	name := func(dir, path int) func(*call) string { return func(c *call) string { return c.name(dir, path) } }
 	object := func(dir, path int) func(*call) string { return func(c *call) string { return c.object(dir, path) } }
+	// unless and only follow a final symlink by a bit of the argument flags.
+	unless := func(dir, path, flags int, nofollow int32) func(*call) string {
+		return func(c *call) string {
+			if c.int(flags)&nofollow != 0 {
+				return c.name(dir, path)
+			}
+			return c.object(dir, path)
+		}
+	}
+	only := func(dir, path, flags int, follow int32) func(*call) string {
+		return func(c *call) string {
+			if c.int(flags)&follow != 0 {
+				return c.object(dir, path)
+			}
+			return c.name(dir, path)
+		}
+	}
 	open := func(c *call) string { return pathOf(c.t, c.int(0)) }
 	mode := func(arg int) func(*call, *tape.Event) {
 		return func(c *call, ev *tape.Event) { ev.File.Mode = c.args[arg].Uint() & 0o7777 }
@@ -172,19 +192,19 @@ func fileHooks() map[string]hook {
 		"rename":    pair(tape.FileRename, name(noDir, 0), name(noDir, 1)),
 		"renameat":  pair(tape.FileRename, name(0, 1), name(2, 3)),
 		"renameat2": pair(tape.FileRename, name(0, 1), name(2, 3)),
-		"link":      pair(tape.FileLink, name(noDir, 0), name(noDir, 1)), "linkat": pair(tape.FileLink, name(0, 1), name(2, 3)),
+		"link":      pair(tape.FileLink, name(noDir, 0), name(noDir, 1)), "linkat": pair(tape.FileLink, only(0, 1, 4, linux.AT_SYMLINK_FOLLOW), name(2, 3)),
 		"symlink":   pair(tape.FileSymlink, name(noDir, 1), content(0)),
 		"symlinkat": pair(tape.FileSymlink, name(1, 2), content(0)),
 		"chmod":     change(tape.FileChmod, object(noDir, 0), mode(1)), "fchmod": change(tape.FileChmod, open, mode(1)),
 		"fchmodat": change(tape.FileChmod, object(0, 1), mode(2)),
 		"chown":    change(tape.FileChown, object(noDir, 0), owner(1)), "lchown": change(tape.FileChown, name(noDir, 0), owner(1)),
-		"fchown": change(tape.FileChown, open, owner(1)), "fchownat": change(tape.FileChown, object(0, 1), owner(2)),
+		"fchown": change(tape.FileChown, open, owner(1)), "fchownat": change(tape.FileChown, unless(0, 1, 4, linux.AT_SYMLINK_NOFOLLOW), owner(2)),
 		"truncate": change(tape.FileTruncate, object(noDir, 0), size), "ftruncate": change(tape.FileTruncate, open, size),
 		"setxattr": change(tape.FileXattr, object(noDir, 0), attr(false)), "lsetxattr": change(tape.FileXattr, name(noDir, 0), attr(false)),
 		"fsetxattr": change(tape.FileXattr, open, attr(false)), "removexattr": change(tape.FileXattr, object(noDir, 0), attr(true)),
 		"lremovexattr": change(tape.FileXattr, name(noDir, 0), attr(true)), "fremovexattr": change(tape.FileXattr, open, attr(true)),
 		"utime": change(tape.FileUtime, object(noDir, 0), nil), "utimes": change(tape.FileUtime, object(noDir, 0), nil),
-		"futimesat": change(tape.FileUtime, object(0, 1), nil), "utimensat": change(tape.FileUtime, object(0, 1), nil),
+		"futimesat": change(tape.FileUtime, object(0, 1), nil), "utimensat": change(tape.FileUtime, unless(0, 1, 3, linux.AT_SYMLINK_NOFOLLOW), nil),
 	}
 }
 
@@ -210,7 +230,7 @@ func transferHooks() map[string]hook {
 // one of them dull: at normal detail only DNS questions are looked for.
 var transfers = map[string]dull{
 	"read": unlessFull, "pread64": unlessFull, "readv": unlessFull, "preadv": unlessFull, "preadv2": unlessFull, "close": unlessFull,
-	"write": unlessSocket, "writev": unlessSocket, "pwrite64": unlessFull, "pwritev": unlessFull, "pwritev2": unlessFull,
+	"write": unlessSocket, "writev": unlessSocket, "pwritev2": unlessSocket, "pwrite64": unlessFull, "pwritev": unlessFull,
 }
 
 func unlessFull(tr *tracer, _ *kernel.Task, _ arch.SyscallArguments) bool {

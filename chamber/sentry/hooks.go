@@ -59,7 +59,12 @@ func install(table *kernel.SyscallTable) {
 	missing := table.Missing
 	table.Missing = func(t *kernel.Task, no uintptr, args arch.SyscallArguments) (uintptr, error) {
 		ret, err := missing(t, no, args)
-		if tr := active.Load(); tr != nil && tr.detail != plan.Untraced {
+		tr := active.Load()
+		if tr == nil {
+			return ret, err
+		}
+		tr.begin(t)
+		if tr.detail != plan.Untraced {
 			c := &call{tr: tr, t: t, syscall: missingName(no), args: args, ret: ret, err: err}
 			c.emitCall(nil)
 		}
@@ -72,11 +77,12 @@ func install(table *kernel.SyscallTable) {
 func wrap(name string, fn kernel.SyscallFn, h hook, skip dull) kernel.SyscallFn {
 	return func(t *kernel.Task, no uintptr, args arch.SyscallArguments) (uintptr, *kernel.SyscallControl, error) {
 		tr := active.Load()
-		if tr == nil || tr.detail == plan.Untraced {
+		if tr == nil {
 			return fn(t, no, args)
 		}
-		if !tr.first.Load() && tr.first.CompareAndSwap(false, true) {
-			tr.firstCall(t)
+		tr.begin(t)
+		if tr.detail == plan.Untraced {
+			return fn(t, no, args)
 		}
 		if h == nil || skip != nil && skip(tr, t, args) {
 			ret, control, err := fn(t, no, args)
@@ -180,7 +186,10 @@ func resolved(t *kernel.Task, vd vfs.VirtualDentry) string {
 	if err != nil {
 		return ""
 	}
-	return strings.TrimSuffix(p, " (deleted)")
+	if vd.Dentry().IsDead() {
+		p = strings.TrimSuffix(p, " (deleted)")
+	}
+	return p
 }
 
 // pathOf returns the resolved path of an open descriptor; empty if there is
@@ -201,16 +210,27 @@ const noDir = -1
 // up to its last component, which need not exist and is not followed.
 func (c *call) name(dir, i int) string {
 	p := c.string(i)
-	last := path.Base(p)
-	if p == "" || last == "." || last == ".." || last == "/" {
+	parent, last := splitName(p)
+	if last == "" || last == "." || last == ".." {
 		return c.object(dir, i)
 	}
-	vd, ok := c.lookup(dir, path.Dir(p))
+	vd, ok := c.lookup(dir, parent)
 	if !ok {
 		return c.lexical(dir, p)
 	}
 	defer vd.DecRef(c.t)
 	return path.Join(resolved(c.t, vd), last)
+}
+
+// splitName splits a path before its last component. The rest is not cleaned:
+// what ".." means depends on the symlinks before it.
+func splitName(p string) (parent, last string) {
+	p = strings.TrimRight(p, "/")
+	i := strings.LastIndexByte(p, '/') + 1
+	if parent, last = p[:i], p[i:]; parent == "" {
+		parent = "."
+	}
+	return parent, last
 }
 
 // object resolves the path argument i entirely, final symlink included. An

@@ -20,6 +20,17 @@ func memoryHooks() map[string]hook {
 			}
 			c.emitMemory(m, c.args[3].Int()&linux.MAP_ANONYMOUS == 0)
 		},
+		"shmat": func(c *call) {
+			c.run()
+			if c.args[2].Int()&(linux.SHM_EXEC|linux.SHM_RDONLY) != linux.SHM_EXEC {
+				return
+			}
+			m := &tape.Memory{Call: "shmat"}
+			if c.err == nil {
+				m.Address = uint64(c.ret)
+			}
+			c.emitMemory(m, false)
+		},
 		"mprotect": func(c *call) {
 			c.run()
 			if writableCode(c.args[2].Int()) {

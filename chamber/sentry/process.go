@@ -31,14 +31,16 @@ type tracer struct {
 	seccheck.SinkDefaults
 	out      *emitter
 	detail   plan.Detail
-	maxTasks int64
+	maxTasks int
 	program  string // the first command, as the plan has it
 	env      []string
-	first    atomic.Bool // the first system call was seen
+	first    atomic.Bool // the first thread was seen
 
-	mu      sync.Mutex
-	tasks   int64         // threads that live, of all processes
-	threads map[int32]int // threads that live, by process
+	mu sync.Mutex
+	// living has the threads that were born and have not died. gVisor lets a
+	// clone that fails late die as a thread that nobody saw born.
+	living  map[*kernel.Task]bool
+	threads map[*kernel.ThreadGroup]int // how many of them, by process
 }
 
 // active is the tracer of this sandbox; nil before it is booted.
@@ -59,40 +61,48 @@ func newEvent(t *kernel.Task, kind tape.Kind) *tape.Event {
 	return &tape.Event{Kind: kind, PID: int32(ids.IDOfThreadGroup(t.ThreadGroup())), TID: int32(ids.IDOfTask(t))}
 }
 
-// ContainerStart implements seccheck.Sink. The first process does not run yet
-// and there is no task to look through: see firstCall.
-func (tr *tracer) ContainerStart(_ context.Context, _ seccheck.FieldSet, info *pb.Start) error {
-	tr.born(info.ContextData.GetThreadGroupId())
-	return nil
+// begin takes note of the first thread, when it makes its first system call or
+// dies without one. gVisor tells of it before there is a task to look through.
+func (tr *tracer) begin(t *kernel.Task) {
+	if tr.first.Load() || !tr.first.CompareAndSwap(false, true) {
+		return
+	}
+	tr.born(t, t.ThreadGroup())
+	if tr.detail != plan.Untraced {
+		tr.firstExec(t)
+	}
 }
 
-// born counts a new thread of pid, unless that would be one too many.
-func (tr *tracer) born(pid int32) bool {
+// born counts a new thread of a process, unless it would be one too many.
+func (tr *tracer) born(t *kernel.Task, process *kernel.ThreadGroup) bool {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	if tr.tasks >= tr.maxTasks {
+	if len(tr.living) >= tr.maxTasks {
 		return false
 	}
-	tr.tasks++
-	tr.threads[pid]++
+	tr.living[t] = true
+	tr.threads[process]++
 	return true
 }
 
-// died counts a thread of pid less and tells whether it was the last.
-func (tr *tracer) died(pid int32) bool {
+// died counts a thread less and tells whether its process ended with it.
+func (tr *tracer) died(t *kernel.Task, process *kernel.ThreadGroup) bool {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	tr.tasks--
-	tr.threads[pid]--
-	if tr.threads[pid] > 0 {
+	if !tr.living[t] {
 		return false
 	}
-	delete(tr.threads, pid)
+	delete(tr.living, t)
+	tr.threads[process]--
+	if tr.threads[process] > 0 {
+		return false
+	}
+	delete(tr.threads, process)
 	return true
 }
 
-// firstCall reports the exec that began the run. gVisor has no point for it.
-func (tr *tracer) firstCall(t *kernel.Task) {
+// firstExec reports the exec that began the run. gVisor has no point for it.
+func (tr *tracer) firstExec(t *kernel.Task) {
 	ev := newEvent(t, tape.ProcessExec)
 	p := &tape.Process{}
 	ev.Process = p
@@ -148,13 +158,14 @@ func (tr *tracer) Clone(ctx context.Context, _ seccheck.FieldSet, info *pb.Clone
 	ev := newEvent(t, kind)
 	ev.Process = &tape.Process{Child: info.CreatedThreadId}
 	var err error
-	if !tr.born(info.CreatedThreadGroupId) {
+	child := t.Kernel().TaskSet().Root.TaskWithID(kernel.ThreadID(info.CreatedThreadId))
+	if child == nil || !tr.born(child, child.ThreadGroup()) {
 		tr.out.hit("processes")
 		ev.Errno = "EAGAIN"
 		ev.Process.Child = 0
 		err = unix.EAGAIN
 	}
-	if kind == tape.ProcessFork || tr.detail == plan.Full || err != nil {
+	if tr.detail == plan.Full || tr.detail == plan.Normal && (kind == tape.ProcessFork || err != nil) {
 		tr.out.emit(ev)
 	}
 	return err
@@ -195,10 +206,11 @@ func (tr *tracer) TaskExit(ctx context.Context, _ seccheck.FieldSet, info *pb.Ta
 	if !ok {
 		return nil
 	}
-	ev := newEvent(t, tape.ProcessExit)
-	if !tr.died(ev.PID) {
+	tr.begin(t)
+	if !tr.died(t, t.ThreadGroup()) {
 		return nil
 	}
+	ev := newEvent(t, tape.ProcessExit)
 	ev.Process = &tape.Process{Parent: parentOf(t)}
 	status := unix.WaitStatus(info.ExitStatus)
 	if status.Signaled() {
@@ -255,8 +267,8 @@ func argsOf(t *kernel.Task) (args, env []string) {
 	return read(uint64(m.ArgvStart()), uint64(m.ArgvEnd())), read(uint64(m.EnvvStart()), uint64(m.EnvvEnd()))
 }
 
-// openAs opens a file of the subject for reading, with the sandbox's own
-// rights, as seen by t.
+// openAs opens a program of the subject for reading, with the sandbox's own
+// rights, as seen by t. What cannot be executed is none.
 func openAs(t *kernel.Task, path string) (*vfs.FileDescription, error) {
 	root := t.FSContext().RootDirectory()
 	defer root.DecRef(t)
@@ -268,18 +280,13 @@ func openAs(t *kernel.Task, path string) (*vfs.FileDescription, error) {
 		start.IncRef()
 	}
 	k := t.Kernel()
-	f, err := k.VFS().OpenAt(t, auth.NewRootCredentials(k.RootUserNamespace()),
-		&vfs.PathOperation{Root: root, Start: start, Path: fspath.Parse(path), FollowFinalSymlink: true},
-		&vfs.OpenOptions{Flags: linux.O_RDONLY | linux.O_NONBLOCK})
-	if err != nil {
-		return nil, err
-	}
-	st, err := f.Stat(t, vfs.StatOptions{Mask: linux.STATX_TYPE})
-	if err != nil || st.Mode&linux.S_IFMT != linux.S_IFREG {
-		f.DecRef(t)
-		return nil, errors.New("not a regular file")
-	}
-	return f, nil
+	return k.VFS().OpenAt(t, auth.NewRootCredentials(k.RootUserNamespace()),
+		&vfs.PathOperation{Root: root, Start: start, Path: fspath.Parse(path), FollowFinalSymlink: true}, programOptions())
+}
+
+// programOptions open regular files that may be executed, and never wait.
+func programOptions() *vfs.OpenOptions {
+	return &vfs.OpenOptions{Flags: linux.O_RDONLY | linux.O_NONBLOCK, FileExec: true}
 }
 
 func originOf(f *vfs.FileDescription) tape.Origin {
@@ -333,8 +340,7 @@ func (c *call) tryExec(dir, path int) error {
 	}
 	defer start.DecRef(c.t)
 	f, err := c.t.Kernel().VFS().OpenAt(c.t, c.t.Credentials(),
-		&vfs.PathOperation{Root: root, Start: start, Path: fspath.Parse(p), FollowFinalSymlink: true},
-		&vfs.OpenOptions{Flags: linux.O_RDONLY, FileExec: true})
+		&vfs.PathOperation{Root: root, Start: start, Path: fspath.Parse(p), FollowFinalSymlink: true}, programOptions())
 	if err != nil {
 		return err
 	}

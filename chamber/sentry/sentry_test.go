@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/abi/linux"
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
 
 	"github.com/detonaut/detonaut/chamber/tape"
 )
@@ -49,6 +50,48 @@ func TestBoundsFitALine(t *testing.T) {
 	ev.Process.Executable, ev.Process.Dir, ev.Process.Interpreter = text(ev, one), text(ev, one), text(ev, one[:256])
 	if err := tape.NewEncoder(new(strings.Builder)).Record(ev); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestSplitName(t *testing.T) {
+	for _, tc := range []struct{ path, parent, last string }{
+		{"", ".", ""},
+		{"/", ".", ""},
+		{"a", ".", "a"},
+		{"/a", "/", "a"},
+		{"a/b", "a/", "b"},
+		{"a/b//", "a/", "b"},
+		{"/link/../b", "/link/../", "b"},
+		{"a/..", "a/", ".."},
+	} {
+		if parent, last := splitName(tc.path); parent != tc.parent || last != tc.last {
+			t.Errorf("splitName(%q) = %q, %q; want %q, %q", tc.path, parent, last, tc.parent, tc.last)
+		}
+	}
+}
+
+// A thread that was refused, or failed after it was made, dies like any other.
+// It must not make room, nor end the process that it never was part of.
+func TestThreadsAreCountedOnce(t *testing.T) {
+	tr := &tracer{maxTasks: 2, living: make(map[*kernel.Task]bool), threads: make(map[*kernel.ThreadGroup]int)}
+	process := new(kernel.ThreadGroup)
+	leader, second, refused := new(kernel.Task), new(kernel.Task), new(kernel.Task)
+	if !tr.born(leader, process) || !tr.born(second, process) {
+		t.Fatal("two threads are within the limit")
+	}
+	for range 3 {
+		if tr.born(refused, process) {
+			t.Error("a third thread is beyond the limit")
+		}
+		if tr.died(refused, process) {
+			t.Error("the process ended with a thread that was refused")
+		}
+	}
+	if tr.died(leader, process) {
+		t.Error("the process ended with its first thread")
+	}
+	if !tr.died(second, process) {
+		t.Error("the process did not end with its last thread")
 	}
 }
 

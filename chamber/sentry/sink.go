@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/fd"
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
 	"gvisor.dev/gvisor/pkg/sentry/seccheck"
 	"gvisor.dev/gvisor/runsc/boot"
 
@@ -46,12 +47,11 @@ var Register = sync.OnceFunc(func() {
 func Session(p *plan.Plan) *boot.InitConfig {
 	ids := []string{"group_id", "thread_id"}
 	points := []seccheck.PointConfig{
-		{Name: "container/start", ContextFields: ids},
 		{Name: "sentry/task_exit", ContextFields: ids}, // without it nobody knows how the run ended
+		{Name: "sentry/clone", ContextFields: ids},     // where the number of threads is bounded
 	}
 	if p.Detail != plan.Untraced {
 		points = append(points,
-			seccheck.PointConfig{Name: "sentry/clone", ContextFields: ids},
 			seccheck.PointConfig{Name: "sentry/execve", OptionalFields: []string{"binary_info", "binary_sha256"}, ContextFields: ids})
 	}
 	return &boot.InitConfig{TraceSession: seccheck.SessionConfig{
@@ -132,8 +132,8 @@ func newSink(options map[string]any, endpoint *fd.FD) (seccheck.Sink, error) {
 	detail, _ := options[optDetail].(string)
 	maxTasks, _ := options[optMaxTasks].(float64)
 	program, _ := options[optProgram].(string)
-	t := &tracer{detail: plan.Detail(detail), maxTasks: int64(maxTasks), program: program, threads: make(map[int32]int)}
-	t.env = asStrings(options[optEnv])
+	t := &tracer{detail: plan.Detail(detail), maxTasks: int(maxTasks), program: program, env: asStrings(options[optEnv])}
+	t.living, t.threads = make(map[*kernel.Task]bool), make(map[*kernel.ThreadGroup]int)
 	t.out = newEmitter(endpoint, Monotonic())
 	go t.out.serve()
 	active.Store(t)

@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	maxAddress  = 128 // bytes of a sockaddr: the longest is a unix socket's 110
-	maxPayload  = 512 // bytes of a message that are looked at for a DNS question
-	maxMessages = 16  // messages of one sendmmsg that are looked at
+	maxAddress  = 128  // bytes of a sockaddr: the longest is a unix socket's 110
+	maxPayload  = 512  // bytes of a message that are looked at for a DNS question
+	maxBuffers  = 16   // buffers of a message that are looked at
+	maxMessages = 1024 // messages of one sendmmsg: gVisor takes no more
 	dnsPort     = ":53"
 )
 
@@ -64,7 +65,14 @@ func socketHooks() map[string]hook {
 			c.run()
 			c.sent(address, payload, int64(c.args[2].SizeT()))
 		},
-		"sendmsg":  func(c *call) { m := c.message(c.addr(1)); c.run(); c.sent(m.address, m.payload, m.size) },
+		"sendmsg": func(c *call) {
+			m := c.message(c.addr(1))
+			c.run()
+			if c.err == nil {
+				m.size = int64(c.ret)
+			}
+			c.sent(m.address, m.payload, m.size)
+		},
 		"sendmmsg": sendmmsg,
 	}
 }
@@ -113,7 +121,7 @@ func (c *call) questionWritten() []byte {
 	switch {
 	case server && c.syscall == "write":
 		return c.bytes(c.addr(1), int(min(c.args[2].SizeT(), maxPayload)))
-	case server && c.syscall == "writev":
+	case server && (c.syscall == "writev" || c.syscall == "pwritev2"):
 		return c.gather(c.addr(1), c.args[2].SizeT())
 	}
 	return nil
@@ -123,7 +131,7 @@ func (c *call) questionWritten() []byte {
 type message struct {
 	address string
 	payload []byte
-	size    int64
+	size    int64 // of what was looked at, until more is known
 }
 
 // message reads a struct msghdr of a 64-bit machine.
@@ -145,7 +153,7 @@ func (c *call) message(a hostarch.Addr) (m message) {
 // gather reads the head of what a list of buffers (struct iovec) holds.
 func (c *call) gather(a hostarch.Addr, count uint) (out []byte) {
 	const size = 16
-	for i := range min(count, 16) {
+	for i := range min(count, maxBuffers) {
 		b := c.bytes(a+hostarch.Addr(i*size), size)
 		if len(b) < size || len(out) >= maxPayload {
 			break
@@ -157,13 +165,20 @@ func (c *call) gather(a hostarch.Addr, count uint) (out []byte) {
 }
 
 func sendmmsg(c *call) {
-	const size = 64 // struct mmsghdr: a msghdr and a length
-	var all []message
-	for i := range min(c.args[2].Uint(), maxMessages) {
-		all = append(all, c.message(c.addr(1)+hostarch.Addr(i*size)))
+	const (
+		size   = 64 // struct mmsghdr: a msghdr,
+		length = 56 // and how many bytes of it were sent
+	)
+	header := func(i int) hostarch.Addr { return c.addr(1) + hostarch.Addr(i*size) }
+	all := make([]message, min(c.args[2].Uint(), maxMessages))
+	for i := range all {
+		all[i] = c.message(header(i))
 	}
 	c.run()
-	for _, m := range all {
+	for i, m := range all {
+		if b := c.bytes(header(i)+length, 4); c.err == nil && i < int(c.ret) && len(b) == 4 {
+			m.size = int64(binary.NativeEndian.Uint32(b))
+		}
 		c.sent(m.address, m.payload, m.size)
 	}
 }

@@ -248,7 +248,7 @@ type Question struct {
 
 // Memory is the payload of memory events.
 type Memory struct {
-	// Call is "mmap" or "mprotect".
+	// Call is "mmap", "mprotect" or "shmat".
 	Call    string `json:"call"`
 	Address uint64 `json:"address"`
 	Size    uint64 `json:"size"`

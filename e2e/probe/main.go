@@ -57,7 +57,14 @@ func files() {
 	_ = unix.Mknod("/work/pipe", unix.S_IFIFO|0o600, 0)
 	_ = unix.Truncate("/work/new", 2)
 	_ = unix.Mkdir("/work/sub", 0o700)
-	_ = unix.Rmdir("/work/sub")
+	_ = unix.Rmdir("/work/sub/")
+	_ = unix.Mkdir("/work/deep", 0o700)
+	_ = os.Symlink("/work/deep", "/tmp/hop")
+	_ = unix.Rename("new", "/tmp/hop/../odd (deleted)") // ".." of where the symlink leads
+	_ = unix.Chmod("/work/odd (deleted)", 0o600)
+	_ = unix.Rename("odd (deleted)", "new")
+	_ = unix.Lchown("/alias", 56, 78)
+	_ = unix.Linkat(unix.AT_FDCWD, "/alias/../alias/new", unix.AT_FDCWD, "/work/second", unix.AT_SYMLINK_FOLLOW)
 	_, _ = os.ReadFile("/etc/shadow")
 	_, _ = os.ReadFile("/etc/passwd") // not sensitive: no event
 	_, _ = os.Create("/no/such/directory")
@@ -109,9 +116,25 @@ func sockets() {
 	_, _ = unix.Write(s, question("write"))
 	six, _ := unix.Socket(unix.AF_INET6, unix.SOCK_DGRAM, 0)
 	_ = unix.Bind(six, &unix.SockaddrInet6{Port: 5353})
+	var many [20]mmsghdr
+	for i := range many {
+		to := &unix.RawSockaddrInet4{Family: unix.AF_INET, Port: 0x0a00 /* 10 */, Addr: [4]byte{203, 0, 113, byte(100 + i)}}
+		many[i].Name, many[i].Namelen = (*byte)(unsafe.Pointer(to)), unix.SizeofSockaddrInet4
+		payload := make([]byte, 600)
+		many[i].Iov, many[i].Iovlen = &unix.Iovec{Base: &payload[0], Len: 600}, 1
+	}
+	for i := range many { // one by one: the first that fails would end it
+		_, _, _ = unix.Syscall6(unix.SYS_SENDMMSG, uintptr(s), uintptr(unsafe.Pointer(&many[i])), uintptr(len(many)-i), 0, 0, 0)
+	}
 	for range 100 { // folded
 		_ = unix.Sendto(s, []byte("x"), 0, &unix.SockaddrInet4{Port: 9, Addr: [4]byte{203, 0, 113, 1}})
 	}
+}
+
+// mmsghdr is struct mmsghdr of sendmmsg(2).
+type mmsghdr struct {
+	unix.Msghdr
+	_ [8]byte // how many bytes were sent
 }
 
 // question is a DNS message that asks for the address of name.example.
@@ -144,6 +167,14 @@ func calls() {
 	raw(unix.SYS_PERF_EVENT_OPEN)
 	raw(unix.SYS_KEYCTL, 1)
 	raw(unix.SYS_IO_URING_SETUP, 1)
+	raw(unix.SYS_TKILL, 4243, uintptr(unix.SIGTERM))
+	raw(unix.SYS_PIDFD_GETFD, 9999, 3)
+	// Fails after the kernel made the thread: it must not count as one that
+	// lived and died.
+	raw(unix.SYS_CLONE3, uintptr(unsafe.Pointer(&[11]uint64{unix.CLONE_PIDFD | unix.CLONE_VM | unix.CLONE_SIGHAND | unix.CLONE_THREAD, 8})), 88)
+	if id, err := unix.SysvShmGet(unix.IPC_PRIVATE, 4096, 0o600); err == nil {
+		_, _ = unix.SysvShmAttach(id, 0, 0o100000 /* SHM_EXEC */)
+	}
 	_ = unix.Sethostname([]byte("other"))
 	_, _ = unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE|unix.PROT_EXEC, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if b, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON); err == nil {
