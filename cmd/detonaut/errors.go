@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"strings"
+	"syscall"
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/report"
@@ -76,7 +80,7 @@ func hint(err error) string {
 	case errors.Is(err, detonaut.ErrUnauthorized):
 		return "log in with docker login, or check the credentials in ~/.docker/config.json"
 	case errors.Is(err, detonaut.ErrNotFound):
-		return "check the spelling; an image without a registry in its name is looked for at docker.io"
+		return "check the spelling of the name or the path"
 	case errors.Is(err, detonaut.ErrPlatform):
 		return "choose a platform that the image has with --platform OS/ARCH"
 	case errors.Is(err, detonaut.ErrUnsupported):
@@ -89,6 +93,22 @@ func hint(err error) string {
 		return "detonaut doctor tells what this machine lacks"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "try again; the other side did not answer in time"
+	case errors.Is(err, syscall.ENOSPC):
+		return "free some space; --cache puts the pulled images elsewhere"
+	}
+	return dialHint(err)
+}
+
+// dialHint says what to do when nobody answers.
+func dialHint(err error) string {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
+		return "check the spelling of the host, and this machine's DNS and proxy settings"
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return "nobody answers there: check the address, and that the server or daemon runs"
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
+		return "a registry without TLS has to be named with --plain-http HOST:PORT"
 	}
 	return ""
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -105,8 +106,7 @@ func textOrJSON(cmd *cobra.Command, format *string) {
 func (a *app) printResult(format string, v any, text func(io.Writer)) error {
 	switch format {
 	case "text":
-		text(a.stdout)
-		return nil
+		return a.printText(text)
 	case "json":
 		enc := json.NewEncoder(a.stdout)
 		enc.SetIndent("", "  ")
@@ -116,4 +116,14 @@ func (a *app) printResult(format string, v any, text func(io.Writer)) error {
 		return nil
 	}
 	return fmt.Errorf("%w: unknown format %q: use text, json", detonaut.ErrUsage, format)
+}
+
+// printText writes what text writes, at once, so that an error is not lost.
+func (a *app) printText(text func(io.Writer)) error {
+	var b bytes.Buffer
+	text(&b)
+	if _, err := a.stdout.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("write result: %w", err)
+	}
+	return nil
 }

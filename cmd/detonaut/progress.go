@@ -81,23 +81,31 @@ func (c *console) paint() {
 	if len(c.active) == 0 {
 		return
 	}
-	line := c.active[0].String()
-	if c.total > 1 {
-		line = fmt.Sprintf("%d of %d done, %d at work: %s", c.done, c.total, len(c.active), line)
-	}
 	width := 80
 	if f, ok := c.w.(*os.File); ok {
 		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
 			width = w
 		}
 	}
-	if utf8.RuneCountInString(line) >= width {
-		line = string([]rune(line)[:width-1])
+	count := ""
+	if c.total > 1 {
+		count = fmt.Sprintf("%d of %d done, ", c.done, c.total)
 	}
-	if line != c.painted {
+	if line := progressLine(count, c.active[0].name, c.active[0].now(), width-1); line != c.painted {
 		fmt.Fprint(c.w, "\r\x1b[K"+line)
 		c.painted = line
 	}
+}
+
+// progressLine is at most width characters. The beginning of a long name goes
+// first: what is done, and the end of the name, tell more.
+func progressLine(count, name, now string, width int) string {
+	over := utf8.RuneCountInString(count+name+": "+now) - width
+	if n := utf8.RuneCountInString(name); over > 0 {
+		name = "…" + string([]rune(name)[min(over+1, n):])
+	}
+	line := []rune(count + name + ": " + now)
+	return string(line[:min(len(line), max(width, 0))])
 }
 
 // notice writes a line that stays, where there is no line of progress.
@@ -180,14 +188,15 @@ func (s *status) event(e *tape.Event) {
 	s.events = e.Seq
 }
 
-func (s *status) String() string {
+// now says what is being done.
+func (s *status) now() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.detail != "":
-		return s.name + ": " + s.detail
+		return s.detail
 	case !s.ran.IsZero():
-		return fmt.Sprintf("%s: running for %.0fs, %d events", s.name, time.Since(s.ran).Seconds(), s.events)
+		return fmt.Sprintf("running for %.0fs, %d events", time.Since(s.ran).Seconds(), s.events)
 	}
-	return s.name + ": " + s.doing
+	return s.doing
 }

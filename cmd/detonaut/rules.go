@@ -136,14 +136,19 @@ cannot be loaded or gets an example wrong.`,
 				return err
 			}
 			failures := set.Test()
-			for _, f := range failures {
-				at := f.File
-				if f.Example != "" {
-					at += ": " + f.Example
+			err = a.printText(func(w io.Writer) {
+				for _, f := range failures {
+					at := f.File
+					if f.Example != "" {
+						at += ": " + f.Example
+					}
+					fmt.Fprintf(w, "FAIL  %s: %s\n", report.Escape(at), report.Escape(f.Reason))
 				}
-				fmt.Fprintf(a.stdout, "FAIL  %s: %s\n", report.Escape(at), report.Escape(f.Reason))
+				fmt.Fprintf(w, "%d rules, %d failures, %d not loaded\n", len(set.Rules()), len(failures), len(set.Problems()))
+			})
+			if err != nil {
+				return err
 			}
-			fmt.Fprintf(a.stdout, "%d rules, %d failures, %d not loaded\n", len(set.Rules()), len(failures), len(set.Problems()))
 			if err := a.showProblems(set); err != nil {
 				return err
 			}

@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -63,7 +66,7 @@ func TestRun(t *testing.T) {
 	if !strings.Contains(stdout.String(), "verdict: clean\n") || stderr.Len() > 0 {
 		t.Errorf("got stdout %q and stderr %q", stdout.String(), stderr.String())
 	}
-	for _, args := range [][]string{{"replay", name}, {"replay", name, name, "-o", "json"}, {"config"}, {"version", "-o", "json"}} {
+	for _, args := range [][]string{{"replay", name}, {"replay", name, name, "-o", "json"}, {"config"}, {"version"}, {"version", "-o", "json"}, {"rules", "list"}, {"rules", "test"}} {
 		stderr.Reset()
 		code := run(t.Context(), args, noEnv, nil, full{}, &stderr)
 		if code != exitError || !strings.Contains(stderr.String(), errFull.Error()) {
@@ -149,7 +152,7 @@ func TestNotices(t *testing.T) {
 		s := c.begin("a\x1bb")
 		s.stage(detonaut.StagePull)
 		s.pull(image.Progress{Stage: image.Pulling, Layer: 1, Layers: 2, Done: 5e6, Total: 1e7})
-		if got, want := s.String(), `a\x1bb: pull layer 1 of 2, 5.0 of 10.0 MB`; got != want {
+		if got, want := s.now(), `pull layer 1 of 2, 5.0 of 10.0 MB`; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 		s.stage(detonaut.StageDetonate)
@@ -159,6 +162,23 @@ func TestNotices(t *testing.T) {
 		c.close()
 		if got := b.String(); got != test.want {
 			t.Errorf("quiet %t: got %q, want %q", test.quiet, got, test.want)
+		}
+	}
+}
+
+func TestProgressLine(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		width int
+		want  string
+	}{
+		{"nginx:latest", 79, "1 of 2 done, nginx:latest: pull"},
+		{"registry.example/team/nginx:1.27", 30, "1 of 2 done, …nginx:1.27: pull"},
+		{"nginx", 12, "1 of 2 done,"},
+		{"", 0, ""},
+	} {
+		if got := progressLine("1 of 2 done, ", test.name, "pull", test.width); got != test.want {
+			t.Errorf("%q in %d: got %q, want %q", test.name, test.width, got, test.want)
 		}
 	}
 }
@@ -174,11 +194,12 @@ func TestWorst(t *testing.T) {
 	}
 }
 
-// TestHints gives every sentinel a hint, and an exit code of 1.
+// TestHints gives every sentinel, and what else goes wrong often, a hint and an exit code of 1.
 func TestHints(t *testing.T) {
 	for _, err := range []error{
 		detonaut.ErrUsage, detonaut.ErrNotFound, detonaut.ErrUnauthorized, detonaut.ErrPlatform,
 		detonaut.ErrUnsupported, detonaut.ErrCorrupt, detonaut.ErrLimit, detonaut.ErrSandbox, context.DeadlineExceeded,
+		syscall.ENOSPC, http.ErrSchemeMismatch, &net.DNSError{IsNotFound: true}, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED},
 	} {
 		var stderr bytes.Buffer
 		a := &app{stderr: &stderr}

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -96,6 +98,12 @@ func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error
 	if err != nil {
 		return err
 	}
+	if f.keep != "" {
+		// Not after an image was pulled and run for nothing.
+		if err := os.MkdirAll(f.keep, 0o755); err != nil {
+			return fmt.Errorf("keep results: %w", err)
+		}
+	}
 	sandbox, err := process.New(ctx, process.Options{Path: cfg.Chamber, Log: a.log()})
 	if err != nil {
 		return err
@@ -121,12 +129,11 @@ func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error
 // code that they deserve, if nothing else.
 func (s *scan) report(ctx context.Context, refs []detonaut.Ref, t threshold, out *outputs) error {
 	code := exitCode(exitDone)
+	failed := 0
 	err := s.all(ctx, refs, func(o outcome) error {
-		if errors.Is(o.err, context.Canceled) {
-			code = worst(code, exitError) // said once, at the end
-		} else if o.err != nil {
+		if o.err != nil && !errors.Is(o.err, context.Canceled) { // which is said once, at the end
+			failed++
 			s.console.clear(func() { s.app.showError(o.err) })
-			code = worst(code, exitError)
 		}
 		if o.report == nil {
 			return nil
@@ -141,6 +148,11 @@ func (s *scan) report(ctx context.Context, refs []detonaut.Ref, t threshold, out
 		return err
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case failed > 0 && len(refs) > 1:
+		// The errors themselves may be far above by now.
+		return fmt.Errorf("analyse images: %d of %d failed", failed, len(refs))
+	case failed > 0:
+		return exitCode(exitError)
 	}
 	return code.err()
 }
@@ -154,6 +166,11 @@ func (f *scanFlags) overrides(cfg *config.Loaded) (detonate.Overrides, error) {
 	cmd, err := words("--cmd", f.cmd)
 	if err != nil {
 		return detonate.Overrides{}, err
+	}
+	for _, v := range f.env {
+		if name, _, _ := strings.Cut(v, "="); name == "" {
+			return detonate.Overrides{}, fmt.Errorf("%w: --env %q: no name before =", detonaut.ErrUsage, v)
+		}
 	}
 	return detonate.Overrides{
 		Entrypoint: entrypoint, Cmd: cmd, Env: f.env, User: f.user,

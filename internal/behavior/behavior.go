@@ -10,7 +10,6 @@ package behavior
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 
@@ -64,7 +63,7 @@ func Run(src Source, detectors ...Detector) (Result, error) {
 			return a.Result(), nil
 		}
 		if err != nil {
-			return Result{}, fmt.Errorf("read tape: %w", err)
+			return Result{}, err
 		}
 		if err := a.Record(e); err != nil {
 			return Result{}, err

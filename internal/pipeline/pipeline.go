@@ -116,7 +116,7 @@ func Replay(d Deps, known detonaut.Image, src behavior.Source) (*detonaut.Report
 		return e, err
 	}), d.Detectors()...)
 	if err != nil {
-		if errors.Is(err, tape.ErrInvalid) {
+		if errors.Is(err, tape.ErrInvalid) && !errors.Is(err, detonaut.ErrCorrupt) {
 			err = fmt.Errorf("%w: %w", detonaut.ErrCorrupt, err)
 		}
 		return nil, err

@@ -225,11 +225,6 @@ func (p *page) coverage(r *detonaut.Report) {
 		p.printf("  - %s\n", cut(Escape(gap), 2*maxText))
 	}
 	p.printf("  %d events recorded, %d folded, %d cut short, %d lost\n", c.Events, c.Folded, c.Cut, c.Dropped)
-	for _, s := range r.Stages {
-		if s.State != detonaut.Complete {
-			p.printf("  stage %s: %s: %s\n", s.Name, s.State, cut(Escape(s.Reason), 2*maxText))
-		}
-	}
 }
 
 // short is the head of a digest, as people compare them.

@@ -92,7 +92,7 @@ func missed(findings []detonaut.Finding, c detonaut.Coverage, stages []detonaut.
 	}
 	for _, s := range stages {
 		if s.State != detonaut.Complete {
-			miss("%s is %s%s", s.Name, cmp.Or(string(s.State), "unknown"), because(s.Reason))
+			miss("%s %s%s", s.Name, became(s.State), because(s.Reason))
 		}
 	}
 	for _, name := range []string{detonaut.StageDetonate, detonaut.StageExplain} {
@@ -115,6 +115,17 @@ func missed(findings []detonaut.Finding, c detonaut.Coverage, stages []detonaut.
 		}
 	}
 	return reasons
+}
+
+// became says what came of a stage that is not complete.
+func became(s detonaut.State) string {
+	switch s {
+	case detonaut.Failed:
+		return "failed"
+	case detonaut.Skipped:
+		return "was skipped"
+	}
+	return "is " + cmp.Or(string(s), "unknown")
 }
 
 func because(reason string) string {

@@ -61,7 +61,7 @@ func TestDecide(t *testing.T) {
 		"a severity that is no word":                {[]detonaut.Finding{unsaid}, full, stages, detonaut.Inconclusive, bare("finding unsaid has no known severity or confidence")},
 		"nothing bad and nothing missed is clean":   {nil, full, stages, detonaut.Clean, bare("nothing bad was seen, and nothing was missed")},
 		"a stage that was not run":                  {nil, full, stages[:2], detonaut.Inconclusive, bare("explain did not run")},
-		"a stage that was skipped":                  {nil, full, append(stages[:2:2], detonaut.Stage{Name: detonaut.StageExplain, State: detonaut.Skipped, Reason: "asked to"}), detonaut.Inconclusive, bare("explain is skipped: asked to")},
+		"a stage that was skipped":                  {nil, full, append(stages[:2:2], detonaut.Stage{Name: detonaut.StageExplain, State: detonaut.Skipped, Reason: "asked to"}), detonaut.Inconclusive, bare("explain was skipped: asked to")},
 		"a stage of which nothing is known, at all": {nil, full, append(stages[:3:3], detonaut.Stage{Name: "static"}), detonaut.Inconclusive, bare("static is unknown")},
 	} {
 		t.Run(name, func(t *testing.T) {
