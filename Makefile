@@ -16,11 +16,20 @@ export GOFLAGS := -trimpath -buildvcs=false
 # The linter is pinned in tools/go.mod, apart from what the project is built of.
 LINT = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 
-.PHONY: build demo test check bench fuzz clean help
+.PHONY: build release demo test check bench fuzz clean help
 
 build: ## build bin/detonaut and bin/detonaut-chamber
 	go build -ldflags '$(LDFLAGS)' -o bin/detonaut ./cmd/detonaut
 	go build -C chamber -ldflags '$(LDFLAGS)' -o ../bin/detonaut-chamber .
+
+# The chamber is copied to where it is embedded from. What the last line looks
+# for is there only if detonaut could start the chamber that it carries: there
+# is none beside it, and no PATH.
+release: build ## build bin/release/detonaut, which carries its chamber
+	@cp bin/detonaut-chamber internal/detonate/process/detonaut-chamber
+	go build -tags embedchamber -ldflags '$(LDFLAGS)' -o bin/release/detonaut ./cmd/detonaut
+	@rm internal/detonate/process/detonaut-chamber
+	@env -i bin/release/detonaut version -o json | grep '"chamber": "$(VERSION)"'
 
 demo: build ## make sample images, detonate them, print verdicts
 	go run ./actors/demo bin/actors
