@@ -37,6 +37,8 @@ func Inside() error {
 }
 
 func inside() error {
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
+	defer stop()
 	for fd := imageFD; fd <= stderrFD; fd++ {
 		unix.CloseOnExec(fd)
 	}
@@ -50,9 +52,6 @@ func inside() error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
-	defer stop()
-
 	tapeFile := os.NewFile(tapeFD, "tape")
 	rec := newRecorder(tapeFile, p)
 	sentry.Register()

@@ -150,7 +150,11 @@ func (r *recorder) settleUntil(at int64) error {
 func (r *recorder) end(end tape.End) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.settleUntil(math.MaxInt64); err != nil && !errors.Is(err, errFull) {
+	err := r.settleUntil(math.MaxInt64)
+	switch {
+	case errors.Is(err, errFull):
+		end = brokenBy(err, r.plan, end)
+	case err != nil:
 		return err
 	}
 	end.Events = r.seq + 1

@@ -42,13 +42,13 @@ func (s *sandbox) run(ctx context.Context, rec *recorder) error {
 	go func() { defer readers.Done(); defer close(s.drained); events <- s.readEvents(rec) }()
 
 	end := s.startAndWait(ctx, rec, events, broken)
-	mem := end.MaxMemory
+	end.CPU = max(end.CPU, processorTime())
 	s.destroy()
 	closeOwnOutput()
 	readers.Wait()
 	stdout.Close()
 	stderr.Close()
-	end.MaxMemory, end.CPU = mem, cpuTime()
+	end.CPU = max(end.CPU, cpuTime())
 	s.explain(&end, rec)
 	if end.Reason == tape.Exited || end.Reason == tape.Signalled {
 		// It ended by itself, so all that it sent must have been read.
@@ -121,13 +121,16 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 	defer flush.Stop()
 	watch := time.NewTicker(watchInterval)
 	defer watch.Stop()
+	processor := time.NewTicker(cpuInterval)
+	defer processor.Stop()
 	mem := memory{pid: s.cont.SandboxPid()}
 	mem.sample()
+	cpu := int64(0)
 
 	stop := func(reason tape.Reason, detail string) tape.End {
 		s.askFlush()
 		mem.sample()
-		return tape.End{Reason: reason, Detail: detail, MaxMemory: mem.max}
+		return tape.End{Reason: reason, Detail: detail, MaxMemory: mem.max, CPU: cpu}
 	}
 	for {
 		select {
@@ -137,23 +140,25 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 			return stop(tape.TimeLimit, "")
 		case <-flush.C:
 			if err := rec.flush(); err != nil && !errors.Is(err, errFull) {
-				return brokenBy(err, s.plan, tape.End{MaxMemory: mem.max})
+				return brokenBy(err, s.plan, tape.End{MaxMemory: mem.max, CPU: cpu})
 			}
+		case <-processor.C:
+			cpu = max(cpu, processorTime())
 		case <-watch.C:
 			if mem.sample() > s.plan.Limits.Memory {
 				return stop(tape.MemoryLimit, fmt.Sprintf("held %d bytes of %d", mem.max, s.plan.Limits.Memory))
 			}
 		case err := <-events:
 			if err != nil {
-				return brokenBy(err, s.plan, tape.End{MaxMemory: mem.max})
+				return brokenBy(err, s.plan, tape.End{MaxMemory: mem.max, CPU: cpu})
 			}
 			events = nil // the sandbox is gone; exited follows
 		case err := <-broken:
 			if err != nil {
-				return brokenBy(err, s.plan, tape.End{MaxMemory: mem.max})
+				return brokenBy(err, s.plan, tape.End{MaxMemory: mem.max, CPU: cpu})
 			}
 		case <-exited:
-			return tape.End{Reason: tape.Exited, MaxMemory: mem.max}
+			return tape.End{Reason: tape.Exited, MaxMemory: mem.max, CPU: cpu}
 		}
 	}
 }

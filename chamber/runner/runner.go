@@ -19,6 +19,7 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -48,6 +49,9 @@ const (
 	stderrFD            // the read end of 2
 	debugFD             // gVisor's own log, if it is kept
 )
+
+// signalInterval is how often Inside is told to end until it does.
+const signalInterval = 100 * time.Millisecond
 
 // straceArg is the argument that has Inside list system calls in that log.
 const straceArg = "strace"
@@ -151,24 +155,44 @@ func Run(args []string, stdin io.Reader, stdout, stderr *os.File) error {
 	if err != nil {
 		return explainStart(err)
 	}
+	return waitInside(cmd, signals)
+}
+
+// waitInside returns when Inside has ended, and passes signals on to it as
+// SIGTERM.
+func waitInside(cmd *exec.Cmd, signals <-chan os.Signal) error {
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
+	var again <-chan time.Time
 	for {
 		select {
 		case <-signals:
+			again = time.Tick(signalInterval)
 			// If it is gone already, done is about to tell.
 			_ = cmd.Process.Signal(unix.SIGTERM)
+		case <-again:
+			// As the first of its namespace it does not even get a signal for
+			// which it has no handler yet.
+			_ = cmd.Process.Signal(unix.SIGTERM)
 		case err := <-done:
-			return insideError(err)
+			return insideError(err, again != nil)
 		}
 	}
 }
 
+// exitRuntime is the exit status that Go's runtime gives the first process of
+// a namespace for a signal that nobody handles yet.
+const exitRuntime = 2
+
 // insideError tells a death by signal, which Inside could not explain itself,
 // from an exit status, which it has.
-func insideError(err error) error {
+func insideError(err error, told bool) error {
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() < 0 {
+	switch {
+	case !errors.As(err, &exit):
+	case told && exit.ExitCode() == exitRuntime:
+		return errors.New("ended from outside before the run began")
+	case exit.ExitCode() < 0:
 		return fmt.Errorf("the sandbox's first process died: %s", exit.ProcessState)
 	}
 	return err

@@ -155,6 +155,36 @@ func TestRecorderBounds(t *testing.T) {
 	}
 }
 
+// What the subject printed last may be what does not fit.
+func TestRecorderSaysThatOutputDidNotFit(t *testing.T) {
+	var out bytes.Buffer
+	p := testPlan()
+	p.Limits.Events = 2
+	r := newRecorder(&out, p)
+	if err := errors.Join(r.start(1), r.printed(tape.OutputStdout, "last words", 10), r.end(tape.End{Reason: tape.Exited})); err != nil {
+		t.Fatal(err)
+	}
+	events := readTape(t, &out)
+	if end := events[len(events)-1].End; len(events) != 2 || end.Reason != tape.EventLimit {
+		t.Errorf("%d events, reason %q; want 2, %q", len(events), end.Reason, tape.EventLimit)
+	}
+}
+
+func TestTicks(t *testing.T) {
+	for _, tc := range []struct {
+		stat string
+		want int64
+	}{
+		{"11147 (a) b) R 1 1 1 0 -1 4194304 10 0 0 0 150 25 0 0 20 0 1 0 1 2 3", 175},
+		{"1 (x) R 1", 0},
+		{"", 0},
+	} {
+		if got := ticks(tc.stat); got != tc.want {
+			t.Errorf("ticks(%q) = %d, want %d", tc.stat, got, tc.want)
+		}
+	}
+}
+
 func TestRecorderRefusesAForgedStart(t *testing.T) {
 	r := newRecorder(io.Discard, testPlan())
 	_ = r.start(1)
