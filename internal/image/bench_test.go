@@ -4,8 +4,8 @@ package image
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -13,9 +13,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 )
 
 // benchTar is like the layer of a distribution: 6,000 files of which most are a
@@ -76,20 +73,46 @@ func cpu(b *testing.B) float64 {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
 }
 
+// within reports a ratio beside its budget. It never fails: figures are for
+// people, on machines that differ.
+func within(b *testing.B, what string, got, budget float64) {
+	b.Helper()
+	b.ReportMetric(got, what+"-x")
+	verdict := "met"
+	if got > budget {
+		verdict = "MISSED"
+	}
+	b.Logf("%-22s %8.3f %-5s  budget %5.3g  %s", what, got, "x", budget, verdict)
+}
+
 // BenchmarkFlatten compares making the EROFS image and the index, all digests
-// verified, with decompressing the same layer and hashing it once. The budget
-// of the ratio is 1.5.
+// verified, with decompressing the same layer and hashing it once, which has a
+// budget, and with that and all that is demanded beside: every byte hashed for
+// its file too and written once, and the digest of the blob.
 func BenchmarkFlatten(b *testing.B) {
 	tarball := benchTar(b)
 	for _, compression := range []string{gzipped, zstandard, plain} {
 		layer := blobOf(b, compression, tarball)
 		b.Run(compression, func(b *testing.B) {
 			out := tempFile(b)
-			var ours, base float64
+			var ours, base, demanded float64
 			for b.Loop() {
-				start := cpu(b)
-				baseline(b, compression, layer)
-				middle := cpu(b)
+				at := cpu(b)
+				lap := func(sum *float64) {
+					now := cpu(b)
+					*sum += now - at
+					at = now
+				}
+				read(b, compression, layer, sha256.New())
+				lap(&base)
+				if err := out.Truncate(0); err != nil {
+					b.Fatal(err)
+				}
+				read(b, compression, layer, sha256.New(), sha256.New(), io.NewOffsetWriter(out, 0))
+				if compression != plain { // otherwise the blob is the tar
+					read(b, plain, layer, sha256.New())
+				}
+				lap(&demanded)
 				index, err := flatten(b.Context(), []blob{layer}, Caps{}, out)
 				if err != nil {
 					b.Fatal(err)
@@ -97,42 +120,35 @@ func BenchmarkFlatten(b *testing.B) {
 				if _, err := index.WriteTo(io.Discard); err != nil {
 					b.Fatal(err)
 				}
-				base += middle - start
-				ours += cpu(b) - middle
+				lap(&ours)
 			}
 			b.ReportMetric(ours/float64(b.N), "cpu-s/op")
 			b.ReportMetric(base/float64(b.N), "baseline-cpu-s/op")
-			b.ReportMetric(ours/base, "ratio")
 			b.ReportMetric(float64(len(tarball))/1e6, "MB")
+			within(b, "flatten-"+compression, ours/base, 1.5)
+			b.ReportMetric(ours/demanded, "of-demanded-x")
+			b.Logf("%-22s %8.3f %-5s  of the processor time of what is demanded", "flatten-"+compression, ours/demanded, "x")
 		})
 	}
 }
 
-func baseline(b *testing.B, compression string, layer blob) {
+// read decompresses a layer, and gives what comes out to all of to.
+func read(b *testing.B, compression string, layer blob, to ...io.Writer) {
 	b.Helper()
-	body, err := layer.Open(context.Background())
+	body, err := layer.Open(b.Context())
 	if err != nil {
 		b.Fatal(err)
 	}
-	var r io.Reader = body
-	switch compression {
-	case gzipped:
-		if r, err = gzip.NewReader(body); err != nil {
+	r, done := io.Reader(body), func() {}
+	if compression != plain { // as it is, whatever it is
+		if r, done, err = decompress(bufio.NewReaderSize(body, chunkSize), compression); err != nil {
 			b.Fatal(err)
 		}
-	case zstandard:
-		z, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1))
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer z.Close()
-		r = z
 	}
-	h := sha256.New()
-	if _, err := io.Copy(h, r); err != nil {
+	defer done()
+	// Without shortcuts, so that every hash sees a piece while it is in the cache.
+	all := struct{ io.Writer }{io.MultiWriter(to...)}
+	if _, err := io.CopyBuffer(all, struct{ io.Reader }{r}, make([]byte, chunkSize)); err != nil {
 		b.Fatal(err)
-	}
-	if sha256Sum := h.Sum(nil); len(sha256Sum) != sha256.Size {
-		b.Fatal("no sum")
 	}
 }
