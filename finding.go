@@ -1,5 +1,7 @@
 package detonaut
 
+import "slices"
+
 // Finding is one claim about a subject, with the evidence for it. Findings of
 // static analysis and of detonation have the same form.
 type Finding struct {
@@ -84,6 +86,16 @@ const (
 
 // Confidences lists every confidence, the surest first.
 func Confidences() []Confidence { return []Confidence{Certain, Probable, Tentative} }
+
+// Rank orders confidences: greater is surer. A word that is no confidence ranks
+// below all.
+func (c Confidence) Rank() int {
+	all := Confidences()
+	if i := slices.Index(all, c); i >= 0 {
+		return len(all) - i
+	}
+	return 0
+}
 
 // Category is a kind of threat.
 type Category string

@@ -4,14 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/detonaut/detonaut/chamber/version"
 	"github.com/detonaut/detonaut/internal/detonate/process"
 	"github.com/detonaut/detonaut/internal/doctor"
+	"github.com/detonaut/detonaut/internal/image"
 	"github.com/detonaut/detonaut/internal/report"
 )
 
@@ -31,9 +30,15 @@ The exit code is 1 when a scan cannot work here.`,
 			if err != nil {
 				return err
 			}
+			dir := cfg.Image.Cache
+			if dir == "" {
+				if dir, err = image.DefaultCacheDir(); err != nil {
+					return err
+				}
+			}
 			checks := doctor.Run(cmd.Context(), doctor.Options{
 				Config:   cfg.Config,
-				CacheDir: a.cacheDir(cfg.Image.Cache),
+				CacheDir: dir,
 				Probe:    []string{"/proc/self/exe", "--help"},
 				Chamber: func(ctx context.Context) (string, error) {
 					_, err := process.New(ctx, process.Options{Path: cfg.Chamber, Log: a.log()})
@@ -60,17 +65,4 @@ The exit code is 1 when a scan cannot work here.`,
 	textOrJSON(cmd, &format)
 	addConfigFlags(cmd, "cache", "chamber", "memory", "jobs")
 	return cmd
-}
-
-// cacheDir is where images are kept: what is configured, or the user's cache
-// directory.
-func (a *app) cacheDir(configured string) string {
-	if configured != "" {
-		return configured
-	}
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		dir = os.TempDir()
-	}
-	return filepath.Join(dir, "detonaut")
 }

@@ -114,12 +114,13 @@ func (a *Analysis) Result() Result {
 	return Result{Findings: findings, Run: a.digest.run(), Coverage: a.coverage.result(gaps)}
 }
 
-// Sort puts findings in the order of a report: the worst first, then
-// by ID.
+// Sort puts findings in the order of a report: the worst first, of
+// those the surest, then by ID.
 func Sort(findings []detonaut.Finding) {
 	slices.SortStableFunc(findings, func(a, b detonaut.Finding) int {
 		return cmp.Or(
 			b.Severity.Rank()-a.Severity.Rank(),
+			b.Confidence.Rank()-a.Confidence.Rank(),
 			cmp.Compare(a.ID, b.ID),
 		)
 	})

@@ -156,13 +156,23 @@ func (o Options) withDefaults() (Options, error) {
 	fill(&o.Silence, 30*time.Second)
 	fill(&o.backOff, backOff)
 	if o.CacheDir == "" {
-		dir, err := os.UserCacheDir()
+		dir, err := DefaultCacheDir()
 		if err != nil {
-			return o, fmt.Errorf("find the user's cache directory: %w", err)
+			return o, err
 		}
-		o.CacheDir = filepath.Join(dir, "detonaut")
+		o.CacheDir = dir
 	}
 	return o, nil
+}
+
+// DefaultCacheDir is where images are kept when [Options] do not say: below the
+// user's cache directory. It is an error when the environment has none.
+func DefaultCacheDir() (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find the user's cache directory: %w", err)
+	}
+	return filepath.Join(dir, "detonaut"), nil
 }
 
 // puller is one Pull.

@@ -72,6 +72,7 @@ func weighed(findings []detonaut.Finding) []detonaut.Reason {
 		return cmp.Or(
 			cmp.Compare(a.row, b.row),
 			cmp.Compare(b.f.Severity.Rank(), a.f.Severity.Rank()),
+			cmp.Compare(b.f.Confidence.Rank(), a.f.Confidence.Rank()),
 			cmp.Compare(a.f.ID, b.f.ID),
 		)
 	})
