@@ -261,7 +261,8 @@ func (s *scan) pullImage(ctx context.Context, ref detonaut.Ref, status *status) 
 		Platform: c.Platform, CacheDir: c.Cache, CacheBytes: int64(c.CacheSize),
 		Caps: image.Caps{
 			CompressedBytes: int64(c.MaxCompressed), UncompressedBytes: int64(c.MaxUncompressed),
-			Entries: c.MaxEntries, Ratio: c.MaxRatio,
+			Entries: c.MaxEntries, Ratio: c.MaxRatio, MetadataBytes: int64(c.MaxMetadata),
+			Devices: c.MaxDevices, PathLength: c.MaxPath, SymlinkDepth: c.MaxSymlinks,
 		},
 		Stdin: s.app.stdin, PlainHTTP: slices.Clone(c.PlainHTTP), Insecure: slices.Clone(c.Insecure),
 		Silence: c.Silence, Progress: status.pull,

@@ -43,11 +43,18 @@ type Image struct {
 	// Silence is how long a registry may send nothing.
 	Silence time.Duration `yaml:"silence"`
 	// MaxCompressed and MaxUncompressed bound all layers together, MaxEntries
-	// the files in them, MaxRatio what one layer may grow to when unpacked.
+	// the files in them, MaxRatio what one layer may grow to when unpacked,
+	// MaxMetadata the names and attributes of all files, MaxDevices the device
+	// nodes among them, MaxPath the bytes of one path, MaxSymlinks the symbolic
+	// links on the way to one file.
 	MaxCompressed   Bytes `yaml:"max_compressed"`
 	MaxUncompressed Bytes `yaml:"max_uncompressed"`
 	MaxEntries      int   `yaml:"max_entries"`
 	MaxRatio        int   `yaml:"max_ratio"`
+	MaxMetadata     Bytes `yaml:"max_metadata"`
+	MaxDevices      int   `yaml:"max_devices"`
+	MaxPath         int   `yaml:"max_path"`
+	MaxSymlinks     int   `yaml:"max_symlinks"`
 }
 
 // Run says how a subject is run; see [plan.Plan] and [plan.Limits].
@@ -87,6 +94,10 @@ func Default() Config {
 			MaxUncompressed: 48 << 30,
 			MaxEntries:      1_000_000,
 			MaxRatio:        250,
+			MaxMetadata:     256 << 20,
+			MaxDevices:      10_000,
+			MaxPath:         4095,
+			MaxSymlinks:     40,
 		},
 		Run: Run{
 			Profile: string(plan.Default), Detail: string(plan.Normal),
@@ -120,6 +131,10 @@ func (c *Config) Validate() error {
 		{"image.max_uncompressed", int64(c.Image.MaxUncompressed)},
 		{"image.max_entries", int64(c.Image.MaxEntries)},
 		{"image.max_ratio", int64(c.Image.MaxRatio)},
+		{"image.max_metadata", int64(c.Image.MaxMetadata)},
+		{"image.max_devices", int64(c.Image.MaxDevices)},
+		{"image.max_path", int64(c.Image.MaxPath)},
+		{"image.max_symlinks", int64(c.Image.MaxSymlinks)},
 		{"run.duration", int64(c.Run.Duration)},
 		{"run.memory", int64(c.Run.Memory)},
 		{"run.processes", int64(c.Run.Processes)},

@@ -141,7 +141,8 @@ func TestValidate(t *testing.T) {
 		"run.profile": "x", "run.detail": "untraced", "run.duration": "-1s", "run.memory": "0", "run.processes": "-1",
 		"run.file_size": "0", "run.disk": "0", "run.output": "0", "run.events": "0", "scan.jobs": "0",
 		"image.cache_size": "0", "image.silence": "0s", "image.max_compressed": "0", "image.max_uncompressed": "0",
-		"image.max_entries": "0", "image.max_ratio": "0",
+		"image.max_entries": "0", "image.max_ratio": "0", "image.max_metadata": "0", "image.max_devices": "0",
+		"image.max_path": "0", "image.max_symlinks": "0",
 	}
 	for key, text := range bad {
 		if err := l.Set(key, text, "a test"); err != nil {
