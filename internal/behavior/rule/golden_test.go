@@ -3,20 +3,16 @@ package rule_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/internal/behavior"
+	"github.com/detonaut/detonaut/internal/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // explain runs the rules that come with Detonaut over a tape in testdata.
 func explain(t *testing.T, name string) behavior.Result {
@@ -50,19 +46,7 @@ func TestTapes(t *testing.T) {
 			if err := enc.Encode(explain(t, name)); err != nil {
 				t.Fatal(err)
 			}
-			golden := filepath.Join("testdata", name+".golden.json")
-			if *update {
-				if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got.String()); diff != "" {
-				t.Errorf("explanation of %s (-want +got):\n%s", name, diff)
-			}
+			golden.Check(t, name+".golden.json", got.Bytes())
 		})
 	}
 }
