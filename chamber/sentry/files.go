@@ -114,22 +114,34 @@ func openFlags(flags uint64) string {
 	return strings.Join(names, "|")
 }
 
+// change reports one deed on one path, found before the call runs: after
+// it, the path may be gone.
+func change(kind tape.Kind, find func(c *call) string, fill func(c *call, ev *tape.Event)) hook {
+	return func(c *call) {
+		where := find(c)
+		c.run()
+		ev := c.event(kind)
+		ev.File = &tape.File{Path: text(ev, where), Sensitive: sensitive(where)}
+		if fill != nil {
+			fill(c, ev)
+		}
+		c.emit(ev)
+	}
+}
+
+// pair reports a deed with a new name.
+func pair(kind tape.Kind, from, to func(*call) string) hook {
+	return func(c *call) {
+		path, target := from(c), to(c)
+		c.run()
+		ev := c.event(kind)
+		ev.File = &tape.File{Path: text(ev, path), Target: text(ev, target), Sensitive: sensitive(path) || sensitive(target)}
+		c.emit(ev)
+	}
+}
+
 // fileHooks see everything else that changes the file system.
 func fileHooks() map[string]hook {
-	// change reports one deed on one path, found before the call runs: after
-	// it, the path may be gone.
-	change := func(kind tape.Kind, find func(c *call) string, fill func(c *call, ev *tape.Event)) hook {
-		return func(c *call) {
-			where := find(c)
-			c.run()
-			ev := c.event(kind)
-			ev.File = &tape.File{Path: text(ev, where), Sensitive: sensitive(where)}
-			if fill != nil {
-				fill(c, ev)
-			}
-			c.emit(ev)
-		}
-	}
 	name := func(dir, path int) func(*call) string { return func(c *call) string { return c.name(dir, path) } }
 	object := func(dir, path int) func(*call) string { return func(c *call) string { return c.object(dir, path) } }
 	// unless and only follow a final symlink by a bit of the argument flags.
@@ -162,16 +174,6 @@ func fileHooks() map[string]hook {
 	size := func(c *call, ev *tape.Event) { ev.File.Size = c.args[1].Int64() }
 	attr := func(removed bool) func(*call, *tape.Event) {
 		return func(c *call, ev *tape.Event) { ev.File.Attr, ev.File.Removed = text(ev, c.string(1)), removed }
-	}
-	// pair reports a deed with a new name.
-	pair := func(kind tape.Kind, from, to func(*call) string) hook {
-		return func(c *call) {
-			path, target := from(c), to(c)
-			c.run()
-			ev := c.event(kind)
-			ev.File = &tape.File{Path: text(ev, path), Target: text(ev, target), Sensitive: sensitive(path) || sensitive(target)}
-			c.emit(ev)
-		}
 	}
 	content := func(arg int) func(*call) string { return func(c *call) string { return c.string(arg) } }
 	unlinkat := func(c *call) {
