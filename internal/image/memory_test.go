@@ -33,7 +33,6 @@ func TestMemory(t *testing.T) {
 				items = append(items, make(i))
 			}
 			layers := layersOf(t, items)
-			items = nil
 			out := tempFile(t)
 			before := heap()
 			index, err := flatten(t.Context(), layers, Caps{}, out)
