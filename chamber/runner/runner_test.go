@@ -170,6 +170,21 @@ func TestRecorderSaysThatOutputDidNotFit(t *testing.T) {
 	}
 }
 
+func TestAnonymousPages(t *testing.T) {
+	for _, tc := range []struct {
+		statm string
+		want  int64
+	}{
+		{"100000 5000 1200 300 0 7000 0\n", 3800},
+		{"100000 5000", 0},
+		{"", 0},
+	} {
+		if got := anonymousPages(tc.statm); got != tc.want {
+			t.Errorf("anonymousPages(%q) = %d, want %d", tc.statm, got, tc.want)
+		}
+	}
+}
+
 func TestTicks(t *testing.T) {
 	for _, tc := range []struct {
 		stat string

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -94,16 +93,21 @@ func ticks(stat string) int64 {
 
 // anonymous returns the bytes of memory that belong to the process alone.
 func anonymous(pid int) int64 {
-	f, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	if err != nil {
+		return 0 // it has ended
+	}
+	return anonymousPages(string(b)) * int64(os.Getpagesize())
+}
+
+// anonymousPages returns what is resident but not shared, of a line of
+// /proc/PID/statm (proc_pid_statm(5)).
+func anonymousPages(statm string) int64 {
+	fields := strings.Fields(statm)
+	if len(fields) < 3 {
 		return 0
 	}
-	defer f.Close()
-	for s := bufio.NewScanner(f); s.Scan(); {
-		var kb int64
-		if n, _ := fmt.Sscanf(s.Text(), "RssAnon: %d kB", &kb); n == 1 {
-			return kb << 10
-		}
-	}
-	return 0
+	resident, _ := strconv.ParseInt(fields[1], 10, 64)
+	shared, _ := strconv.ParseInt(fields[2], 10, 64)
+	return max(resident-shared, 0)
 }
