@@ -174,6 +174,9 @@ func imageLayers(m *v1.Manifest, c *v1.ConfigFile) ([]detonaut.Layer, error) {
 	}
 	layers := make([]detonaut.Layer, len(m.Layers))
 	for i, l := range m.Layers {
+		if err := checkAlgorithm(fmt.Sprintf("rootfs.diff_ids: layer %d", i+1), c.RootFS.DiffIDs[i]); err != nil {
+			return nil, err
+		}
 		layers[i] = detonaut.Layer{
 			Digest:    detonaut.Digest(l.Digest.String()),
 			DiffID:    detonaut.Digest(c.RootFS.DiffIDs[i].String()),

@@ -56,6 +56,9 @@ type document struct {
 
 // readDocument reads and verifies the manifest or index d.
 func readDocument(ctx context.Context, src source, d v1.Descriptor) (document, error) {
+	if err := checkAlgorithm("manifest", d.Digest); err != nil {
+		return document{}, err
+	}
 	raw, err := src.manifest(ctx, d)
 	if err != nil {
 		return document{}, err
@@ -114,6 +117,19 @@ func documentKind(raw []byte, claimed types.MediaType) (isIndex bool, err error)
 		return false, fmt.Errorf("both a manifest and an index: %w", detonaut.ErrCorrupt)
 	}
 	return isIndex, nil
+}
+
+// checkAlgorithm refuses digests of other algorithms, which are rare: bytes that
+// they name are not corrupt, but nothing here can tell.
+func checkAlgorithm(what string, h v1.Hash) error {
+	switch h.Algorithm {
+	case "sha256":
+		return nil
+	case "":
+		return fmt.Errorf("%s has no digest: %w", what, detonaut.ErrCorrupt)
+	default:
+		return fmt.Errorf("%s has a digest by %q, not sha256: %w", what, h.Algorithm, detonaut.ErrUnsupported)
+	}
 }
 
 func unsupported(what string, t types.MediaType) error {
@@ -220,6 +236,9 @@ func parseManifest(doc document, caps Caps) (*v1.Manifest, error) {
 	if m.Config.Size > maxConfig {
 		return nil, fmt.Errorf("config: %w", over("bytes", maxConfig))
 	}
+	if err := checkAlgorithm("config", m.Config.Digest); err != nil {
+		return nil, err
+	}
 	if len(m.Layers) == 0 {
 		return nil, fmt.Errorf("manifest %s: layers: there are none: %w", doc.digest, detonaut.ErrCorrupt)
 	}
@@ -234,6 +253,9 @@ func parseManifest(doc document, caps Caps) (*v1.Manifest, error) {
 				what = "encrypted " + what
 			}
 			return nil, unsupported(what, l.MediaType)
+		}
+		if err := checkAlgorithm(what, l.Digest); err != nil {
+			return nil, err
 		}
 		if l.Size <= 0 {
 			return nil, fmt.Errorf("%s: size %d: %w", what, l.Size, detonaut.ErrCorrupt)

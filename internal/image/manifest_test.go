@@ -163,6 +163,9 @@ func inLayer(field string, v any) func(map[string]any) {
 	return func(m map[string]any) { m["layers"].([]any)[1].(map[string]any)[field] = v }
 }
 
+// longDigest is of an algorithm that the specification allows beside sha256.
+var longDigest = "sha512:" + strings.Repeat("0", 128)
+
 func TestBadImages(t *testing.T) {
 	long := strings.Repeat("x", maxString+1)
 	many := make([]string, maxStrings+1)
@@ -189,6 +192,13 @@ func TestBadImages(t *testing.T) {
 		{name: "diff_id wrong", config: func(c map[string]any) {
 			c["rootfs"].(map[string]any)["diff_ids"].([]any)[1] = someDigest
 		}, want: detonaut.ErrCorrupt, words: "sha256:"},
+		{name: "diff_id of another algorithm", config: func(c map[string]any) {
+			c["rootfs"].(map[string]any)["diff_ids"].([]any)[1] = longDigest
+		}, want: detonaut.ErrUnsupported, words: `rootfs.diff_ids: layer 2 has a digest by "sha512"`},
+		{name: "layer of another algorithm", manifest: inLayer("digest", longDigest), want: detonaut.ErrUnsupported, words: `layer 2 has a digest by "sha512"`},
+		{name: "config of another algorithm", manifest: func(m map[string]any) {
+			m["config"].(map[string]any)["digest"] = longDigest
+		}, want: detonaut.ErrUnsupported, words: `config has a digest by "sha512"`},
 		{name: "diff_id malformed", config: func(c map[string]any) {
 			c["rootfs"].(map[string]any)["diff_ids"].([]any)[1] = "sha256:12"
 		}, want: detonaut.ErrCorrupt, words: "config sha256:"},
@@ -302,6 +312,7 @@ func TestBadManifests(t *testing.T) {
 			"layers twice", `{"schemaVersion":2,"config":{},"layers":[],"Layers":[]}`, types.OCIManifestSchema1,
 			detonaut.ErrCorrupt, `key "Layers" is there twice`,
 		},
+		{"another algorithm", index(entry(longDigest)), types.OCIImageIndex, detonaut.ErrUnsupported, `manifest has a digest by "sha512"`},
 		{"empty index", index(), types.OCIImageIndex, detonaut.ErrPlatform, "there is none"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
