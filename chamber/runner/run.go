@@ -128,8 +128,9 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 	cpu := int64(0)
 
 	stop := func(reason tape.Reason, detail string) tape.End {
-		s.askFlush()
-		mem.sample()
+		if !s.askFlush(&mem) {
+			detail = strings.TrimPrefix(detail+"; what the sandbox still held back is missing", "; ")
+		}
 		return tape.End{Reason: reason, Detail: detail, MaxMemory: mem.max, CPU: cpu}
 	}
 	for {
@@ -163,15 +164,29 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 	}
 }
 
-// askFlush makes the sandbox hand over what it holds back, and waits for it.
-func (s *sandbox) askFlush() {
+// askFlush makes the sandbox hand over what it holds back, and tells whether it
+// has. The subject runs on meanwhile, so it waits no longer when the subject is
+// a quarter above its memory.
+func (s *sandbox) askFlush(mem *memory) bool {
 	if err := s.events.Flush(); err != nil {
-		return // it is gone; what it sent is read
+		return true // it is gone; what it sent is read
 	}
-	select {
-	case <-s.flushes:
-	case <-s.drained: // it is gone, or what it sent was no event
-	case <-time.After(settle):
+	enough := time.After(settle)
+	watch := time.NewTicker(watchInterval)
+	defer watch.Stop()
+	for {
+		select {
+		case <-s.flushes:
+			return true
+		case <-s.drained: // it is gone, or what it sent was no event
+			return true
+		case <-enough:
+			return false
+		case <-watch.C:
+			if limit := s.plan.Limits.Memory; mem.sample()-limit > max(limit/4, 64<<20) {
+				return false
+			}
+		}
 	}
 }
 
