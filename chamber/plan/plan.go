@@ -172,5 +172,8 @@ func (p *Plan) Validate() error {
 			bad("limits."+limit.field, "must be greater than 0")
 		}
 	}
+	if l.Events == 1 {
+		bad("limits.events", "must be at least 2: a tape has a start and an end")
+	}
 	return errors.Join(errs...)
 }

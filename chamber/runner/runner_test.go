@@ -267,7 +267,7 @@ func TestCopyOutputKeepsCharactersWhole(t *testing.T) {
 
 func TestReadPlan(t *testing.T) {
 	good := `{"profile":"default","args":["/x"],"dir":"/","hostname":"h","network":"none","detail":"normal","limits":` +
-		`{"duration_ns":1,"memory":1,"processes":1,"file_size":1,"disk":1,"output":1,"events":1}}`
+		`{"duration_ns":1,"memory":1,"processes":1,"file_size":1,"disk":1,"output":1,"events":2}}`
 	for _, tc := range []struct{ name, in, err string }{
 		{"good", good, ""},
 		{"no JSON", "x", "read plan"},

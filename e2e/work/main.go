@@ -3,11 +3,13 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"time"
 )
 
@@ -20,7 +22,7 @@ func main() {
 
 func work(args []string) error {
 	if len(args) != 2 {
-		return fmt.Errorf("usage: work exit|sleep|files|calls|forks DIRECTORY")
+		return fmt.Errorf("usage: work exit|sleep|files|calls|forks|fill|split|take|print|touch DIRECTORY")
 	}
 	switch args[0] {
 	case "exit":
@@ -35,7 +37,49 @@ func work(args []string) error {
 	case "forks":
 		return forks(args[1])
 	}
-	return fmt.Errorf("unknown work %q", args[0])
+	return overstep(args[0], args[1])
+}
+
+// overstep does too much of one thing, to run into a limit of the sandbox. It
+// is bounded all the same.
+func overstep(what, dir string) error {
+	const most = 256 // MiB, or files
+	block := bytes.Repeat([]byte{1}, 1<<20)
+	switch what {
+	case "fill", "split": // one file after another, so that no single one is too long
+		blocks := map[string]int{"fill": 8, "split": most}[what]
+		for i := range most / blocks {
+			f, err := os.Create(filepath.Join(dir, fmt.Sprint("filler", i)))
+			if err != nil {
+				return err
+			}
+			for j := range blocks {
+				if _, err := f.Write(block); err != nil {
+					fmt.Printf("%d MiB written\n", i*blocks+j)
+					return err
+				}
+			}
+			f.Close()
+		}
+	case "take":
+		var taken [][]byte
+		for range most {
+			taken = append(taken, bytes.Clone(block))
+			time.Sleep(time.Millisecond)
+		}
+		fmt.Println(len(taken), "MiB taken")
+	case "print":
+		for range 4 {
+			_, _ = os.Stdout.Write(block)
+		}
+	case "touch":
+		for i := range 100 * most {
+			_ = os.WriteFile(filepath.Join(dir, strconv.Itoa(i)), nil, 0o600)
+		}
+	default:
+		return fmt.Errorf("unknown work %q", what)
+	}
+	return nil
 }
 
 // files reads every file of a directory three times.
