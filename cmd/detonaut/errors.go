@@ -110,5 +110,8 @@ func dialHint(err error) string {
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
 		return "a registry without TLS has to be named with --plain-http HOST:PORT"
 	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "let this machine trust who signed the certificate, or name the registry with --insecure HOST:PORT"
+	}
 	return ""
 }

@@ -35,6 +35,10 @@ func readRules(dir string) (ruleSet, error) {
 	if err != nil {
 		return ruleSet{}, fmt.Errorf("load rules: %w", err)
 	}
+	if len(set.Rules()) == 0 && len(set.Problems()) == 0 {
+		// By no rules everything is clean.
+		return ruleSet{}, fmt.Errorf("load rules: %w: there are none below %s", detonaut.ErrUsage, dir)
+	}
 	return ruleSet{set}, nil
 }
 

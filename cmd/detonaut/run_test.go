@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -199,7 +200,7 @@ func TestHints(t *testing.T) {
 	for _, err := range []error{
 		detonaut.ErrUsage, detonaut.ErrNotFound, detonaut.ErrUnauthorized, detonaut.ErrPlatform,
 		detonaut.ErrUnsupported, detonaut.ErrCorrupt, detonaut.ErrLimit, detonaut.ErrSandbox, context.DeadlineExceeded,
-		syscall.ENOSPC, http.ErrSchemeMismatch, &net.DNSError{IsNotFound: true}, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED},
+		syscall.ENOSPC, http.ErrSchemeMismatch, &tls.CertificateVerificationError{Err: errFull}, &net.DNSError{IsNotFound: true}, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED},
 	} {
 		var stderr bytes.Buffer
 		a := &app{stderr: &stderr}

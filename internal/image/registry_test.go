@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -165,6 +166,7 @@ func TestFinal(t *testing.T) {
 		&net.DNSError{Err: "no such host", IsNotFound: true}: true,
 		&net.DNSError{Err: "timeout", IsTimeout: true}:       false,
 		http.ErrSchemeMismatch:                               true,
+		tls.RecordHeaderError{Msg: "plain"}:                  true,
 		io.ErrUnexpectedEOF:                                  false,
 		syscall.ECONNREFUSED:                                 false,
 	} {

@@ -76,9 +76,9 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := wire.RoundTrip(req)
 	if err != nil {
 		if isFinal(err) {
-			t.giveUp(fmt.Errorf("registry %s: %s", host, clean(err)))
+			t.giveUp(&transferError{text: fmt.Sprintf("registry %s: %s", host, clean(err)), err: err})
 		}
-		t.failed(host, clean(err))
+		t.failed(host, clean(err), err)
 		return nil, err
 	}
 	busy := resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusRequestTimeout
@@ -87,7 +87,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		if s, err := strconv.ParseInt(resp.Header.Get("Retry-After"), 10, 64); err == nil && s > int64(maxRetryAfter/time.Second) {
 			t.giveUp(fmt.Errorf("registry %s answers %s and asks to wait %d s", host, status, s))
 		}
-		t.failed(host, status)
+		t.failed(host, status, nil)
 	}
 	body := &watchedBody{ReadCloser: resp.Body, t: t, host: host, left: maxReply, good: resp.StatusCode < http.StatusMultipleChoices}
 	if isBlobRequest(req) {
@@ -97,10 +97,11 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// failed counts a failure, and gives up when there was nothing else lately.
-func (t *transport) failed(host, how string) {
+// failed counts a failure, and gives up when there was nothing else lately. The
+// error, if there is one, is for callers to decide on; how says it.
+func (t *transport) failed(host, how string, err error) {
 	if n := t.failures.Add(1); n >= attempts {
-		t.giveUp(fmt.Errorf("registry %s: failed %d times in a row, at last: %s", host, n, how))
+		t.giveUp(&transferError{text: fmt.Sprintf("registry %s: failed %d times in a row, at last: %s", host, n, how), err: err})
 	}
 }
 
@@ -108,7 +109,9 @@ func (t *transport) failed(host, how string) {
 func isFinal(err error) bool {
 	var name *net.DNSError
 	var cert *tls.CertificateVerificationError
-	return errors.As(err, &name) && name.IsNotFound || errors.As(err, &cert) || errors.Is(err, http.ErrSchemeMismatch)
+	var plain tls.RecordHeaderError
+	return errors.As(err, &name) && name.IsNotFound || errors.As(err, &cert) || errors.As(err, &plain) ||
+		errors.Is(err, http.ErrSchemeMismatch)
 }
 
 // isBlobRequest reports whether req, or the request that was redirected to it,
@@ -191,7 +194,7 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 			b.t.failures.Store(0)
 		}
 	case err != nil:
-		b.t.failed(b.host, "response cut short")
+		b.t.failed(b.host, "response cut short", nil)
 	}
 	return n, err
 }
