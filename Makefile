@@ -48,7 +48,7 @@ check: ## format, vet, lint, tidy, house rules
 
 bench: ## measure against the budgets of ARCHITECTURE.md
 	@testdata/needs.sh bench
-	@set -e; for m in $(MODULES); do go test -C $$m -run '^$$' -bench . -benchmem ./...; done
+	@set -e; for m in $(MODULES); do go test -C $$m -run '^$$' -bench . -benchmem -timeout 40m ./...; done
 
 fuzz: ## run each fuzz test for FUZZTIME
 	@set -e; for m in $(MODULES); do (cd $$m; \
