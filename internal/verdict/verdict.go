@@ -125,8 +125,9 @@ func became(s detonaut.State) string {
 		return "failed"
 	case detonaut.Skipped:
 		return "was skipped"
+	default:
+		return "is " + cmp.Or(string(s), "unknown")
 	}
-	return "is " + cmp.Or(string(s), "unknown")
 }
 
 func because(reason string) string {
