@@ -38,8 +38,8 @@ func callArgs() map[string]args {
 		"setreuid": ids("ruid", "euid"), "setregid": ids("rgid", "egid"),
 		"setresuid": ids("ruid", "euid", "suid"), "setresgid": ids("rgid", "egid", "sgid"),
 		"setgroups": always(func(c *call) map[string]string { return map[string]string{"size": c.decimal(0)} }),
-		"capset":    always(capset), "prctl": prctl, "kill": killOther(0, 1), "tgkill": killOther(0, 2), "tkill": killThread,
-		"rt_sigqueueinfo": killOther(0, 1), "rt_tgsigqueueinfo": killOther(0, 2),
+		"capset":    always(capset), "prctl": prctl, "kill": killOther(1), "tgkill": killOther(2), "tkill": killThread,
+		"rt_sigqueueinfo": killOther(1), "rt_tgsigqueueinfo": killOther(2),
 		"pidfd_send_signal": always(func(c *call) map[string]string {
 			return map[string]string{"fd": c.decimal(0), "signal": signalName(c.int(1))}
 		}),
@@ -169,11 +169,11 @@ func ptrace(c *call) map[string]string {
 	return map[string]string{"request": request, "pid": c.decimal(1)}
 }
 
-// killOther reads a signal that is for another process; 0 only asks whether
-// there is one.
-func killOther(pid, signal int) args {
+// killOther reads a signal that is for another process, which the first
+// argument names; 0 only asks whether there is one.
+func killOther(signal int) args {
 	return func(c *call) (map[string]string, bool) {
-		target, sig := c.int(pid), c.int(signal)
+		target, sig := c.int(0), c.int(signal)
 		self := int32(c.t.PIDNamespace().IDOfThreadGroup(c.t.ThreadGroup()))
 		return map[string]string{"pid": strconv.Itoa(int(target)), "signal": signalName(sig)}, sig != 0 && target != self
 	}
