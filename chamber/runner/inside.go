@@ -52,6 +52,10 @@ func inside() error {
 	if err != nil {
 		return err
 	}
+	// Where the machine itself runs out of memory, the sandbox goes first. Ours
+	// is inherited; gVisor would set it once the subject runs, and fail when that
+	// has ended by then. Without it the watch still holds the limit.
+	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
 	tapeFile := os.NewFile(tapeFD, "tape")
 	rec := newRecorder(tapeFile, p)
 	sentry.Register()

@@ -203,6 +203,10 @@ func (s *sandbox) flushed() {
 func (s *sandbox) explain(end *tape.End, rec *recorder) {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
+	if end.Reason == tape.NotStarted && rec.exit != nil {
+		// gVisor failed at something after the start; the subject ran.
+		end.Reason, end.Detail = tape.Exited, ""
+	}
 	if end.Reason != tape.Exited {
 		return
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/detonaut/detonaut/chamber/plan"
 )
 
-// capabilities are those that Docker gives a container, less NET_RAW. None of
-// them reaches beyond the sandbox, whose kernel is gVisor.
+// capabilities are those that Docker gives a container, less NET_RAW. None
+// reaches beyond the sandbox, whose kernel is gVisor.
 var capabilities = []string{
 	"CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD",
 	"CAP_NET_BIND_SERVICE", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
@@ -18,7 +18,6 @@ var capabilities = []string{
 // newSpec turns a plan into the OCI runtime spec of its sandbox. root is an
 // empty directory: the root file system is the image.
 func newSpec(p *plan.Plan, root string) *specs.Spec {
-	first := 1000
 	return &specs.Spec{
 		Version:  specs.Version,
 		Hostname: p.Hostname,
@@ -31,8 +30,6 @@ func newSpec(p *plan.Plan, root string) *specs.Spec {
 			Capabilities: &specs.LinuxCapabilities{
 				Bounding: capabilities, Effective: capabilitiesOf(p.User), Permitted: capabilitiesOf(p.User),
 			},
-			// Where the machine itself runs out of memory, the sandbox goes first.
-			OOMScoreAdj: &first,
 			Rlimits: []specs.POSIXRlimit{
 				{Type: "RLIMIT_FSIZE", Soft: uint64(p.Limits.FileSize), Hard: uint64(p.Limits.FileSize)},
 				{Type: "RLIMIT_NOFILE", Soft: 1 << 16, Hard: 1 << 16},
