@@ -36,9 +36,11 @@ type Plan struct {
 	// Hostname is what the subject sees as its own.
 	Hostname string `json:"hostname"`
 
-	Network Network `json:"network"`
-	Detail  Detail  `json:"detail"`
-	Limits  Limits  `json:"limits"`
+	Network  Network  `json:"network"`
+	Internet Internet `json:"internet,omitzero"`
+
+	Detail Detail `json:"detail"`
+	Limits Limits `json:"limits"`
 }
 
 // Profile is a kind of run.
@@ -53,12 +55,6 @@ type User struct {
 	GID    uint32   `json:"gid"`
 	Groups []uint32 `json:"groups,omitempty"`
 }
-
-// Network is what the subject can reach.
-type Network string
-
-// None leaves the subject nothing but its own loopback.
-const None Network = "none"
 
 // Detail is how much the tape records.
 type Detail string
@@ -146,9 +142,7 @@ func (p *Plan) Validate() error {
 	if p.Profile != Default {
 		bad("profile", "%q is unknown", p.Profile)
 	}
-	if p.Network != None {
-		bad("network", "%q is unknown", p.Network)
-	}
+	p.Internet.validate(p.Network, bad)
 	if p.Detail != Normal && p.Detail != Full && p.Detail != Untraced {
 		bad("detail", "%q is unknown", p.Detail)
 	}

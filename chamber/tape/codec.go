@@ -158,7 +158,7 @@ func (e *Event) check() error {
 }
 
 // A payload set, one bit a field of Event.
-type payload uint8
+type payload uint16
 
 const (
 	startPayload payload = 1 << iota
@@ -169,6 +169,13 @@ const (
 	memoryPayload
 	callPayload
 	outputPayload
+	flowPayload
+	dnsPayload
+	tlsPayload
+	httpPayload
+	messagePayload
+	baitPayload
+	trustPayload
 )
 
 func (e *Event) payload() (p payload) {
@@ -185,6 +192,13 @@ func (e *Event) payload() (p payload) {
 	add(memoryPayload, e.Memory != nil)
 	add(callPayload, e.Call != nil)
 	add(outputPayload, e.Output != nil)
+	add(flowPayload, e.FlowEnd != nil)
+	add(dnsPayload, e.DNS != nil)
+	add(tlsPayload, e.TLS != nil)
+	add(httpPayload, e.HTTP != nil)
+	add(messagePayload, e.Message != nil)
+	add(baitPayload, e.Bait != nil)
+	add(trustPayload, e.Trust != nil)
 	return p
 }
 
@@ -197,6 +211,9 @@ var payloads = map[Kind]payload{
 	FileTruncate: filePayload, FileUtime: filePayload, FileRead: filePayload, FileWrite: filePayload, FileClose: filePayload,
 	SocketCreate: socketPayload, SocketBind: socketPayload, SocketListen: socketPayload,
 	SocketConnect: socketPayload, SocketAccept: socketPayload, SocketSend: socketPayload,
+	SocketLocal: socketPayload,
+	FlowEnded:   flowPayload, DNSAnswer: dnsPayload, TLSHandshake: tlsPayload, HTTPExchange: httpPayload,
+	MessageReceive: messagePayload, BaitSent: baitPayload, TrustInstall: trustPayload,
 	MemoryExec:   memoryPayload,
 	OutputStdout: outputPayload, OutputStderr: outputPayload,
 }

@@ -37,6 +37,9 @@ type Event struct {
 	Errno string `json:"errno,omitempty"`
 	// Cut is set when a string or list of this event was cut at its bound.
 	Cut bool `json:"cut,omitempty"`
+	// Flow is the number of the flow that this event is of, from 1, in the order
+	// in which flows began; 0 for an event that is of none.
+	Flow uint64 `json:"flow,omitempty"`
 
 	Start   *Start   `json:"start,omitempty"`
 	End     *End     `json:"end,omitempty"`
@@ -46,6 +49,14 @@ type Event struct {
 	Memory  *Memory  `json:"memory,omitempty"`
 	Call    *Call    `json:"call,omitempty"`
 	Output  *Output  `json:"output,omitempty"`
+
+	FlowEnd *Flow    `json:"flow_end,omitempty"`
+	DNS     *DNS     `json:"dns,omitempty"`
+	TLS     *TLS     `json:"tls,omitempty"`
+	HTTP    *HTTP    `json:"http,omitempty"`
+	Message *Message `json:"message,omitempty"`
+	Bait    *Bait    `json:"bait,omitempty"`
+	Trust   *Trust   `json:"trust,omitempty"`
 }
 
 // Kind is what happened, as family.deed. Kinds of the family "call" are open:
@@ -53,7 +64,7 @@ type Event struct {
 type Kind string
 
 // Kinds of events. The payload of family f is the field named f; that of
-// run.start is Start, that of run.end is End.
+// run.start is Start, that of run.end is End, that of flow.end is FlowEnd.
 const (
 	RunStart Kind = "run.start" // always the first event
 	RunEnd   Kind = "run.end"   // always the last event
@@ -87,6 +98,20 @@ const (
 	SocketConnect Kind = "socket.connect"
 	SocketAccept  Kind = "socket.accept"
 	SocketSend    Kind = "socket.send" // a datagram, or a DNS question over any transport
+
+	// What the simulated or live internet saw. The process is the one that owns
+	// the socket, 0 where nobody could be found.
+	FlowEnded      Kind = "flow.end"        // a connection, or an exchange of datagrams, is over
+	DNSAnswer      Kind = "dns.answer"      // a name was asked for, and answered
+	TLSHandshake   Kind = "tls.handshake"   // TLS was agreed on, or refused
+	HTTPExchange   Kind = "http.exchange"   // a request, and what it was answered
+	MessageReceive Kind = "message.receive" // something said in another protocol
+	BaitSent       Kind = "bait.sent"       // a planted credential left the sandbox
+	TrustInstall   Kind = "trust.install"   // a trust store of the image got the run's CA
+
+	// SocketLocal says which process an address of the sandbox belongs to. It
+	// joins flows to processes; full detail only.
+	SocketLocal Kind = "socket.local"
 
 	MemoryExec Kind = "memory.exec" // memory became writable and executable
 
@@ -229,8 +254,8 @@ type Socket struct {
 	// Type is "stream", "dgram", "raw", "seqpacket" or a number.
 	Type     string `json:"type,omitempty"`
 	Protocol int32  `json:"protocol,omitempty"`
-	// Address is the peer's, or for bind, listen the socket's own: "IP:port",
-	// "[IP]:port", or a unix path ("@" begins an abstract one).
+	// Address is the peer's, or for bind, listen and local the socket's own:
+	// "IP:port", "[IP]:port", or a unix path ("@" begins an abstract one).
 	Address string `json:"address,omitempty"`
 	// Size is the number of bytes of send.
 	Size int64 `json:"size,omitempty"`
