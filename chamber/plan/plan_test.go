@@ -48,7 +48,7 @@ func TestValidate(t *testing.T) {
 		{"no hostname", func(p *plan.Plan) { p.Hostname = "" }, "hostname: "},
 		{"long hostname", func(p *plan.Plan) { p.Hostname = strings.Repeat("a", 64) }, "hostname: "},
 		{"unknown profile", func(p *plan.Plan) { p.Profile = "nap" }, `profile: "nap"`},
-		{"unknown network", func(p *plan.Plan) { p.Network = "live" }, `network: "live"`},
+		{"unknown network", func(p *plan.Plan) { p.Network = "wifi" }, `network: "wifi" is unknown`},
 		{"unknown detail", func(p *plan.Plan) { p.Detail = "" }, `detail: ""`},
 		{"no time", func(p *plan.Plan) { p.Limits.Duration = 0 }, "limits.duration_ns: "},
 		{"no memory", func(p *plan.Plan) { p.Limits.Memory = 0 }, "limits.memory: "},
@@ -57,6 +57,74 @@ func TestValidate(t *testing.T) {
 		{"no disk", func(p *plan.Plan) { p.Limits.Disk = -1 }, "limits.disk: "},
 		{"no output", func(p *plan.Plan) { p.Limits.Output = 0 }, "limits.output: "},
 		{"no events", func(p *plan.Plan) { p.Limits.Events = 0 }, "limits.events: "},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			p := valid()
+			c.change(&p)
+			err := p.Validate()
+			if c.want == "" && err != nil {
+				t.Errorf("got %v, want a valid plan", err)
+			}
+			if c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("got %v, want an error with %q", err, c.want)
+			}
+		})
+	}
+}
+
+// TestValidateInternet holds what a plan says of the network to its mode.
+func TestValidateInternet(t *testing.T) {
+	egress := func(change func(*plan.Egress)) func(*plan.Plan) {
+		return func(p *plan.Plan) {
+			e := plan.DefaultEgress()
+			e.Allow = []string{"*.example.com"}
+			change(&e)
+			p.Network, p.Internet.Egress = plan.Live, &e
+		}
+	}
+	simulated := func(n plan.Internet) func(*plan.Plan) {
+		return func(p *plan.Plan) { p.Network, p.Internet = plan.Simulated, n }
+	}
+	store := func(path string, kind plan.StoreKind) plan.Internet {
+		return plan.Internet{Trust: []plan.TrustStore{{Path: path, Kind: kind}}}
+	}
+	answer := func(a plan.Answer) plan.Internet { return plan.Internet{Answers: []plan.Answer{a}} }
+	cases := []struct {
+		name   string
+		change func(*plan.Plan)
+		want   string // part of the error; empty for none
+	}{
+		{"simulated", simulated(plan.Internet{}), ""},
+		{"simulated with everything", simulated(plan.Internet{
+			ResolveRandom: true, NoProbe: true, Replay: "/record",
+			Answers: []plan.Answer{{Host: "*", Path: "/a*", Status: 404, Headers: map[string]string{"A": "b"}, Body: "x"}},
+			Trust:   []plan.TrustStore{{Path: "/etc/ssl/cert.pem", Kind: plan.PEMBundle}, {Path: "/etc/ssl/certs", Kind: plan.HashedDir}},
+		}), ""},
+		{"live", egress(func(*plan.Egress) {}), ""},
+		{"live, recorded", func(p *plan.Plan) { egress(func(*plan.Egress) {})(p); p.Internet.Record = true }, ""},
+		{"other ports and refusals", egress(func(e *plan.Egress) { e.Ports, e.Refuse = []uint16{8443}, []string{"192.0.2.0/24", "2001:db8::/32"} }), ""},
+
+		{"live without bounds", func(p *plan.Plan) { p.Network = plan.Live }, "internet.egress: belongs to a live network"},
+		{"bounds of a live one, simulated", func(p *plan.Plan) { egress(func(*plan.Egress) {})(p); p.Network = plan.Simulated }, "internet.egress: belongs"},
+		{"bounds of a live one, none", func(p *plan.Plan) { egress(func(*plan.Egress) {})(p); p.Network = plan.None }, "internet.egress: belongs"},
+		{"live, nothing allowed", egress(func(e *plan.Egress) { e.Allow = nil }), "internet.egress.allow: allows nothing"},
+		{"live, a refusal that is no prefix", egress(func(e *plan.Egress) { e.Refuse = []string{"192.0.2.1"} }), "internet.egress.refuse: "},
+		{"live, no bytes", egress(func(e *plan.Egress) { e.Bytes = 0 }), "internet.egress: bytes"},
+		{"live, no connections", egress(func(e *plan.Egress) { e.Connections = -1 }), "internet.egress: bytes"},
+		{"live, no rate", egress(func(e *plan.Egress) { e.Rate = 0 }), "internet.egress: bytes"},
+		{"a record of a simulation", simulated(plan.Internet{Record: true}), "internet.record: "},
+		{"a replay, live", func(p *plan.Plan) { egress(func(*plan.Egress) {})(p); p.Internet.Replay = "/record" }, "internet.replay: "},
+		{"a replay without a network", func(p *plan.Plan) { p.Internet.Replay = "/record" }, "internet.replay: "},
+		{"an answer for nobody", simulated(answer(plan.Answer{Body: "x"})), "internet.answers[0]: "},
+		{"an answer of no status", simulated(answer(plan.Answer{Host: "*", Status: 99})), "internet.answers[0]: "},
+		{"an answer that is none", simulated(answer(plan.Answer{Host: "*", Status: 100})), "internet.answers[0]: "},
+		{"too many answers", simulated(plan.Internet{Answers: make([]plan.Answer, 257)}), "internet: more than 256"},
+		{"too many trust stores", simulated(plan.Internet{Trust: make([]plan.TrustStore, 257)}), "internet: more than 256"},
+		{"a relative trust store", simulated(store("etc/cert.pem", plan.PEMFile)), "internet.trust: "},
+		{"a trust store outside", simulated(store("/etc/../../cert.pem", plan.JKS)), "internet.trust: "},
+		{"a trust store with a NUL", simulated(store("/etc/\x00", plan.PKCS12)), "internet.trust: "},
+		{"a trust store of no kind", simulated(store("/etc/cert.pem", "")), "internet.trust: "},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -92,11 +160,20 @@ func TestValidateNamesEverything(t *testing.T) {
 // FuzzPlan: a plan that is read from any JSON either is refused or means the
 // same after a trip through JSON. It is what the chamber reads.
 func FuzzPlan(f *testing.F) {
-	b, err := json.Marshal(valid())
-	if err != nil {
-		f.Fatal(err)
+	live := valid()
+	egress := plan.DefaultEgress()
+	egress.Allow, egress.Ports, egress.Refuse = []string{"*"}, []uint16{443}, []string{"192.0.2.0/24"}
+	live.Network, live.Internet = plan.Live, plan.Internet{
+		Record: true, Egress: &egress, Answers: []plan.Answer{{Host: "*", Body: "x"}},
+		Trust: []plan.TrustStore{{Path: "/etc/ssl/cert.pem", Kind: plan.PEMBundle}},
 	}
-	f.Add(b)
+	for _, p := range []plan.Plan{valid(), live} {
+		b, err := json.Marshal(p)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var p plan.Plan
 		if json.Unmarshal(text, &p) != nil || p.Validate() != nil {

@@ -105,7 +105,7 @@ func jsonType(t *testing.T, f reflect.Type) (name string, inner reflect.Type) {
 		return "string", nil
 	case reflect.Bool:
 		return "boolean", nil
-	case reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint32, reflect.Uint64:
+	case reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		return "integer", nil
 	default:
 		t.Fatalf("a field of kind %s has no name in the document", f.Kind())

@@ -24,7 +24,7 @@ func samples(tb testing.TB) []*tape.Event {
 	for i, k := range kinds {
 		ev := &tape.Event{
 			Seq: uint64(i) + 1, Time: int64(i) * 1000, Kind: k,
-			PID: 7, TID: 8, Count: 3, Errno: "ENOENT", Cut: true,
+			PID: 7, TID: 8, Count: 3, Errno: "ENOENT", Cut: true, Flow: 9,
 		}
 		fill(tb, payloadOf(tb, ev))
 		if ev.Start != nil {
@@ -39,8 +39,11 @@ func samples(tb testing.TB) []*tape.Event {
 func payloadOf(tb testing.TB, ev *tape.Event) reflect.Value {
 	tb.Helper()
 	family, deed, _ := strings.Cut(string(ev.Kind), ".")
-	if family == "run" {
+	switch family {
+	case "run":
 		family = deed
+	case "flow":
+		family = "flow_end"
 	}
 	v := reflect.ValueOf(ev).Elem()
 	for i := range v.NumField() {
@@ -80,6 +83,8 @@ func fill(tb testing.TB, v reflect.Value) {
 		v.SetBool(true)
 	case reflect.Int, reflect.Int32, reflect.Int64:
 		v.SetInt(-1 << 31)
+	case reflect.Uint16:
+		v.SetUint(1<<16 - 1)
 	case reflect.Uint32, reflect.Uint64:
 		v.SetUint(1<<32 - 1)
 	default:
