@@ -31,11 +31,11 @@ const (
 // own floor and those below. The longest prefix counts; what is on no floor is
 // wired by hand in doors and alone below.
 var layers = [][]string{
-	{"chamber/plan", "chamber/version"},
+	{"chamber/artifact", "chamber/plan", "chamber/version"},
 	{"chamber/tape"},
 	{""}, // the root: the words
 	{"rules"},
-	{"internal/behavior", "internal/config", "internal/detonate", "internal/doctor", "internal/image", "internal/report", "internal/verdict"},
+	{"internal/behavior", "internal/config", "internal/detonate", "internal/doctor", "internal/har", "internal/image", "internal/report", "internal/verdict"},
 	{"internal/pipeline"},
 	{"actors", "cmd", "e2e", "internal/golden", "internal/testenv"},
 }
@@ -55,10 +55,11 @@ var doors = map[string][]string{
 // alone lists packages that import the standard library only, and whatever
 // else is named here.
 var alone = map[string][]string{
-	".":               nil,
-	"chamber/plan":    nil,
-	"chamber/version": nil,
-	"chamber/tape":    {"chamber/plan"},
+	".":                nil,
+	"chamber/artifact": nil,
+	"chamber/plan":     nil,
+	"chamber/version":  nil,
+	"chamber/tape":     {"chamber/plan"},
 }
 
 // pure are the packages whose result follows from their arguments alone.

@@ -1,0 +1,102 @@
+package artifact
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Read reads one stream to its end and gives sink what it carries, in order.
+// An error about the stream is [ErrBroken]; one of sink is wrapped as it is.
+// Memory is used for bytes that came, not for those that were announced: at
+// most some times Limits.Blob.
+func Read(r io.Reader, sink Sink, l Limits) error {
+	used := usage{Limits: l}
+	var buf bytes.Buffer
+	for {
+		kind, size, err := readHead(r)
+		if err != nil {
+			return err
+		}
+		if kind == endFrame {
+			return readEnd(r, size)
+		}
+		if err := checkFrame(&used, kind, size); err != nil {
+			return err
+		}
+		buf.Reset()
+		if _, err := io.CopyN(&buf, r, size); err != nil {
+			return readError(err)
+		}
+		if err := give(sink, kind, buf.Bytes()); err != nil {
+			return err
+		}
+		if buf.Cap() > maxChunk {
+			buf = bytes.Buffer{} // one large blob must not cost its memory for good
+		}
+	}
+}
+
+func readHead(r io.Reader) (kind byte, size int64, err error) {
+	var head [headSize]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return 0, 0, readError(err)
+	}
+	return head[0], int64(binary.BigEndian.Uint32(head[1:])), nil
+}
+
+// readEnd makes sure that nothing comes after the last frame.
+func readEnd(r io.Reader, size int64) error {
+	var more [1]byte
+	n, err := io.ReadFull(r, more[:])
+	switch {
+	case size != 0 || n != 0:
+		return fmt.Errorf("%w: bytes after their end", ErrBroken)
+	case !errors.Is(err, io.EOF):
+		return readError(err)
+	}
+	return nil
+}
+
+func checkFrame(used *usage, kind byte, size int64) error {
+	switch kind {
+	case blobFrame:
+	case captureFrame, recordFrame:
+		if size > maxChunk {
+			return fmt.Errorf("%w: a frame of %d bytes, at most %d", ErrBroken, size, maxChunk)
+		}
+	default:
+		return fmt.Errorf("%w: unknown frame %q", ErrBroken, kind)
+	}
+	if size == 0 {
+		return fmt.Errorf("%w: an empty frame", ErrBroken)
+	}
+	if over := used.take(kind, size); over != "" {
+		return fmt.Errorf("%w: more than the %s may have", ErrBroken, over)
+	}
+	return nil
+}
+
+func give(sink Sink, kind byte, b []byte) (err error) {
+	switch kind {
+	case captureFrame:
+		err = sink.Capture(b)
+	case recordFrame:
+		err = sink.Record(b)
+	case blobFrame:
+		err = sink.Blob(b)
+	}
+	if err != nil {
+		return fmt.Errorf("take artifact: %w", err)
+	}
+	return nil
+}
+
+func readError(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return ErrTruncated
+	}
+	return fmt.Errorf("%w: %w", ErrBroken, err)
+}
