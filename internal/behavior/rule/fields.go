@@ -2,6 +2,7 @@ package rule
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/google/cel-go/cel"
@@ -16,7 +17,7 @@ import (
 // of its JSON; a test holds the table to them. An absent payload reads as an
 // empty one, so that no condition fails for want of a field.
 func fieldTable() map[string]map[string]*types.FieldType {
-	return map[string]map[string]*types.FieldType{
+	table := map[string]map[string]*types.FieldType{
 		"Event": eventFields(),
 		"End": {
 			"reason":    text(func(e *tape.End) tape.Reason { return e.Reason }),
@@ -52,9 +53,7 @@ func fieldTable() map[string]map[string]*types.FieldType {
 			"path":    text(func(m *tape.Memory) string { return m.Path }),
 		},
 		"Call": {
-			"args": value(cel.MapType(cel.StringType, cel.StringType), func(c *tape.Call) ref.Val {
-				return arguments{types.NewStringStringMap(types.DefaultTypeAdapter, c.Args)}
-			}),
+			"args": named(func(c *tape.Call) map[string]string { return c.Args }),
 		},
 		"Output": {
 			"text": text(func(o *tape.Output) string { return o.Text }),
@@ -62,6 +61,8 @@ func fieldTable() map[string]map[string]*types.FieldType {
 		},
 		"Process": processFields(),
 	}
+	maps.Copy(table, trafficTable())
+	return table
 }
 
 func eventFields() map[string]*types.FieldType {
@@ -74,6 +75,7 @@ func eventFields() map[string]*types.FieldType {
 		"count":   number(func(e *tape.Event) uint64 { return e.N() }),
 		"errno":   text(func(e *tape.Event) string { return e.Errno }),
 		"cut":     truth(func(e *tape.Event) bool { return e.Cut }),
+		"flow":    number(func(e *tape.Event) uint64 { return e.Flow }),
 		"written": text(written),
 		"end":     payload(endType, func(e *tape.Event) *tape.End { return e.End }),
 		"process": payload(programType, func(e *tape.Event) *tape.Process { return e.Process }),
@@ -82,6 +84,14 @@ func eventFields() map[string]*types.FieldType {
 		"memory":  payload(memoryType, func(e *tape.Event) *tape.Memory { return e.Memory }),
 		"call":    payload(callType, func(e *tape.Event) *tape.Call { return e.Call }),
 		"output":  payload(outputType, func(e *tape.Event) *tape.Output { return e.Output }),
+
+		"flow_end": payload(flowType, func(e *tape.Event) *tape.Flow { return e.FlowEnd }),
+		"dns":      payload(dnsType, func(e *tape.Event) *tape.DNS { return e.DNS }),
+		"tls":      payload(tlsType, func(e *tape.Event) *tape.TLS { return e.TLS }),
+		"http":     payload(httpType, func(e *tape.Event) *tape.HTTP { return e.HTTP }),
+		"message":  payload(messageType, func(e *tape.Event) *tape.Message { return e.Message }),
+		"bait":     payload(baitType, func(e *tape.Event) *tape.Bait { return e.Bait }),
+		"trust":    payload(trustType, func(e *tape.Event) *tape.Trust { return e.Trust }),
 	}
 }
 
@@ -172,21 +182,28 @@ func number[T any, N int | int32 | int64 | uint32 | uint64](get func(*T) N) *typ
 	return value(cel.IntType, func(x *T) ref.Val { return types.Int(get(x)) })
 }
 
+// named describes a map of texts by name, in which an absent one reads as "".
+func named[T any](get func(*T) map[string]string) *types.FieldType {
+	return value(cel.MapType(cel.StringType, cel.StringType), func(x *T) ref.Val {
+		return arguments{types.NewStringStringMap(types.DefaultTypeAdapter, get(x))}
+	})
+}
+
 // payload describes a field that is an object. has() tells whether it is there.
-func payload[P any](kind *cel.Type, get func(*tape.Event) *P) *types.FieldType {
+func payload[T, P any](kind *cel.Type, get func(*T) *P) *types.FieldType {
 	empty := new(P)
 	return &types.FieldType{
 		Type: kind,
 		IsSet: func(target any) bool {
-			e, ok := target.(*tape.Event)
-			return ok && get(e) != nil
+			x, ok := target.(*T)
+			return ok && get(x) != nil
 		},
 		GetFrom: func(target any) (any, error) {
-			e, ok := target.(*tape.Event)
+			x, ok := target.(*T)
 			if !ok {
 				return nil, fmt.Errorf("payload of a %T", target)
 			}
-			if p := get(e); p != nil {
+			if p := get(x); p != nil {
 				return p, nil
 			}
 			return empty, nil

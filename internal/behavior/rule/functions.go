@@ -10,6 +10,7 @@ import (
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
 
+	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/internal/behavior"
 )
 
@@ -28,17 +29,33 @@ func functions() []cel.EnvOption {
 			cel.MemberOverload("path_under_any", []*cel.Type{cel.StringType, stringsType}, cel.BoolType,
 				cel.BinaryBinding(underAny))),
 
-		// Of an address: its host and port, and whether it is near.
+		// Of an address or a URL: its host and port, and whether it is near.
 		ofString("host", cel.StringType, func(s string) ref.Val {
-			host, _ := behavior.SplitAddress(s)
+			host, _ := behavior.SplitAddress(behavior.URLAddress(s))
 			return types.String(host)
 		}),
 		ofString("port", cel.IntType, func(s string) ref.Val {
-			_, port := behavior.SplitAddress(s)
+			_, port := behavior.SplitAddress(behavior.URLAddress(s))
 			return types.Int(port)
 		}),
-		ofString("loopback", cel.BoolType, func(s string) ref.Val { return types.Bool(behavior.Loopback(s)) }),
-		ofString("private", cel.BoolType, func(s string) ref.Val { return types.Bool(behavior.Private(s)) }),
+		ofString("loopback", cel.BoolType, func(s string) ref.Val { return types.Bool(behavior.Loopback(behavior.URLAddress(s))) }),
+		ofString("private", cel.BoolType, func(s string) ref.Val { return types.Bool(behavior.Private(behavior.URLAddress(s))) }),
+
+		// Of a URL: its path. Of a host: is it an IP; and of a name, what was
+		// registered.
+		ofString("path", cel.StringType, func(s string) ref.Val { return types.String(behavior.URLPath(s)) }),
+		ofString("ip", cel.BoolType, func(s string) ref.Val { return types.Bool(behavior.IsIP(s)) }),
+		ofString("domain", cel.StringType, func(s string) ref.Val { return types.String(behavior.Domain(s)) }),
+
+		// Of a request: the value of a header.
+		cel.Function("header", decls.DisableTypeGuards(true), cel.MemberOverload("http_header", []*cel.Type{httpType, cel.StringType}, cel.StringType,
+			cel.BinaryBinding(func(h, name ref.Val) ref.Val {
+				request, ok := h.Value().(*tape.HTTP)
+				if !ok {
+					return types.String("")
+				}
+				return types.String(header(request, string(name.(types.String))))
+			}))),
 
 		// Of any string.
 		ofString("lower", cel.StringType, func(s string) ref.Val { return types.String(strings.ToLower(s)) }),
@@ -58,7 +75,7 @@ func functions() []cel.EnvOption {
 // isOurs tells whether a function is one of them.
 func isOurs(name string) bool {
 	switch name {
-	case "base", "under", "host", "port", "loopback", "private", "lower", "is":
+	case "base", "under", "host", "port", "loopback", "private", "path", "ip", "domain", "header", "lower", "is":
 		return true
 	}
 	return false

@@ -54,12 +54,24 @@ title: T
 meaning: M
 severity: low
 confidence: certain
-on: [file.*, process.*, socket.*, memory.*, output.*, call.*, run.*]
+on: [file.*, process.*, socket.*, memory.*, output.*, call.*, run.*, flow.*, dns.*, tls.*, http.*, message.*, bait.*, trust.*]
 in: subtree
 within: 1s
 count: 3
 key: event.file.path
 distinct: event.socket.address.host() + process.command + string(process.nesting)
+`)},
+		"fuzz/network.yaml": {Data: []byte(`id: fuzz/network
+title: T
+meaning: M
+severity: low
+confidence: certain
+on: [flow.*, dns.*, tls.*, http.*, message.*, bait.*, trust.*]
+in: subtree
+within: 1s
+count: 6
+regular: 0.9
+key: event.http.url.host() + event.http.url.path() + event.http.header('host') + event.dns.name.domain() + event.message.fields.a
 `)},
 	})
 	if err != nil || len(set.Problems()) > 0 {

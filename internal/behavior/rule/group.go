@@ -93,6 +93,10 @@ func (d *detector) tally(r *Rule, st *state) {
 		if w.total < r.count {
 			return true
 		}
+		if r.regular > 0 && !regular(w.entries, r.regular) {
+			d.shift(w, 1) // the next ones may be
+			return true
+		}
 		if !reached {
 			reached = d.hit(r, st, 1, w.events())
 		}
@@ -106,13 +110,13 @@ func (d *detector) tally(r *Rule, st *state) {
 func (d *detector) count(r *Rule, w *window, x entry) bool {
 	old := 0
 	for old < len(w.entries) && x.event.Time-w.entries[old].event.Time > int64(r.within) {
-		d.budget.left += costOf(place{}, w.entries[old].event)
-		w.total -= w.entries[old].n
 		old++
 	}
-	w.entries = w.entries[old:]
-	if r.distinct != nil {
+	d.shift(w, old)
+	if r.distinct != nil || r.regular > 0 {
 		x.n = 1
+	}
+	if r.distinct != nil {
 		for i := range w.entries {
 			if w.entries[i].value == x.value {
 				return true
@@ -125,6 +129,15 @@ func (d *detector) count(r *Rule, w *window, x entry) bool {
 	w.entries = append(w.entries, x)
 	w.total += x.n
 	return true
+}
+
+// shift forgets the first n entries of w.
+func (d *detector) shift(w *window, n int) {
+	for _, x := range w.entries[:n] {
+		d.budget.left += costOf(place{}, x.event)
+		w.total -= x.n
+	}
+	w.entries = w.entries[n:]
 }
 
 func (d *detector) drop(w *window) {
@@ -273,46 +286,4 @@ func (d *detector) expire(r *Rule, st *state, now time.Duration) {
 			}
 		}
 	}
-}
-
-// costOf estimates the bytes that keeping something takes.
-func costOf(at place, events ...*tape.Event) int {
-	n := 64 + len(at.key)
-	for _, e := range events {
-		n += sizeOf(e)
-	}
-	return n
-}
-
-// sizeOf estimates the bytes of an event.
-func sizeOf(e *tape.Event) int {
-	n := 192
-	switch {
-	case e.File != nil:
-		n += 128 + len(e.File.Path) + len(e.File.Target)
-	case e.Socket != nil:
-		n += 128 + len(e.Socket.Address)
-		for _, q := range e.Socket.DNS {
-			n += 64 + len(q.Name)
-		}
-	case e.Process != nil:
-		n += 256
-		for _, s := range e.Process.Args {
-			n += 16 + len(s)
-		}
-		for _, s := range e.Process.Env {
-			n += 16 + len(s)
-		}
-	case e.Call != nil:
-		for k, v := range e.Call.Args {
-			n += 64 + len(k) + len(v)
-		}
-	case e.Memory != nil:
-		n += 64 + len(e.Memory.Path)
-	case e.Output != nil:
-		n += 64 + len(e.Output.Text)
-	case e.Start != nil, e.End != nil:
-		n += tape.MaxLine
-	}
-	return n
 }

@@ -69,6 +69,10 @@ func TestBadRulesAreReportedWithTheirLine(t *testing.T) {
 		"count without a time":         {with("on:", "count: 5\non: [file.open]"), "count needs within"},
 		"count of one":                 {with("on:", "count: 1\nwithin: 1s\non: [file.open]"), "count is 2 to"},
 		"time that is none":            {with("on:", "count: 5\nwithin: soon\non: [file.open]"), `within "soon" is no time`},
+		"regular without a count":      {with("on:", "regular: 0.2\non: [file.open]"), "regular is between 0 and 1"},
+		"regular with too few":         {with("on:", "regular: 0.2\ncount: 5\nwithin: 1m\non: [file.open]"), "a count of at least 6"},
+		"regular beyond one":           {with("on:", "regular: 1.5\ncount: 6\nwithin: 1m\non: [file.open]"), "regular is between 0 and 1"},
+		"regular and distinct":         {with("on:", "regular: 0.2\ndistinct: event.kind\ncount: 6\nwithin: 1m\non: [file.open]"), "no distinct"},
 		"a key for nothing":            {with("on:", "key: event.file.path\non: [file.open]"), "go with count or sequence"},
 		"a scope that is no word":      {with("on:", "count: 5\nwithin: 1s\nin: world\non: [file.open]"), `in "world" is none of`},
 		"a sequence of one":            {with("on:", "sequence: [{on: [file.open]}]"), "a sequence has"},
@@ -149,6 +153,8 @@ func TestFieldsAreThoseOfTheTape(t *testing.T) {
 	for name, value := range map[string]any{
 		"Event": tape.Event{}, "End": tape.End{}, "Exec": tape.Process{}, "File": tape.File{}, "Socket": tape.Socket{},
 		"Question": tape.Question{}, "Memory": tape.Memory{}, "Call": tape.Call{}, "Output": tape.Output{},
+		"Flow": tape.Flow{}, "DNS": tape.DNS{}, "TLS": tape.TLS{}, "HTTP": tape.HTTP{}, "Header": tape.Header{}, "Body": tape.Body{},
+		"Message": tape.Message{}, "Bait": tape.Bait{}, "Trust": tape.Trust{},
 	} {
 		want := slices.Clone(ours[name])
 		for i := range reflect.TypeOf(value).NumField() {
@@ -168,6 +174,31 @@ func TestFieldsAreThoseOfTheTape(t *testing.T) {
 	}
 }
 
+// TestWordsOfTheNetwork reads what the events of the network say.
+func TestWordsOfTheNetwork(t *testing.T) {
+	for condition, event := range map[string]string{
+		"event.flow == 7 && event.flow_end.remote.port() == 443 && event.flow_end.tls":                                                             "{kind: flow.end, pid: 1, flow: 7, flow_end: {network: tcp, remote: '192.0.2.1:443', tls: true, end: closed}}",
+		"has(event.dns) && event.dns.answers[0] == '192.0.2.1'":                                                                                    "{kind: dns.answer, dns: {name: a.example, type: A, transport: udp, code: NOERROR, answers: [192.0.2.1]}}",
+		"event.tls.rejected && event.tls.alpn.exists(a, a == 'h2')":                                                                                "{kind: tls.handshake, tls: {sni: a.example, alpn: [h2], rejected: true}}",
+		"event.http.header('user-agent') == 'x' && event.http.headers[0].name == 'Accept' && event.http.response_headers.exists(h, h.name == 'B')": "{kind: http.exchange, http: {method: GET, url: 'http://a/', version: HTTP/1.1, status: 200, start: 0, headers: [{name: Accept, value: '*'}, {name: User-Agent, value: x}], response_headers: [{name: B, value: c}]}}",
+		"has(event.http.body) && event.http.body.size == 9 && event.http.response_body.size == 0":                                                  "{kind: http.exchange, http: {method: POST, url: 'http://a/', version: HTTP/1.1, status: 200, start: 0, body: {size: 9, sha256: ff}}}",
+		"event.message.protocol == 'irc' && event.message.fields.nick == 'x' && event.message.fields.none == ''":                                   "{kind: message.receive, message: {protocol: irc, verb: NICK, fields: {nick: x}}}",
+		"!event.bait.home && event.bait.name == 'a'":                                                                                               "{kind: bait.sent, bait: {name: a, encoding: hex, place: stream}}",
+		"event.trust.error != ''":                    "{kind: trust.install, trust: {path: /a, kind: pem, error: full}}",
+		"event.socket.address.host() == '192.0.2.1'": "{kind: socket.local, socket: {family: inet, address: '192.0.2.1:1'}}",
+	} {
+		text := good[:strings.Index(good, "on:")] + "on: [flow.*, dns.*, tls.*, http.*, message.*, bait.*, trust.*, socket.local]\nwhen: |-\n  " + condition +
+			"\nyes: [{name: a, events: [" + event + "]}]\nno: [{name: b, events: [{kind: bait.sent, bait: {name: b, home: true, encoding: x, place: y}}]}]\n"
+		set := loadText(t, text)
+		for _, p := range set.Problems() {
+			t.Errorf("%s: %s", condition, p.Reason)
+		}
+		for _, f := range set.Test() {
+			t.Errorf("%s: %s", condition, f.Reason)
+		}
+	}
+}
+
 // TestEveryWordWorks evaluates each field and function once, present and
 // absent.
 func TestEveryWordWorks(t *testing.T) {
@@ -175,6 +206,8 @@ func TestEveryWordWorks(t *testing.T) {
 	for name, prefix := range map[string]string{
 		"Event": "event.", "End": "event.end.", "Exec": "event.process.", "File": "event.file.", "Socket": "event.socket.",
 		"Memory": "event.memory.", "Call": "event.call.", "Output": "event.output.", "Process": "process.",
+		"Flow": "event.flow_end.", "DNS": "event.dns.", "TLS": "event.tls.", "HTTP": "event.http.", "Body": "event.http.response_body.",
+		"Message": "event.message.", "Bait": "event.bait.", "Trust": "event.trust.",
 	} {
 		for field := range fieldTable()[name] {
 			conditions = append(conditions, prefix+field+" == "+prefix+field)
@@ -187,6 +220,12 @@ func TestEveryWordWorks(t *testing.T) {
 		"'1.2.3.4:5'.host() == '1.2.3.4' && '[::1]:5'.port() == 5 && '[::1]:5'.loopback() && !'1.2.3.4:5'.private()",
 		"'ABC'.lower() == 'abc'", "process.is('shell') && !parent.is('shell')", "parent == parent && parent != process",
 		"ancestors.size() == 0 && process.args.exists(a, a == '-c')", "event.written == '/a/b'", "event.count == 1",
+		"!has(event.http) && !has(event.http.body) && event.http.header('x') == '' && event.http.headers.size() == 0",
+		"event.message.fields.wallet == '' && event.message.fields['x'] == ''",
+		"'https://user@a.example:8443/x?y#z'.host() == 'a.example' && 'https://[2001:db8::1]/'.host() == '2001:db8::1'",
+		"'http://a.example'.port() == 80 && 'https://a.example/'.port() == 443 && 'http://a.example:81/'.port() == 81",
+		"'http://127.0.0.1/'.loopback() && 'http://10.0.0.1:2/'.private() && 'https://a.example/x/y?z'.path() == '/x/y'",
+		"'192.0.2.1'.ip() && !'a.example'.ip() && 'a.b.example.co.uk'.domain() == 'example.co.uk'",
 	)
 	rules := good[:strings.Index(good, "when:")]
 	for _, c := range conditions {

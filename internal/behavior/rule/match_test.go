@@ -143,6 +143,42 @@ func TestMatching(t *testing.T) {
 	}
 }
 
+// TestRegular offers events at given times, in seconds, to a rule about a
+// rhythm.
+func TestRegular(t *testing.T) {
+	for name, tt := range map[string]struct {
+		times []float64
+		want  string
+	}{
+		"even":                        {[]float64{0, 5, 10, 15, 20, 25}, "1[[1 2 3 4 5 6]]"},
+		"by a third either way":       {[]float64{0, 5, 11, 15, 19, 25}, "1[[1 2 3 4 5 6]]"},
+		"one too few":                 {[]float64{0, 5, 10, 15, 20}, ""},
+		"uneven":                      {[]float64{0, 1, 10, 12, 20, 30}, ""},
+		"even after a while":          {[]float64{0, 0.1, 0.2, 5, 8, 11, 14, 17, 20}, "1[[4 5 6 7 8 9]]"},
+		"retries that slow down":      {[]float64{0, 1, 3, 7, 15, 31}, ""},
+		"without a pause":             {[]float64{0, 0.1, 0.2, 0.3, 0.4, 0.5}, ""},
+		"again and again":             {[]float64{0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22}, "2[[1 2 3 4 5 6 7 8 9 10 11 12]]"},
+		"slower than the time it has": {[]float64{0, 20, 40, 60, 80, 100}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			set := ruleOf(t, "on: [flow.end, http.exchange]\ncount: 6\nwithin: 60s\nregular: 0.2\n")
+			var events []*tape.Event
+			for i, s := range tt.times {
+				began := int64(s * float64(time.Second))
+				// When it ended says nothing, nor how long it took.
+				e := &tape.Event{Seq: uint64(i + 1), Time: int64(s)*int64(time.Second) + int64(time.Second), PID: 1, Kind: tape.FlowEnded, FlowEnd: &tape.Flow{Remote: "192.0.2.1:1", Start: began}}
+				if i%2 == 1 {
+					e.Kind, e.FlowEnd, e.HTTP = tape.HTTPExchange, nil, &tape.HTTP{URL: "http://192.0.2.1:1/", Start: began}
+				}
+				events = append(events, e)
+			}
+			if got := match(t, set, events); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestEvidenceIsBounded(t *testing.T) {
 	set := ruleOf(t, "on: [file.open]\n")
 	var lines []string

@@ -32,6 +32,7 @@ type Rule struct {
 	within   time.Duration // 0 is without limit
 	count    int           // 0 for every event
 	distinct *condition    // what to count, if not events
+	regular  float64       // how far intervals may be spread; 0 is without limit
 
 	yes, no []example
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/detonaut/detonaut/chamber/tape"
@@ -68,12 +69,58 @@ func tell(e *tape.Event) string {
 		s = strings.Join(args, " ")
 	case e.End != nil:
 		s = string(e.End.Reason) + " " + strings.Join(e.End.Bounds, " ")
+	default:
+		s = tellTraffic(e)
 	}
 	s = strings.TrimSpace(string(e.Kind) + " " + s)
 	if e.Errno != "" {
 		s += " (" + limit(e.Errno, 20) + ")"
 	}
 	return s
+}
+
+// tellTraffic says what an event of the network shows.
+func tellTraffic(e *tape.Event) string {
+	var words []string
+	say := func(prefix, s string) {
+		if s != "" {
+			words = append(words, prefix+limit(s, 120))
+		}
+	}
+	switch {
+	case e.FlowEnd != nil:
+		f := e.FlowEnd
+		say("", f.Remote)
+		say("for ", f.Name)
+		say("speaks ", f.Protocol)
+		say("refused for ", f.Reason)
+	case e.DNS != nil:
+		say("", e.DNS.Name)
+		say("", e.DNS.Type)
+		say("over ", e.DNS.Transport)
+		say("", e.DNS.Code)
+	case e.TLS != nil:
+		say("", e.TLS.SNI)
+		say("", e.TLS.Error)
+	case e.HTTP != nil:
+		say("", e.HTTP.Method)
+		say("", e.HTTP.URL)
+		say("-> ", strconv.Itoa(e.HTTP.Status))
+	case e.Message != nil:
+		say("", e.Message.Protocol)
+		say("", e.Message.Verb)
+		for _, k := range slices.Sorted(maps.Keys(e.Message.Fields)) {
+			say(limit(k, 40)+"=", e.Message.Fields[k])
+		}
+	case e.Bait != nil:
+		say("", e.Bait.Name)
+		say("as ", e.Bait.Encoding)
+		say("in ", e.Bait.Place)
+	case e.Trust != nil:
+		say("", e.Trust.Path)
+		say("", e.Trust.Error)
+	}
+	return strings.Join(words, " ")
 }
 
 // commandLine is the program and its arguments, and what it calls itself where

@@ -50,9 +50,9 @@ func (o *object) ConvertToType(t ref.Type) ref.Val {
 	return types.NewErr("%s cannot be converted to %s", o.kind, t)
 }
 
-// arguments is the map of a call's arguments, in which every key has a value:
-// that of an absent one is "". The subject decides how it calls, so an absent
-// one must not be an error.
+// arguments is the map of a call's arguments or a message's fields, in which
+// every key has a value: that of an absent one is "". The subject decides how it
+// calls, so an absent one must not be an error.
 type arguments struct {
 	traits.Mapper
 }
@@ -108,9 +108,11 @@ func (v *vocabulary) NativeToValue(value any) ref.Val {
 		return &object{callType, x}
 	case *tape.Output:
 		return &object{outputType, x}
-	default:
-		return v.Adapter.NativeToValue(value)
 	}
+	if x := trafficValue(value); x != nil {
+		return x
+	}
+	return v.Adapter.NativeToValue(value)
 }
 
 // FindStructType returns the type of a name.
