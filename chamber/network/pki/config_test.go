@@ -255,8 +255,8 @@ func TestRejected(t *testing.T) {
 				c.Close()
 			}
 		}, false},
-		{"no common curve", goClient(t, a, &tls.Config{
-			ServerName: "example.com", MaxVersion: tls.VersionTLS12, CurvePreferences: []tls.CurveID{},
+		{"no common cipher suite", goClient(t, a, &tls.Config{
+			ServerName: "example.com", MaxVersion: tls.VersionTLS12,
 			CipherSuites: []uint16{0x1234},
 		}), false},
 	} {

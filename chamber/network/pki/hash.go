@@ -31,8 +31,8 @@ const visibleString = asn1.Tag(26)
 
 // canonical writes a name so that equal ones have equal bytes, as x509_name_canon
 // of OpenSSL's x_name.c does: without the sequence around it, strings in UTF-8
-// and in lower case, with single spaces. Strings that are neither ASCII nor
-// UTF-8 stay as they are; the name has passed crypto/x509, so what does not
+// and in lower case, with single spaces. A BMPString or UniversalString,
+// of which there are none, stays as it is; the name has passed crypto/x509, so what does not
 // parse cannot be.
 func canonical(name []byte) (all []byte) {
 	s := cryptobyte.String(name)
@@ -66,16 +66,33 @@ func canonicalAttribute(s cryptobyte.String) []byte {
 	if !s.ReadASN1Element(&kind, asn1.OBJECT_IDENTIFIER) || !s.ReadAnyASN1(&value, &tag) {
 		return nil
 	}
-	text := []byte(value)
-	if slices.Contains([]asn1.Tag{asn1.UTF8String, asn1.PrintableString, asn1.IA5String, visibleString}, tag) {
-		tag, text = asn1.UTF8String, []byte(lowerASCII(strings.Join(strings.FieldsFunc(string(value), isSpace), " ")))
+	text := string(value)
+	switch tag {
+	case asn1.T61String:
+		text = latin1(value)
+	case asn1.UTF8String, asn1.PrintableString, asn1.IA5String, visibleString:
+	default:
+		return attributeOf(kind, tag, text)
 	}
+	return attributeOf(kind, asn1.UTF8String, lowerASCII(strings.Join(strings.FieldsFunc(text, isSpace), " ")))
+}
+
+func attributeOf(kind []byte, tag asn1.Tag, text string) []byte {
 	var b cryptobyte.Builder
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddBytes(kind)
-		b.AddASN1(tag, func(b *cryptobyte.Builder) { b.AddBytes(text) })
+		b.AddASN1(tag, func(b *cryptobyte.Builder) { b.AddBytes([]byte(text)) })
 	})
 	return b.BytesOrPanic()
+}
+
+// latin1 is what OpenSSL takes a T61String for.
+func latin1(b []byte) string {
+	runes := make([]rune, len(b))
+	for i, c := range b {
+		runes[i] = rune(c)
+	}
+	return string(runes)
 }
 
 func isSpace(r rune) bool { return r == ' ' || '\t' <= r && r <= '\r' }

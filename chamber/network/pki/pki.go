@@ -58,8 +58,8 @@ type Authority struct {
 	leaves cache
 }
 
-// New makes a CA. What it certifies is valid at now, for a subject whose clock
-// is not more than a month behind or ten months ahead.
+// New makes a CA for a subject whose clock reads now. Certificates are valid for
+// a month before and ten months after it, answers about revocation for a week.
 func New(now time.Time) (*Authority, error) {
 	a := &Authority{now: now.UTC().Truncate(time.Hour)}
 	a.rsaKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })

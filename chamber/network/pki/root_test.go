@@ -74,6 +74,7 @@ func TestEditTrustedPEM(t *testing.T) {
 
 func TestSubjectHash(t *testing.T) {
 	certs := map[string][]byte{"ours": authority(t).PEM()}
+	t61 := file(t, "t61.cnf", []byte("[req]\nstring_mask = MASK:0x4\ndistinguished_name = name\n[name]\n"))
 	for _, subject := range []string{
 		"/C=DE/O=  Spaced   Out\tName /CN=MiXeD CaSe",
 		"/CN=Bücher ÄÖÜ/emailAddress=Post@Example.COM",
@@ -83,6 +84,7 @@ func TestSubjectHash(t *testing.T) {
 		key := filepath.Join(t.TempDir(), "key")
 		run(t, "openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key)
 		certs[subject] = []byte(run(t, "openssl", "req", "-x509", "-utf8", "-key", key, "-subj", subject))
+		certs[subject+" in T61"] = []byte(run(t, "openssl", "req", "-config", t61, "-x509", "-utf8", "-key", key, "-subj", subject))
 	}
 	for subject, cert := range certs {
 		want := strings.Fields(run(t, "openssl", "x509", "-in", file(t, "cert.pem", cert), "-noout", "-subject_hash", "-subject_hash_old"))
