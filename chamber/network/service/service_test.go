@@ -32,13 +32,15 @@ type script struct {
 	net.Conn // nil: what is not here is not called
 	in       *bytes.Reader
 	out      bytes.Buffer
+	read     time.Time // the deadlines
+	write    time.Time
 }
 
-func (c *script) Read(b []byte) (int, error)       { return c.in.Read(b) }
-func (c *script) Write(b []byte) (int, error)      { return c.out.Write(b) }
-func (c *script) Close() error                     { return nil }
-func (c *script) SetReadDeadline(time.Time) error  { return nil }
-func (c *script) SetWriteDeadline(time.Time) error { return nil }
+func (c *script) Read(b []byte) (int, error)         { return c.in.Read(b) }
+func (c *script) Write(b []byte) (int, error)        { return c.out.Write(b) }
+func (c *script) Close() error                       { return nil }
+func (c *script) SetReadDeadline(t time.Time) error  { c.read = t; return nil }
+func (c *script) SetWriteDeadline(t time.Time) error { c.write = t; return nil }
 
 // play has the service called name talk to a client that says input, and
 // returns what it answered and recorded.
@@ -50,6 +52,9 @@ func play(t testing.TB, v Service, input string) (out string, said []tape.Messag
 		Say: func(m tape.Message, _ bool) { said = append(said, m) },
 	}
 	s.Tunnel = func(host string, _ uint16) error {
+		if !conn.read.IsZero() || !conn.write.IsZero() {
+			t.Error("the tunnel has deadlines of the proxy")
+		}
 		rest, err := io.ReadAll(s.Reader)
 		said = append(said, tape.Message{Protocol: "tunnel", Verb: host, Fields: map[string]string{"text": string(rest)}})
 		return err

@@ -3,9 +3,11 @@ package service
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"net"
 	"net/netip"
 	"strconv"
+	"time"
 )
 
 // matchSOCKS recognises SOCKS4, whose request ends with NUL, and the list of
@@ -66,6 +68,10 @@ func socks(s *Session) error {
 		return nil // there are tunnels enough: it ends
 	}
 	if err := s.write(granted); err != nil {
+		return err
+	}
+	// The deadlines were ours: what comes next has its own.
+	if err := errors.Join(s.Conn.SetReadDeadline(time.Time{}), s.Conn.SetWriteDeadline(time.Time{})); err != nil {
 		return err
 	}
 	return s.Tunnel(host, port)
