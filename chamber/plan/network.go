@@ -31,8 +31,10 @@ type Internet struct {
 	NoProbe bool `json:"no_probe,omitempty"`
 	// Answers are canned: the first that fits a request is given.
 	Answers []Answer `json:"answers,omitempty"`
-	// Trust lists the trust stores of the image that get the run's CA.
-	Trust []TrustStore `json:"trust,omitempty"`
+	// Trust lists the trust stores of the image that get the run's CA. TrustCut
+	// is set when the image is too large, or too strange, to find them all.
+	Trust    []TrustStore `json:"trust,omitempty"`
+	TrustCut bool         `json:"trust_cut,omitempty"`
 	// Egress bounds a live network; nil otherwise.
 	Egress *Egress `json:"egress,omitempty"`
 	// Record has the answers of a live network recorded. Replay is the path of

@@ -29,9 +29,14 @@ type Overrides struct {
 	Env []string
 	// User replaces the image's user.
 	User string
-	// Profile and Detail are plan.Default and plan.Normal when empty.
+	// Profile, Detail and Network are plan.Default, plan.Normal and
+	// plan.Simulated when empty.
 	Profile plan.Profile
 	Detail  plan.Detail
+	Network plan.Network
+	// Internet is taken as it is, but for the trust stores, which are the
+	// image's.
+	Internet plan.Internet
 	// Limits that are 0 have their default.
 	Limits plan.Limits
 }
@@ -83,9 +88,13 @@ func NewPlan(img detonaut.Image, fsys fs.FS, o Overrides) (plan.Plan, error) {
 		User:     who.User,
 		Tmp:      tmp,
 		Hostname: host,
-		Network:  plan.None,
+		Network:  or(o.Network, plan.Simulated),
+		Internet: o.Internet,
 		Detail:   or(o.Detail, plan.Normal),
 		Limits:   limits(o.Limits),
+	}
+	if err := trustNetwork(&p, fsys, o.Env); err != nil {
+		return plan.Plan{}, err
 	}
 	if err := p.Validate(); err != nil {
 		return plan.Plan{}, fmt.Errorf("%w: plan: %w", detonaut.ErrRun, err)
@@ -93,10 +102,26 @@ func NewPlan(img detonaut.Image, fsys fs.FS, o Overrides) (plan.Plan, error) {
 	return p, nil
 }
 
-// Digest identifies what p does to any image: it does not depend on where the
-// image lies. It is what a report's fingerprint has.
+// trustNetwork has the subject trust who answers on the network of p. The
+// variables of asked are those that the operator spoke of.
+func trustNetwork(p *plan.Plan, fsys fs.FS, asked []string) error {
+	if p.Network == plan.None {
+		return nil
+	}
+	found, err := findTrust(fsys, p.Dir, p.Env, asked)
+	if err != nil {
+		return fmt.Errorf("find trust stores: %w", err)
+	}
+	p.Internet.Trust, p.Internet.TrustCut = found.stores, found.cut
+	p.Env = append(p.Env, found.env...)
+	return nil
+}
+
+// Digest identifies what p does to any image: it does not depend on where on
+// this machine the image and the record to replay lie. It is what a report's
+// fingerprint has.
 func Digest(p plan.Plan) detonaut.Digest {
-	p.Image = ""
+	p.Image, p.Internet.Replay = "", ""
 	b, err := json.Marshal(p)
 	if err != nil {
 		panic(err) // a plan has no field that JSON cannot express

@@ -108,7 +108,12 @@ func TestNewPlan(t *testing.T) {
 		Digest: "sha256:0123", Profile: plan.Default, Args: []string{"app", "-a", "-c"},
 		Env: []string{"PATH=/bin:/usr/bin", "HOSTNAME=" + got.Hostname, "A=3", "B=4", "C=", "HOME=/var/cache/nginx"},
 		Dir: "/srv", User: plan.User{UID: 101, GID: 102, Groups: []uint32{102, 10, 103}}, Tmp: true,
-		Hostname: got.Hostname, Network: plan.None, Detail: plan.Normal, Limits: plan.DefaultLimits(),
+		Hostname: got.Hostname, Network: plan.Simulated, Detail: plan.Normal, Limits: plan.DefaultLimits(),
+		Internet: plan.Internet{Trust: []plan.TrustStore{
+			{Path: "/etc/ssl/cert.pem", Kind: plan.PEMFile},
+			{Path: "/etc/ssl/certs", Kind: plan.HashedDir},
+			{Path: "/etc/ssl/certs/ca-certificates.crt", Kind: plan.PEMFile},
+		}},
 	}
 	want.Limits.Duration = time.Second
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -342,6 +347,31 @@ func TestNewPlanOverrides(t *testing.T) {
 	}
 }
 
+// TestNewPlanNetwork takes over what the operator says of the internet.
+func TestNewPlanNetwork(t *testing.T) {
+	img := newImage(detonaut.Config{Cmd: []string{"app"}})
+	egress := plan.DefaultEgress()
+	egress.Allow = []string{"example.com"}
+	answers := []plan.Answer{{Host: "*", Body: "hello"}}
+	for _, o := range []detonate.Overrides{
+		{Network: plan.None},
+		{Network: plan.Live, Internet: plan.Internet{Egress: &egress, Record: true}},
+		{Network: plan.Simulated, Internet: plan.Internet{Answers: answers, Replay: "/record", ResolveRandom: true, NoProbe: true}},
+	} {
+		got, err := detonate.NewPlan(img, root(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := o.Internet
+		if o.Network != plan.None {
+			want.Trust = got.Internet.Trust
+		}
+		if diff := cmp.Diff(want, got.Internet); diff != "" || got.Network != o.Network {
+			t.Errorf("network %q, want %q; internet (-want +got):\n%s", got.Network, o.Network, diff)
+		}
+	}
+}
+
 // brokenFS has a file that cannot be read.
 type brokenFS struct{ fstest.MapFS }
 
@@ -369,9 +399,9 @@ func TestDigest(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := detonate.Digest(p)
-	p.Image = "/elsewhere"
+	p.Image, p.Internet.Replay = "/elsewhere", "/elsewhere/record"
 	if got := detonate.Digest(p); got != want {
-		t.Errorf("the digest depends on where the image lies: %s, %s", got, want)
+		t.Errorf("the digest depends on where the image or the record lies: %s, %s", got, want)
 	}
 	p.Detail = plan.Full
 	if got := detonate.Digest(p); got == want || !strings.HasPrefix(string(got), "sha256:") || len(got) != 71 {

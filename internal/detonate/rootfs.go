@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -36,62 +37,91 @@ type rootFS struct{ fs.FS }
 // resolve follows name, relative to dir unless absolute, and returns the path
 // without links, relative to the root as io/fs wants it, and what is there.
 func (r rootFS) resolve(dir, name string) (string, fs.FileInfo, error) {
+	real, _, info, err := r.follow(dir, name)
+	if err != nil {
+		return "", nil, err
+	}
+	return real, info, nil
+}
+
+// place returns where name is, or would be if it were made together with the
+// directories that it lacks: a link that leads nowhere is followed too.
+func (r rootFS) place(name string) (string, error) {
+	real, rest, info, err := r.follow("/", name)
+	switch {
+	case err == nil:
+		return real, nil
+	case !errors.Is(err, fs.ErrNotExist) || len(rest) == 0:
+		return "", err
+	case !info.IsDir():
+		return "", errNotDir
+	case slices.Contains(rest, ".."): // of a directory that does not exist
+		return "", err
+	}
+	return path.Join(append([]string{real}, rest...)...), nil
+}
+
+// follow resolves as far as there is something. When a part does not exist,
+// the error is fs.ErrNotExist, real and info are the directory that lacks it,
+// and rest is that part and what comes after it.
+func (r rootFS) follow(dir, name string) (real string, rest []string, info fs.FileInfo, err error) {
 	if len(dir)+len(name) > maxPath {
-		return "", nil, errLong
+		return "", nil, nil, errLong
 	}
 	if !path.IsAbs(name) {
 		name = dir + "/" + name
 	}
-	rest := strings.Split(name, "/")
+	rest = strings.Split(name, "/")
 	real, links := ".", 0
-	info, err := fs.Lstat(r.FS, real)
-	if err != nil {
-		return "", nil, err
+	if info, err = fs.Lstat(r.FS, real); err != nil {
+		return "", nil, nil, err
 	}
 	for steps := 0; len(rest) > 0; steps++ {
 		if steps > maxSteps {
-			return "", nil, errLong
+			return "", nil, nil, errLong
 		}
 		part := rest[0]
-		rest = rest[1:]
 		if !info.IsDir() {
-			return "", nil, errNotDir
+			return "", nil, nil, errNotDir
 		}
 		var next string
 		switch part {
 		case "", ".":
+			rest = rest[1:]
 			continue
 		case "..":
 			next = path.Dir(real)
 		default:
 			next = path.Join(real, part)
 		}
-		if info, err = fs.Lstat(r.FS, next); err != nil {
-			return "", nil, err
+		found, err := fs.Lstat(r.FS, next)
+		if err != nil {
+			return real, rest, info, err
 		}
-		if info.Mode().Type() != fs.ModeSymlink {
-			real = next
+		rest = rest[1:]
+		if found.Mode().Type() != fs.ModeSymlink {
+			real, info = next, found
 			continue
 		}
 		if links++; links > maxLinks {
-			return "", nil, errLinks
+			return "", nil, nil, errLinks
 		}
 		target, err := fs.ReadLink(r.FS, next)
 		if err != nil {
-			return "", nil, err
+			return "", nil, nil, err
 		}
 		if target == "" || len(target) > maxPath {
-			return "", nil, errLong
+			return "", nil, nil, errLong
 		}
 		if path.IsAbs(target) {
 			real = "."
+			if info, err = fs.Lstat(r.FS, real); err != nil {
+				return "", nil, nil, err
+			}
 		}
 		rest = append(strings.Split(target, "/"), rest...)
-		if info, err = fs.Lstat(r.FS, real); err != nil {
-			return "", nil, err
-		}
 	}
-	return real, info, nil
+	return real, nil, info, nil
 }
 
 // head returns up to n bytes of the start of a file that resolve found.

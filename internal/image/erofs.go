@@ -49,9 +49,13 @@ func (f *FS) Open(name string) (fs.File, error) {
 		return nil, errors.Join(err, file.Close())
 	}
 	if dir, ok := file.(fs.ReadDirFile); ok {
-		return openDir{dir, newInfo(info)}, nil
+		return openDir{dir, f, newInfo(info)}, nil
 	}
-	return openFile{io.NewSectionReader(f.image, offset(info), size(info)), newInfo(info)}, nil
+	return f.openFile(info), nil
+}
+
+func (f *FS) openFile(info fs.FileInfo) openFile {
+	return openFile{io.NewSectionReader(f.image, offset(info), size(info)), newInfo(info)}
 }
 
 // offset is where the content of a file is in the image: mkfs never splits it.
@@ -95,18 +99,19 @@ func (f *FS) ReadLink(name string) (string, error) { return f.erofs.ReadLink(nam
 // ReadDir implements [fs.ReadDirFS].
 func (f *FS) ReadDir(name string) ([]fs.DirEntry, error) {
 	list, err := fs.ReadDir(f.erofs, name)
-	return wrap(list), err
+	return f.wrap(list), err
 }
 
-func wrap(list []fs.DirEntry) []fs.DirEntry {
+func (f *FS) wrap(list []fs.DirEntry) []fs.DirEntry {
 	for i, e := range list {
-		list[i] = dirEntry{e}
+		list[i] = dirEntry{e, f}
 	}
 	return list
 }
 
 type openDir struct {
 	fs.ReadDirFile
+	fsys *FS
 	info info
 }
 
@@ -114,7 +119,7 @@ func (d openDir) Stat() (fs.FileInfo, error) { return d.info, nil }
 
 func (d openDir) ReadDir(n int) ([]fs.DirEntry, error) {
 	list, err := d.ReadDirFile.ReadDir(n)
-	return wrap(list), err
+	return d.fsys.wrap(list), err
 }
 
 // openFile reads from the image itself, not block by block as go-erofs does.
@@ -126,7 +131,24 @@ type openFile struct {
 func (f openFile) Stat() (fs.FileInfo, error) { return f.info, nil }
 func (f openFile) Close() error               { return nil }
 
-type dirEntry struct{ fs.DirEntry }
+// dirEntry is an entry of a directory. Its method Open opens a regular file
+// without looking up its path, which takes most of the time of reading a small
+// one.
+type dirEntry struct {
+	fs.DirEntry
+	fsys *FS
+}
+
+func (e dirEntry) Open() (fs.File, error) {
+	i, err := e.DirEntry.Info()
+	if err != nil {
+		return nil, err
+	}
+	if !i.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "open", Path: e.Name(), Err: fs.ErrInvalid}
+	}
+	return e.fsys.openFile(i), nil
+}
 
 func (e dirEntry) Info() (fs.FileInfo, error) {
 	i, err := e.DirEntry.Info()
