@@ -98,13 +98,26 @@ type Run struct {
 	CPU time.Duration `json:"cpu_ns"`
 	// MaxMemory is the most memory the sandbox held, in bytes.
 	MaxMemory int64 `json:"max_memory"`
+	// Network is what it could reach: "none", "simulated" or "live", the real
+	// internet.
+	Network string `json:"network,omitempty"`
 
-	Processes    []Process    `json:"processes"`
-	Listeners    []Listener   `json:"listeners,omitempty"`
-	Connections  []Connection `json:"connections,omitempty"`
-	Names        []string     `json:"dns_names,omitempty"`
-	FilesWritten []string     `json:"files_written,omitempty"`
-	FilesDeleted []string     `json:"files_deleted,omitempty"`
+	Processes   []Process    `json:"processes"`
+	Listeners   []Listener   `json:"listeners,omitempty"`
+	Connections []Connection `json:"connections,omitempty"`
+	Names       []string     `json:"dns_names,omitempty"`
+	// Requests, Rejections, Messages and Baits are what was said in
+	// connections, Bodies what was sent and received in requests.
+	Requests   []Request   `json:"requests,omitempty"`
+	Rejections []Rejection `json:"rejections,omitempty"`
+	Messages   []Message   `json:"messages,omitempty"`
+	Baits      []Bait      `json:"baits,omitempty"`
+	Bodies     []Body      `json:"bodies,omitempty"`
+	// Trust is what became of the image's trust stores; nil when none was
+	// touched.
+	Trust        *Trust   `json:"trust,omitempty"`
+	FilesWritten []string `json:"files_written,omitempty"`
+	FilesDeleted []string `json:"files_deleted,omitempty"`
 	// Output is the head of what the subject wrote to stdout and stderr, as
 	// it wrote it: escape it.
 	Output string `json:"output,omitempty"`
@@ -147,13 +160,110 @@ type Listener struct {
 
 // Connection is an address that the subject tried to reach.
 type Connection struct {
+	// Network is "tcp", "udp" or "icmp".
 	Network string `json:"network"`
+	// Address is "IP:port", or "[IP]:port"; of icmp without a port.
 	Address string `json:"address"`
-	PID     int32  `json:"pid"`
+	// Name is the name for which Address was the answer.
+	Name string `json:"name,omitempty"`
+	// Protocol is what was spoken, inside TLS if TLS is set; empty if it was not
+	// recognised.
+	Protocol string `json:"protocol,omitempty"`
+	TLS      bool   `json:"tls,omitempty"`
+	// PID is who tried; 0 if nobody could be found.
+	PID int32 `json:"pid"`
 	// Count is how often it was tried.
 	Count int `json:"count"`
+	// Sent and Received are bytes of payload, of all together.
+	Sent     int64 `json:"sent,omitempty"`
+	Received int64 `json:"received,omitempty"`
 	// Errno is the error of the first attempt; empty if it succeeded, or was
 	// left to go on by itself.
 	Errno string `json:"errno,omitempty"`
+	// Refused is why the network refused it, the first time that it did: "scan",
+	// "policy" ...
+	Refused string `json:"refused,omitempty"`
+	// Live is set when it reached the real internet.
+	Live  bool   `json:"live,omitempty"`
 	Event uint64 `json:"event"`
+}
+
+// Request is a request of HTTP, and its answer.
+type Request struct {
+	Method string `json:"method"`
+	URL    string `json:"url"`
+	Status int    `json:"status"`
+	// Answer says who answered: "canned", "metadata/aws" ...
+	Answer string `json:"answer,omitempty"`
+	PID    int32  `json:"pid"`
+	// Count is how often it was made.
+	Count int `json:"count"`
+	// Sent and Received are bytes of the bodies, of all together.
+	Sent     int64 `json:"sent,omitempty"`
+	Received int64 `json:"received,omitempty"`
+	// Live is set when the real internet answered, Replayed when a record of it
+	// did.
+	Live     bool   `json:"live,omitempty"`
+	Replayed bool   `json:"replayed,omitempty"`
+	Event    uint64 `json:"event"`
+}
+
+// Rejection is a TLS client that would not go on with the certificate that it
+// was shown, so that nothing of what it says was seen.
+type Rejection struct {
+	// Name is the name that it asked for, else that on the certificate.
+	Name string `json:"name"`
+	// JA4 is the fingerprint of its hello.
+	JA4   string `json:"ja4,omitempty"`
+	PID   int32  `json:"pid"`
+	Count int    `json:"count"`
+	Event uint64 `json:"event"`
+}
+
+// Message is something that the subject said in a protocol other than HTTP.
+type Message struct {
+	Protocol string `json:"protocol"`
+	Verb     string `json:"verb"`
+	// Fields are what it said, by the names that docs/tape.md lists.
+	Fields map[string]string `json:"fields,omitempty"`
+	// Remote is to whom it was said first: a name, else an address.
+	Remote string `json:"remote,omitempty"`
+	PID    int32  `json:"pid"`
+	Count  int    `json:"count"`
+	Event  uint64 `json:"event"`
+}
+
+// Bait is a planted credential that left the sandbox.
+type Bait struct {
+	Name string `json:"name"`
+	// Encoding is how it was written, Place where it was: "http-body" ...
+	Encoding string `json:"encoding"`
+	Place    string `json:"place"`
+	// Home is set when it went to the service that had handed it out.
+	Home bool `json:"home,omitempty"`
+	// Remote is where it went first: a name, else an address.
+	Remote string `json:"remote,omitempty"`
+	PID    int32  `json:"pid"`
+	Count  int    `json:"count"`
+	Event  uint64 `json:"event"`
+}
+
+// Body is what a request or a response carried.
+type Body struct {
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"`
+	// Sent is set when the subject sent it, Received when it got it.
+	Sent     bool `json:"sent,omitempty"`
+	Received bool `json:"received,omitempty"`
+	// Kept is set when the artifacts of the run have it, by that name.
+	Kept  bool   `json:"kept,omitempty"`
+	Count int    `json:"count"`
+	Event uint64 `json:"event"`
+}
+
+// Trust is how many trust stores of the image got the run's CA, and how many
+// could not.
+type Trust struct {
+	Edited int `json:"edited"`
+	Failed int `json:"failed,omitempty"`
 }

@@ -127,32 +127,46 @@ func TestGapsOfCoverage(t *testing.T) {
 	env.Cut, env.Process.EnvCount = true, 900
 	text := &tape.Event{Kind: tape.OutputStdout, Cut: true, Output: &tape.Output{Text: "x", Size: 9000}}
 	ok := tape.End{Reason: tape.Exited}
+	rejected := &tape.Event{Kind: tape.TLSHandshake, TLS: &tape.TLS{SNI: "a.example", Rejected: true}}
+	trusted := &tape.Event{Kind: tape.TrustInstall, Trust: &tape.Trust{Path: "/a"}}
+	untrusted := &tape.Event{Kind: tape.TrustInstall, Errno: "EROFS", Trust: &tape.Trust{Path: "/a"}}
+	strange := whole(ok, rejected)
+	strange.events[0].Start.Plan.Internet.TrustCut = true
 	untraced := whole(ok)
 	untraced.events[0].Start.Plan.Detail = plan.Untraced
 	for name, tt := range map[string]struct {
 		src *source
 		gap string // "" for full coverage
 	}{
-		"it ended by itself":      {whole(ok), ""},
-		"it ran until the end":    {whole(tape.End{Reason: tape.TimeLimit}), ""},
-		"it gave up":              {whole(tape.End{Reason: tape.Exited, ExitCode: 2}), "exit code 2"},
-		"it crashed":              {whole(tape.End{Reason: tape.Signalled, Signal: "SIGSEGV"}), "SIGSEGV"},
-		"it was never started":    {whole(tape.End{Reason: tape.NotStarted}), "could not be started"},
-		"memory":                  {whole(tape.End{Reason: tape.MemoryLimit}), "memory"},
-		"events":                  {whole(tape.End{Reason: tape.EventLimit}), "more than a tape may hold"},
-		"somebody ended it":       {whole(tape.End{Reason: tape.Killed}), "from outside"},
-		"the sandbox broke":       {whole(tape.End{Reason: tape.Broken}), "sandbox-failed"},
-		"an end nobody knows":     {whole(tape.End{Reason: "odd"}), "odd"},
-		"events were lost":        {whole(tape.End{Reason: tape.Exited, Dropped: 3}), "3 events were lost"},
-		"the numbers differ":      {whole(tape.End{Reason: tape.Exited, Events: 99}), "claims 99"},
-		"a limit was met":         {whole(tape.End{Reason: tape.Exited, Bounds: []string{"file_size"}}), "file size"},
-		"its output was long":     {whole(tape.End{Reason: tape.Exited, Bounds: []string{"output"}, OutputCut: 9}, text), ""},
-		"arguments were cut":      {whole(ok, long), "too long"},
-		"the environment was cut": {whole(ok, env), ""},
-		"no end":                  {&source{events: whole(ok).events[:1]}, "no end"},
-		"no beginning":            {&source{events: whole(ok).events[1:]}, "no beginning"},
-		"it was not traced":       {untraced, "not traced"},
-		"too many processes":      {whole(ok, crowd(1<<16+1)...), "more processes"},
+		"it ended by itself":       {whole(ok), ""},
+		"it ran until the end":     {whole(tape.End{Reason: tape.TimeLimit}), ""},
+		"it gave up":               {whole(tape.End{Reason: tape.Exited, ExitCode: 2}), "exit code 2"},
+		"it crashed":               {whole(tape.End{Reason: tape.Signalled, Signal: "SIGSEGV"}), "SIGSEGV"},
+		"it was never started":     {whole(tape.End{Reason: tape.NotStarted}), "could not be started"},
+		"memory":                   {whole(tape.End{Reason: tape.MemoryLimit}), "memory"},
+		"events":                   {whole(tape.End{Reason: tape.EventLimit}), "more than a tape may hold"},
+		"somebody ended it":        {whole(tape.End{Reason: tape.Killed}), "from outside"},
+		"the sandbox broke":        {whole(tape.End{Reason: tape.Broken}), "sandbox-failed"},
+		"an end nobody knows":      {whole(tape.End{Reason: "odd"}), "odd"},
+		"events were lost":         {whole(tape.End{Reason: tape.Exited, Dropped: 3}), "3 events were lost"},
+		"the numbers differ":       {whole(tape.End{Reason: tape.Exited, Events: 99}), "claims 99"},
+		"a limit was met":          {whole(tape.End{Reason: tape.Exited, Bounds: []string{"file_size"}}), "file size"},
+		"a part was not kept":      {whole(tape.End{Reason: tape.Exited, Bounds: []string{"artifacts", "bodies", "capture", "names", "record"}}), ""},
+		"connections were refused": {whole(tape.End{Reason: tape.Exited, Bounds: []string{"flows"}}), "more connections at once"},
+		"a server of ours failed":  {whole(tape.End{Reason: tape.Exited, Bounds: []string{"servers"}}), "simulated internet failed"},
+		"a bound nobody knows":     {whole(tape.End{Reason: tape.Exited, Bounds: []string{"odd_one"}}), "odd one"},
+		"it knew whom it wanted":   {whole(ok, trusted, rejected), ""},
+		"it could not know our CA": {whole(ok, untrusted, rejected), "certificate was refused"},
+		"a store nobody used":      {whole(ok, untrusted), ""},
+		"stores were not found":    {strange, "certificate was refused"},
+		"headers were long":        {whole(ok, &tape.Event{Kind: tape.HTTPExchange, Cut: true, HTTP: &tape.HTTP{URL: "http://a/"}}), ""},
+		"its output was long":      {whole(tape.End{Reason: tape.Exited, Bounds: []string{"output"}, OutputCut: 9}, text), ""},
+		"arguments were cut":       {whole(ok, long), "too long"},
+		"the environment was cut":  {whole(ok, env), ""},
+		"no end":                   {&source{events: whole(ok).events[:1]}, "no end"},
+		"no beginning":             {&source{events: whole(ok).events[1:]}, "no beginning"},
+		"it was not traced":        {untraced, "not traced"},
+		"too many processes":       {whole(ok, crowd(1<<16+1)...), "more processes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := run(t, tt.src).Coverage

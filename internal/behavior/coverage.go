@@ -20,6 +20,9 @@ type coverage struct {
 	events  uint64
 	// cuts counts events that lost something rules look at.
 	cuts uint64
+	// rejected counts TLS clients that did not take our certificate, untrusted
+	// the trust stores of the image that did not get the run's CA.
+	rejected, untrusted uint64
 }
 
 func (c *coverage) add(e *tape.Event) {
@@ -33,16 +36,26 @@ func (c *coverage) add(e *tape.Event) {
 		c.start = e.Start
 	case e.End != nil:
 		c.end = e.End
+	case e.TLS != nil && e.TLS.Rejected:
+		c.rejected += e.N()
+	case e.Trust != nil && (e.Errno != "" || e.Trust.Error != ""):
+		c.untrusted += e.N()
 	}
 }
 
 // matters tells whether what was cut from e is something to judge by. The text
-// of output is not, nor is the environment.
+// of output is not, nor is the environment, nor the end of what was said over
+// the network: ordinary clients send long headers, queries and values, and
+// rules look at what was said first.
 func matters(e *tape.Event) bool {
-	if e.Process != nil && e.Process.EnvCount > 0 && e.Process.ArgCount == 0 {
+	switch {
+	case e.Process != nil:
+		return e.Process.EnvCount == 0 || e.Process.ArgCount > 0
+	case e.File != nil, e.Socket != nil, e.Memory != nil, e.Call != nil, e.Start != nil, e.End != nil:
+		return true
+	default:
 		return false
 	}
-	return e.Output == nil
 }
 
 func (c *coverage) result(more []string) detonaut.Coverage {
@@ -86,14 +99,54 @@ func (c *coverage) missed() (gaps []string) {
 		miss("the tape has %d events and claims %d", c.events, c.end.Events)
 	}
 	for _, b := range c.end.Bounds {
-		if b != "output" {
+		switch {
+		case b == "output" || keptBeside[b] != "":
+		case keptFrom[b] != "":
+			miss("%s", keptFrom[b])
+		default:
 			miss("the subject ran into a limit of its plan: %s", strings.ReplaceAll(b, "_", " "))
 		}
+	}
+	if why := c.blind(); why != "" {
+		miss("%s", why)
 	}
 	if why := unfinished(c.end); why != "" {
 		miss("%s", why)
 	}
 	return gaps
+}
+
+// keptBeside are bounds on what is kept beside the tape. The subject did not
+// feel them, and the rules saw what happened all the same: they are no gaps, and
+// the notes of the run tell of them.
+var keptBeside = map[string]string{
+	"artifacts": "artifacts: they are not whole",
+	"bodies":    "bodies: some were too large to be kept",
+	"capture":   "capture: it is not whole",
+	"names":     "connections: some have no name, there were too many",
+	"record":    "record: it is not whole",
+}
+
+// keptFrom are bounds of the network that kept the subject from something, so
+// that what it does with all it asks for was not seen. Ports that a scan found
+// closed are not among them: most ports are.
+var keptFrom = map[string]string{
+	"datagrams":     "the subject sent more datagrams at once than are answered",
+	"flows":         "the subject had more connections at once than are answered",
+	"network_bytes": "the subject sent or received more over the network than its plan allows",
+	"questions":     "the subject asked for more names than are answered",
+	"servers":       "a server of the simulated internet failed",
+}
+
+// blind says why a part of what was said over TLS is unknown through our
+// fault, or "". A client that refuses a certificate though its trust store has
+// our CA knows whom it wants; that is a fact about the subject, which the report
+// shows. One that could not know our CA may have said anything.
+func (c *coverage) blind() string {
+	if c.rejected == 0 || c.untrusted == 0 && (c.start == nil || !c.start.Plan.Internet.TrustCut) {
+		return ""
+	}
+	return fmt.Sprintf("our certificate was refused (%d times), and not every trust store of the image has it", c.rejected)
 }
 
 // unfinished says why the way a run ended hides what the subject does, or "".

@@ -27,13 +27,13 @@ type digest struct {
 	processes []*Process
 	unlisted  int // processes beyond maxListed
 
-	listeners   bounded[detonaut.Listener]
-	connections bounded[*detonaut.Connection]
-	names       bounded[struct{}]
-	written     bounded[struct{}]
-	deleted     bounded[struct{}]
-	output      strings.Builder
-	outputCut   bool
+	listeners bounded[detonaut.Listener]
+	names     bounded[struct{}]
+	written   bounded[struct{}]
+	deleted   bounded[struct{}]
+	traffic   traffic
+	output    strings.Builder
+	outputCut bool
 }
 
 func (d *digest) add(e *tape.Event) {
@@ -52,6 +52,10 @@ func (d *digest) add(e *tape.Event) {
 		room := maxOutput - d.output.Len()
 		d.outputCut = d.outputCut || len(e.Output.Text) > room
 		d.output.WriteString(e.Output.Text[:min(room, len(e.Output.Text))])
+	case e.DNS != nil:
+		d.names.put(e.DNS.Name, struct{}{})
+	default:
+		d.traffic.add(e)
 	}
 }
 
@@ -86,14 +90,7 @@ func (d *digest) socket(e *tape.Event) {
 			Network: network, Address: cut(s.Address), PID: e.PID, Event: e.Seq,
 		})
 	case tape.SocketConnect, tape.SocketSend:
-		key := fmt.Sprintf("%s %s %d", network, s.Address, e.PID)
-		if c, ok := d.connections.get(key); ok {
-			c.Count += int(min(e.N(), 1<<31))
-			return
-		}
-		d.connections.put(key, &detonaut.Connection{
-			Network: network, Address: cut(s.Address), PID: e.PID, Count: int(min(e.N(), 1<<31)), Errno: failure(e.Errno), Event: e.Seq,
-		})
+		d.traffic.attempt(e, network)
 	default: // sockets that were made, and whoever was accepted at one that is listed
 	}
 }
@@ -136,13 +133,11 @@ func (d *digest) run() detonaut.Run {
 	r := detonaut.Run{
 		Command: slices.Clone(d.start.Plan.Args), Elapsed: d.elapsed, Processes: []detonaut.Process{},
 		Names: d.names.keys(), FilesWritten: d.written.keys(), FilesDeleted: d.deleted.keys(),
-		Listeners: d.listeners.values(), Output: d.output.String(),
+		Listeners: d.listeners.values(), Output: d.output.String(), Network: string(d.start.Plan.Network),
 	}
+	d.traffic.tell(&r)
 	if r.Command == nil {
 		r.Command = []string{}
-	}
-	for _, c := range d.connections.values() {
-		r.Connections = append(r.Connections, *c)
 	}
 	if d.end != nil {
 		r.EndReason, r.EndDetail = string(d.end.Reason), d.end.Detail
@@ -171,13 +166,25 @@ func (d *digest) notes() (notes []string) {
 		full bool
 	}{
 		{"listeners", d.listeners.full},
-		{"connections", d.connections.full},
+		{"connections", d.traffic.connections.full},
 		{"dns_names", d.names.full},
+		{"requests", d.traffic.requests.full},
+		{"rejections", d.traffic.rejections.full},
+		{"messages", d.traffic.messages.full},
+		{"baits", d.traffic.baits.full},
+		{"bodies", d.traffic.bodies.full},
 		{"files_written", d.written.full},
 		{"files_deleted", d.deleted.full},
 	} {
 		if list.full {
 			notes = append(notes, fmt.Sprintf("%s: only the first %d are listed", list.name, maxListed))
+		}
+	}
+	if d.end != nil {
+		for _, b := range d.end.Bounds {
+			if what := keptBeside[b]; what != "" {
+				notes = append(notes, what)
+			}
 		}
 	}
 	if d.outputCut {
@@ -197,20 +204,21 @@ func (b *bounded[V]) get(key string) (V, bool) {
 	return v, ok
 }
 
-// put adds key unless it is there already.
-func (b *bounded[V]) put(key string, v V) {
+// put adds key unless it is there already. It reports whether v is in b now.
+func (b *bounded[V]) put(key string, v V) bool {
 	key = cut(key)
 	if _, ok := b.m[key]; ok {
-		return
+		return false
 	}
 	if len(b.m) >= maxListed {
 		b.full = true
-		return
+		return false
 	}
 	if b.m == nil {
 		b.m = make(map[string]V)
 	}
 	b.m[key] = v
+	return true
 }
 
 func (b *bounded[V]) keys() []string { return slices.Sorted(maps.Keys(b.m)) }
@@ -224,9 +232,12 @@ func (b *bounded[V]) values() (values []V) {
 }
 
 // cut bounds a string of the subject that is kept for a report.
-func cut(s string) string {
-	if len(s) <= maxPathBytes {
+func cut(s string) string { return head(s, maxPathBytes) }
+
+// head is the first n bytes of s.
+func head(s string, n int) string {
+	if len(s) <= n {
 		return s
 	}
-	return strings.Clone(s[:maxPathBytes])
+	return strings.Clone(s[:n])
 }

@@ -61,9 +61,25 @@ func miner() *detonaut.Report {
 				{PID: 2, Parent: 1, Executable: "/tmp/x", Args: []string{"kworker"}, Origin: "written", UID: 33, Start: 5, End: -1},
 				{PID: 3, Parent: 2, Executable: "/bin/sh", Args: []string{"sh", "-c", "true"}, Origin: "image", Start: 6, Exit: "SIGKILL"},
 			},
-			Listeners:   []detonaut.Listener{{Network: "tcp", Address: "0.0.0.0:80", PID: 1, Event: 9}},
-			Connections: []detonaut.Connection{{Network: "tcp", Address: "192.0.2.1:3333", PID: 2, Count: 3, Errno: "ENETUNREACH", Event: 4}},
-			Names:       []string{"pool.example.org"}, FilesWritten: []string{"/tmp/x"}, FilesDeleted: []string{"/tmp/x"},
+			Listeners: []detonaut.Listener{{Network: "tcp", Address: "0.0.0.0:80", PID: 1, Event: 9}},
+			Network:   "simulated",
+			Connections: []detonaut.Connection{
+				{Network: "tcp", Address: "192.0.2.1:3333", PID: 2, Count: 3, Errno: "ENETUNREACH", Event: 4},
+				{Network: "tcp", Address: "192.0.2.2:443", Name: "a.example.org", Protocol: "http", TLS: true, PID: 2, Count: 1, Sent: 1234, Received: 99, Event: 10},
+				{Network: "tcp", Address: "192.0.2.3:23", Count: 1, Refused: "scan", Event: 11},
+			},
+			Requests: []detonaut.Request{
+				{Method: "GET", URL: "https://a.example.org/x?y=z", Status: 200, Answer: "default/html", PID: 2, Count: 2, Received: 50, Event: 12},
+				{Method: "POST", URL: "https://a.example.org/" + strings.Repeat("long", 100), Status: 404, Sent: 5000, Live: true, PID: 2, Count: 1, Event: 13},
+			},
+			Rejections: []detonaut.Rejection{{Name: "pinned.example.org", JA4: "t13d1516h2_8daaf6152771_e5627efa2ab1", PID: 2, Count: 1, Event: 14}},
+			Messages: []detonaut.Message{{
+				Protocol: "stratum", Verb: "login", Fields: map[string]string{"wallet": "4A", "agent": "x y/1"}, Remote: "pool.example.org:3333", PID: 2, Count: 3, Event: 15,
+			}},
+			Baits:  []detonaut.Bait{{Name: "aws-secret-key", Encoding: "base64", Place: "http-body", Remote: "a.example.org:443", PID: 2, Count: 1, Event: 16}},
+			Bodies: []detonaut.Body{{SHA256: "ab", Size: 5000, Sent: true, Kept: true, Count: 1, Event: 13}},
+			Trust:  &detonaut.Trust{Edited: 2, Failed: 1},
+			Names:  []string{"pool.example.org"}, FilesWritten: []string{"/tmp/x"}, FilesDeleted: []string{"/tmp/x"},
 			Output: "hello\nworld\n",
 		},
 	}
@@ -88,7 +104,13 @@ func hostile() *detonaut.Report {
 		Command: []string{nasty}, EndReason: nasty, EndDetail: nasty, Signal: nasty, Output: nasty, Notes: []string{nasty},
 		Processes:   []detonaut.Process{{PID: 1, Parent: 1, Executable: nasty, Args: []string{nasty}, Origin: nasty, Exit: nasty}},
 		Listeners:   []detonaut.Listener{{Network: nasty, Address: nasty}},
-		Connections: []detonaut.Connection{{Network: nasty, Address: nasty, Errno: nasty}},
+		Network:     nasty,
+		Connections: []detonaut.Connection{{Network: nasty, Address: nasty, Errno: nasty, Name: nasty, Protocol: nasty, Refused: nasty}},
+		Requests:    []detonaut.Request{{Method: nasty, URL: nasty, Answer: nasty}},
+		Rejections:  []detonaut.Rejection{{Name: nasty, JA4: nasty}},
+		Messages:    []detonaut.Message{{Protocol: nasty, Verb: nasty, Fields: map[string]string{nasty: nasty}, Remote: nasty}},
+		Baits:       []detonaut.Bait{{Name: nasty, Encoding: nasty, Place: nasty, Remote: nasty}},
+		Bodies:      []detonaut.Body{{SHA256: nasty}},
 		Names:       []string{nasty}, FilesWritten: []string{nasty}, FilesDeleted: []string{nasty},
 	}
 	return r
@@ -183,6 +205,19 @@ func TestJSON(t *testing.T) {
 	}
 	if len(many) != 2 {
 		t.Errorf("got %d reports, want 2", len(many))
+	}
+}
+
+// TestLive holds the page to saying that a run was live, loudly.
+func TestLive(t *testing.T) {
+	r := miner()
+	r.Run.Network = "live"
+	r.Run.Connections[0].Live = true
+	out := string(write(t, report.Table, report.Options{}, r))
+	for _, want := range []string{"LIVE: it could reach the real internet", "3 times, live"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
 	}
 }
 

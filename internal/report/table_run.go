@@ -15,6 +15,9 @@ func (p *page) run(r *detonaut.Run) {
 	p.printf("  ran %s\n", cut(quoteArgs(r.Command), maxText))
 	p.printf("  for %s, using %s of processor time and %s of memory\n", seconds(r.Elapsed), seconds(r.CPU), bytesText(r.MaxMemory))
 	p.printf("  %s\n", ended(r))
+	if s := p.network(r); s != "" {
+		p.printf("  %s\n", s)
+	}
 
 	p.section("Processes")
 	p.processes(r.Processes)
@@ -25,24 +28,12 @@ func (p *page) run(r *detonaut.Run) {
 	}
 	p.list("Listens at", rows)
 
-	rows = nil
-	for _, c := range r.Connections {
-		s := fmt.Sprintf("%s %s  by process %d", Escape(c.Network), Escape(c.Address), c.PID)
-		if c.Count > 1 {
-			s += fmt.Sprintf(", %d times", c.Count)
-		}
-		if c.Errno != "" {
-			s += ": " + Escape(c.Errno)
-		}
-		rows = append(rows, s)
-	}
-	p.list("Tried to reach", rows)
-	p.list("Asked for the names", escapeAll(r.Names))
+	p.traffic(r)
 	p.list("Wrote files", escapeAll(r.FilesWritten))
 	p.list("Deleted files", escapeAll(r.FilesDeleted))
 	p.list("Not listed", escapeAll(r.Notes))
 	if out := strings.TrimRight(r.Output, "\n"); out != "" {
-		p.list("Said", escapeAll(strings.Split(out, "\n")))
+		p.list("Printed", escapeAll(strings.Split(out, "\n")))
 	}
 }
 

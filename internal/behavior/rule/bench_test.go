@@ -14,10 +14,13 @@ import (
 
 // BenchmarkRun offers a busy server's events to the rules that come with
 // Detonaut: files, sockets, children, and the calls between.
-func BenchmarkRun(b *testing.B) {
+func BenchmarkRun(b *testing.B) { offer(b, busy(10_000)) }
+
+// BenchmarkRunNetwork offers them what the network sees of a busy client.
+func BenchmarkRunNetwork(b *testing.B) { offer(b, talkative(10_000)) }
+
+func offer(b *testing.B, events []*tape.Event) {
 	set := load(b)
-	const n = 10_000
-	events := busy(n)
 	b.ReportAllocs()
 	began := processorTime(b)
 	for b.Loop() {
@@ -29,7 +32,7 @@ func BenchmarkRun(b *testing.B) {
 		}
 		a.Result()
 	}
-	b.ReportMetric(float64(n)*float64(b.N)/(processorTime(b)-began).Seconds(), "events/cpu-s")
+	b.ReportMetric(float64(len(events))*float64(b.N)/(processorTime(b)-began).Seconds(), "events/cpu-s")
 }
 
 // BenchmarkLoad reads and compiles the rules that come with Detonaut, as every
@@ -51,6 +54,38 @@ func processorTime(b *testing.B) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// talkative makes n events of a client of web sites.
+func talkative(n int) []*tape.Event {
+	events := []*tape.Event{{Kind: tape.ProcessExec, PID: 1, Process: &tape.Process{
+		Executable: "/usr/bin/client", Origin: tape.FromImage, Args: []string{"client"},
+	}}}
+	for i := len(events); i < n; i++ {
+		e := &tape.Event{PID: 1, Flow: uint64(i/5 + 1)}
+		site := fmt.Sprintf("www%d.example.org", i/5%100)
+		switch i % 5 {
+		case 0:
+			e.Kind, e.DNS = tape.DNSAnswer, &tape.DNS{Name: site, Type: "A", Transport: "udp", Code: "NOERROR", Answers: []string{"198.18.0.1"}}
+		case 1:
+			e.Kind, e.TLS = tape.TLSHandshake, &tape.TLS{SNI: site, Version: "TLS 1.3"}
+		case 2, 3:
+			e.Kind, e.HTTP = tape.HTTPExchange, &tape.HTTP{
+				Method: "GET", URL: fmt.Sprintf("https://%s/page/%d", site, i), Version: "HTTP/2.0", Status: 200, Answer: "default/html",
+				Headers:      []tape.Header{{Name: "Accept", Value: "*/*"}, {Name: "User-Agent", Value: "client/1.0"}},
+				ResponseBody: &tape.Body{Size: 400, SHA256: fmt.Sprintf("%064x", i/5%100)}, Start: int64(i) * 200_000,
+			}
+		case 4:
+			e.Kind, e.FlowEnd = tape.FlowEnded, &tape.Flow{
+				Network: "tcp", Local: "10.0.0.2:40000", Remote: "198.18.0.1:443", Name: site, Protocol: "http", TLS: true, End: "closed", Start: int64(i) * 200_000,
+			}
+		}
+		events = append(events, e)
+	}
+	for i, e := range events {
+		e.Seq, e.Time = uint64(i+1), int64(i)*200_000
+	}
+	return events
 }
 
 // busy makes n events in the mix of a server that is working.
