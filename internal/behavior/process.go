@@ -15,6 +15,9 @@ const (
 	// maxLive is how many processes are followed at once. A plan allows far
 	// fewer; only a tape that lies has more.
 	maxLive = 1 << 16
+	// maxEnded is how many processes that have ended are remembered, so that
+	// what the network saw of them last, after their end, finds them.
+	maxEnded = 1024
 	// maxAncestors is how far up a process knows its ancestors, the nearest
 	// first.
 	maxAncestors = 64
@@ -67,8 +70,8 @@ type Process struct {
 }
 
 // Ancestors are the processes it descends from, the parent first, ended ones
-// included. The list is bounded, and empty once the process itself has ended.
-// It must not be changed.
+// included. The list is bounded, and empty some time after the process itself
+// has ended. It must not be changed.
 func (p *Process) Ancestors() []*Process { return p.ancestors }
 
 // Name is what the program goes by: the last element of Executable, or for
@@ -106,6 +109,8 @@ func (p *Process) Nesting() int {
 // tree follows the processes of a run.
 type tree struct {
 	live   map[int32]*Process
+	ended  map[int32]*Process // the last of each number
+	recent []*Process         // those of ended and older ones of their numbers, the oldest first
 	nextID uint64
 	// nobody stands for the run itself.
 	nobody   *Process
@@ -115,7 +120,7 @@ type tree struct {
 }
 
 func newTree(birth func(*Process)) *tree {
-	return &tree{live: make(map[int32]*Process), nobody: &Process{End: -1}, birth: birth}
+	return &tree{live: make(map[int32]*Process), ended: make(map[int32]*Process), nobody: &Process{End: -1}, birth: birth}
 }
 
 // apply brings the tree up to date with e and returns who did it.
@@ -124,6 +129,13 @@ func (t *tree) apply(e *tape.Event) *Process {
 		return t.nobody
 	}
 	p := t.live[e.PID]
+	if p == nil && e.Flow != 0 {
+		// The network sees the end of a connection after that of its process.
+		if p = t.ended[e.PID]; p == nil {
+			p = t.nobody
+		}
+		return p
+	}
 	if p == nil {
 		p = t.born(e, e.PID, t.orphanParent(e))
 	}
@@ -157,9 +169,22 @@ func (t *tree) settle(e *tape.Event, p *Process) {
 	if t.live[p.PID] == p {
 		delete(t.live, p.PID)
 	}
-	p.ancestors = nil
 	p.command = ""
 	p.Args = cutArgs(p.Args, maxEndedArgBytes)
+	t.ended[p.PID] = p
+	t.recent = append(t.recent, p)
+	if len(t.recent) > maxEnded {
+		t.forget(t.recent[0])
+		t.recent = t.recent[1:]
+	}
+}
+
+// forget lets go of a process that ended long ago.
+func (t *tree) forget(p *Process) {
+	p.ancestors, p.command = nil, ""
+	if t.ended[p.PID] == p {
+		delete(t.ended, p.PID)
+	}
 }
 
 func (t *tree) gaps() []string {

@@ -12,7 +12,7 @@ import (
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
-// flow is the end of a flow that began as the one before it ended.
+// flow is the end of the flow with number id.
 func flow(pid int32, id uint64, f tape.Flow) *tape.Event {
 	return &tape.Event{Kind: tape.FlowEnded, PID: pid, Flow: id, FlowEnd: &f}
 }
@@ -84,6 +84,29 @@ func TestRunTellsWhatTheNetworkSaw(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("run (-want +got):\n%s", diff)
+	}
+}
+
+// TestWhatComesAfterTheEnd: a flow ends after its process, which it belongs to
+// all the same, and which it does not bring back.
+func TestWhatComesAfterTheEnd(t *testing.T) {
+	w := new(watcher)
+	r := run(t, whole(tape.End{Reason: tape.Exited},
+		exec(1, 0, "/app"), fork(1, 2), exec(2, 1, "/bin/curl", "x"), exit(2, 0), flow(2, 1, tape.Flow{Network: "tcp", Remote: "203.0.113.1:80"})), w)
+	if w.last.Executable != "/bin/curl" || len(w.last.Ancestors()) != 1 || len(r.Run.Processes) != 2 {
+		t.Errorf("the flow is of %q with %d ancestors; processes: %v", w.last.Executable, len(w.last.Ancestors()), r.Run.Processes)
+	}
+	r = run(t, whole(tape.End{Reason: tape.Exited}, exec(1, 0, "/app"), flow(7, 1, tape.Flow{Network: "tcp", Remote: "203.0.113.1:80"})), w)
+	if w.last.Executable != "" || len(r.Run.Processes) != 1 {
+		t.Errorf("a flow of nobody known is of %q; processes: %v", w.last.Executable, r.Run.Processes)
+	}
+	var crowd []*tape.Event
+	for i := range int32(1100) {
+		crowd = append(crowd, fork(1, i+2), exit(i+2, 0))
+	}
+	run(t, whole(tape.End{Reason: tape.Exited}, append(crowd, flow(2, 1, tape.Flow{Network: "tcp", Remote: "203.0.113.1:80"}))...), w)
+	if w.last.PID != 0 {
+		t.Errorf("process %d is remembered for ever", w.last.PID)
 	}
 }
 

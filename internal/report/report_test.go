@@ -219,6 +219,9 @@ func TestLive(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
+	if out := string(write(t, report.Table, report.Options{Many: true}, r)); strings.Count(out, "live run: ") != 2 {
+		t.Errorf("a line or a row does not say so:\n%s", out)
+	}
 }
 
 func TestUnknownFormat(t *testing.T) {

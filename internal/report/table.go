@@ -82,12 +82,16 @@ func (w *tableWriter) Close() error {
 	return write(w.w, p.buf.Bytes())
 }
 
-// why is the weightiest reason of a verdict, escaped.
+// why is the weightiest reason of a verdict, escaped; and that a run was live.
 func why(r *detonaut.Report) string {
 	if len(r.Verdict.Reasons) == 0 {
 		return ""
 	}
-	return Escape(r.Verdict.Reasons[0].Text)
+	s := Escape(r.Verdict.Reasons[0].Text)
+	if r.Run != nil && r.Run.Network == "live" {
+		s = "live run: " + s
+	}
+	return s
 }
 
 const wordWidth = len(detonaut.Inconclusive)
