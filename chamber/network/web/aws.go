@@ -3,7 +3,6 @@ package web
 import (
 	"fmt"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +17,7 @@ const (
 )
 
 // awsVersion is the first part of a path of the instance metadata service.
-var awsVersion = regexp.MustCompile(`^(latest|1\.0|20\d\d-\d\d-\d\d)(/|$)`)
+var awsVersion = compiled(`^(latest|1\.0|20\d\d-\d\d-\d\d)(/|$)`)
 
 // maxTokenAge is how many seconds a session token may last: six hours.
 const maxTokenAge = 21600
@@ -45,7 +44,7 @@ func (s *Site) awsAnswer(q *request) Response {
 	if p == "" {
 		return reply("", http.StatusOK, "text/plain", "1.0\n2007-01-19\n2012-01-12\n2016-09-02\n2018-09-24\n2021-07-15\nlatest")
 	}
-	version := awsVersion.FindString(p)
+	version := awsVersion().FindString(p)
 	if version == "" {
 		return awsError(http.StatusNotFound)
 	}

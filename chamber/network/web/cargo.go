@@ -2,15 +2,14 @@ package web
 
 import (
 	"net/http"
-	"regexp"
 	"strings"
 
 	"github.com/detonaut/detonaut/chamber/network/web/inert"
 )
 
 var (
-	cargoIndex = regexp.MustCompile(`^(?:/.*)?/(?:1|2|3/[a-z0-9_-]|[a-z0-9_-]{2}/[a-z0-9_-]{2})/([a-z0-9_-]+)$`)
-	cargoFile  = regexp.MustCompile(`^/(?:api/v1/)?crates/([A-Za-z0-9_-]+)/(?:1\.0\.0/download|[\w.-]+\.crate)$`)
+	cargoIndex = compiled(`^(?:/.*)?/(?:1|2|3/[a-z0-9_-]|[a-z0-9_-]{2}/[a-z0-9_-]{2})/([a-z0-9_-]+)$`)
+	cargoFile  = compiled(`^/(?:api/v1/)?crates/([A-Za-z0-9_-]+)/(?:1\.0\.0/download|[\w.-]+\.crate)$`)
 )
 
 // cargo is a sparse index of crates, and the archive behind it (The Cargo Book,
@@ -25,10 +24,10 @@ func (s *Site) cargo(q *request) (Response, bool) {
 	if strings.HasSuffix(q.path, "/config.json") {
 		return found("application/json", []byte(toJSON(object{"dl": q.link("/crates"), "api": strings.TrimSuffix(q.link("/"), "/")})))
 	}
-	if m := cargoFile.FindStringSubmatch(q.path); m != nil {
+	if m := cargoFile().FindStringSubmatch(q.path); m != nil {
 		return found("application/gzip", crate(m[1]))
 	}
-	if m := cargoIndex.FindStringSubmatch(q.path); m != nil {
+	if m := cargoIndex().FindStringSubmatch(q.path); m != nil {
 		return found("text/plain", []byte(toJSON(object{
 			"name": m[1], "vers": version, "deps": []object{}, "cksum": sum256(crate(m[1])), "features": object{}, "yanked": false,
 		})+"\n"))

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -26,9 +25,9 @@ func (s *Site) cluster(q *request) (Response, bool) {
 	switch {
 	case q.goesTo("kubernetes", "kubernetes.default", "10.96.0.1") || strings.HasPrefix(q.host, "kubernetes.default.svc"):
 		return s.kubernetes(q), true
-	case dockerPath.MatchString(q.path):
+	case dockerPath().MatchString(q.path):
 		return s.docker(q), true
-	case kubernetesPath.MatchString(q.path), numeric(q.host) && (strings.HasPrefix(q.path, "/apis/") || q.path == "/apis" || q.path == "/api"):
+	case kubernetesPath().MatchString(q.path), numeric(q.host) && (strings.HasPrefix(q.path, "/apis/") || q.path == "/apis" || q.path == "/api"):
 		return s.kubernetes(q), true
 	}
 	return Response{}, false
@@ -36,8 +35,8 @@ func (s *Site) cluster(q *request) (Response, bool) {
 
 // Paths that give these APIs away on any host.
 var (
-	dockerPath     = regexp.MustCompile(`^(/v1\.\d\d)?/(_ping|containers/(json|create)|images/(json|create))$|^/v1\.\d\d/(info|version|containers/|exec/|images/|networks|volumes)`)
-	kubernetesPath = regexp.MustCompile(`^/api/v1/(namespaces|nodes|pods|secrets)(/|$)|^/apis/(apps|batch|authorization\.k8s\.io|rbac\.authorization\.k8s\.io)/v1`)
+	dockerPath     = compiled(`^(/v1\.\d\d)?/(_ping|containers/(json|create)|images/(json|create))$|^/v1\.\d\d/(info|version|containers/|exec/|images/|networks|volumes)`)
+	kubernetesPath = compiled(`^/api/v1/(namespaces|nodes|pods|secrets)(/|$)|^/apis/(apps|batch|authorization\.k8s\.io|rbac\.authorization\.k8s\.io)/v1`)
 )
 
 func numeric(host string) bool {
@@ -77,7 +76,7 @@ func (s *Site) kubernetesAnswer(q *request) Response {
 	if resources != nil {
 		return kube(object{"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group, "resources": resources})
 	}
-	if m := resourcePath.FindStringSubmatch(q.path); m != nil {
+	if m := resourcePath().FindStringSubmatch(q.path); m != nil {
 		return s.resource(q, kubeResource{version: cmp.Or(m[1], m[2]), namespace: m[3], name: m[4], item: m[5], part: m[6]})
 	}
 	return kubeStatus(http.StatusNotFound, "NotFound", "the server could not find the requested resource")
@@ -85,7 +84,7 @@ func (s *Site) kubernetesAnswer(q *request) Response {
 
 // resourcePath is /api/v1 or /apis/GROUP/VERSION, perhaps a namespace, then the
 // name of a resource, perhaps an item and a part of it.
-var resourcePath = regexp.MustCompile(`^/(?:api/(v1)|apis/([a-z0-9.-]+/v\d\w*))(?:/namespaces/([a-z0-9-]+))?(?:/([a-z]+))(?:/([a-z0-9.-]+))?(?:/([a-z]+))?/?$`)
+var resourcePath = compiled(`^/(?:api/(v1)|apis/([a-z0-9.-]+/v\d\w*))(?:/namespaces/([a-z0-9-]+))?(?:/([a-z]+))(?:/([a-z0-9.-]+))?(?:/([a-z]+))?/?$`)
 
 func kube(o object) Response { return reply("", http.StatusOK, "application/json", toJSON(o)) }
 

@@ -2,17 +2,16 @@ package web
 
 import (
 	"net/http"
-	"regexp"
 	"strings"
 )
 
 // versionPath is the version of Docker's API that a path begins with.
-var versionPath = regexp.MustCompile(`^/v1\.\d\d`)
+var versionPath = compiled(`^/v1\.\d\d`)
 
 // docker is the API of Docker Engine, version 1.47. What is made in it is not
 // kept: every container and command that is asked about has run well.
 func (s *Site) docker(q *request) Response {
-	a := s.dockerAnswer(q, strings.TrimPrefix(q.path, versionPath.FindString(q.path)))
+	a := s.dockerAnswer(q, strings.TrimPrefix(q.path, versionPath().FindString(q.path)))
 	a.Answer = "docker"
 	return a.with("Server", "Docker/27.5.1 (linux)").with("Api-Version", "1.47").with("Ostype", "linux").with("Docker-Experimental", "false")
 }

@@ -8,20 +8,20 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/detonaut/detonaut/chamber/network/web/inert"
 )
 
 // gitPath is what git asks of a repository over HTTP (gitprotocol-http(5)).
-var gitPath = regexp.MustCompile(`^/.+/(info/refs|git-upload-pack|git-receive-pack)$`)
+var gitPath = compiled(`^/.+/(info/refs|git-upload-pack|git-receive-pack)$`)
 
 // git is a server for every repository: each has one commit, and takes what is
 // pushed. It speaks version 0 of the protocol, to which every client falls back.
 func (s *Site) git(q *request) (Response, bool) {
-	m := gitPath.FindStringSubmatch(q.path)
+	m := gitPath().FindStringSubmatch(q.path)
 	if m == nil {
 		return Response{}, false
 	}
@@ -95,9 +95,9 @@ func receivePack(request []byte) []byte {
 	return []byte(out + flush)
 }
 
-// repository makes the pack of a repository with one commit (gitformat-pack(5)),
-// and names that.
-func repository() (pack []byte, head string) {
+// repository is the pack of a repository with one commit (gitformat-pack(5)),
+// and the name of that.
+var repository = sync.OnceValues(func() (pack []byte, head string) {
 	pack = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32([]byte("PACK"), 2), 4) // version, objects
 	object := func(kind byte, name, content string) (sum [20]byte) {
 		pack = appendObject(pack, kind, content)
@@ -110,7 +110,7 @@ func repository() (pack []byte, head string) {
 	commit := object(1, "commit", "tree "+hex.EncodeToString(tree[:])+"\nauthor "+who+"\ncommitter "+who+"\n\nInitial commit\n")
 	sum := sha1.Sum(pack)
 	return append(pack, sum[:]...), hex.EncodeToString(commit[:])
-}
+})
 
 // appendObject writes an object: its kind and size, seven bits a byte after
 // the first four, and its content compressed.

@@ -2,7 +2,6 @@ package web
 
 import (
 	"net/http"
-	"regexp"
 	"strings"
 
 	"github.com/detonaut/detonaut/chamber/network/web/inert"
@@ -62,7 +61,7 @@ func (s *Site) codeload(q *request) Response {
 	return reply("", http.StatusOK, "application/x-gzip", string(file.Body))
 }
 
-var githubRepository = regexp.MustCompile(`^/repos/([\w.-]+)/([\w.-]+)(?:/(.*))?$`)
+var githubRepository = compiled(`^/repos/([\w.-]+)/([\w.-]+)(?:/(.*))?$`)
 
 func (s *Site) githubAPI(q *request) Response {
 	json := func(status int, v any) Response {
@@ -86,7 +85,7 @@ func (s *Site) githubAPI(q *request) Response {
 	case strings.HasPrefix(p, "/rate_limit"):
 		return json(http.StatusOK, object{"rate": object{"limit": 5000, "remaining": 4987, "reset": s.hour().Unix() + 3600, "used": 13}})
 	}
-	m := githubRepository.FindStringSubmatch(p)
+	m := githubRepository().FindStringSubmatch(p)
 	switch {
 	case m == nil && !q.reads():
 		return json(http.StatusCreated, object{"id": 1})

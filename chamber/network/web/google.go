@@ -2,7 +2,6 @@ package web
 
 import (
 	"net/http"
-	"regexp"
 	"strings"
 )
 
@@ -70,11 +69,11 @@ func googleMissing() Response {
 	return reply("", http.StatusNotFound, "text/html; charset=UTF-8", page("Error 404 (Not Found)!!1", "The requested URL was not found on this server."))
 }
 
-var afterHyphen = regexp.MustCompile(`-[a-z]`)
+var afterHyphen = compiled(`-[a-z]`)
 
 // camel is how a name of a path is written in JSON.
 func camel(s string) string {
-	return afterHyphen.ReplaceAllStringFunc(s, func(m string) string { return strings.ToUpper(m[1:]) })
+	return afterHyphen().ReplaceAllStringFunc(s, func(m string) string { return strings.ToUpper(m[1:]) })
 }
 
 // googleTree is what is below computeMetadata/v1.

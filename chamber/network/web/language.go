@@ -9,7 +9,6 @@ import (
 	"html"
 	"net/http"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -20,19 +19,19 @@ import (
 const version = "1.0.0"
 
 var (
-	pipIndex = regexp.MustCompile(`^(.*)/simple/(` + packageName + `)/?$`)
-	pipFile  = regexp.MustCompile(`/packages/(?:.*/)?([A-Za-z0-9_.]+)-1\.0\.0(-py3-none-any\.whl|\.tar\.gz)$`)
-	pipJSON  = regexp.MustCompile(`^/pypi/(` + packageName + `)(?:/[^/]+)?/json$`)
-	pipFold  = regexp.MustCompile(`[-_.]+`)
+	pipIndex = compiled(`^(.*)/simple/(` + packageName + `)/?$`)
+	pipFile  = compiled(`/packages/(?:.*/)?([A-Za-z0-9_.]+)-1\.0\.0(-py3-none-any\.whl|\.tar\.gz)$`)
+	pipJSON  = compiled(`^/pypi/(` + packageName + `)(?:/[^/]+)?/json$`)
+	pipFold  = compiled(`[-_.]+`)
 )
 
 // pip is the Python package index (PEP 503 and 691): a wheel and a source
 // archive of every package.
 func (s *Site) pip(q *request) (Response, bool) {
-	if m := pipFile.FindStringSubmatch(q.path); m != nil && q.reads() {
+	if m := pipFile().FindStringSubmatch(q.path); m != nil && q.reads() {
 		return found("application/octet-stream", pipArchive(m[1], m[2]))
 	}
-	if m := pipJSON.FindStringSubmatch(q.path); m != nil {
+	if m := pipJSON().FindStringSubmatch(q.path); m != nil {
 		return found("application/json", []byte(toJSON(object{"info": object{"name": m[1], "version": version, "summary": ""}, "releases": object{version: []object{}}, "urls": []object{}})))
 	}
 	if q.path == "/legacy/" && q.Method == http.MethodPost { // an upload
@@ -41,11 +40,11 @@ func (s *Site) pip(q *request) (Response, bool) {
 	if strings.HasSuffix(q.path, "/simple/") && q.reads() {
 		return found("text/html", []byte(page("Simple index", "")))
 	}
-	m := pipIndex.FindStringSubmatch(q.path)
+	m := pipIndex().FindStringSubmatch(q.path)
 	if m == nil || !q.reads() {
 		return Response{}, false
 	}
-	name := strings.ToLower(pipFold.ReplaceAllString(m[2], "-"))
+	name := strings.ToLower(pipFold().ReplaceAllString(m[2], "-"))
 	file := strings.ReplaceAll(name, "-", "_")
 	var links strings.Builder
 	var files []object
@@ -82,8 +81,8 @@ func pipArchive(name, suffix string) []byte {
 }
 
 var (
-	npmPath    = regexp.MustCompile(`^/((?:@[a-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*)(?:/(\d[\w.+-]*|latest))?$`)
-	npmArchive = regexp.MustCompile(`^/((?:@[a-z0-9][\w.-]*/)?` + packageName + `)/-/[\w.-]+\.tgz$`)
+	npmPath    = compiled(`^/((?:@[a-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*)(?:/(\d[\w.+-]*|latest))?$`)
+	npmArchive = compiled(`^/((?:@[a-z0-9][\w.-]*/)?` + packageName + `)/-/[\w.-]+\.tgz$`)
 )
 
 // npm is a registry of Node packages.
@@ -92,7 +91,7 @@ func (s *Site) npm(q *request) (Response, bool) {
 		return Response{}, false
 	}
 	const json = "application/json"
-	if m := npmArchive.FindStringSubmatch(q.path); m != nil {
+	if m := npmArchive().FindStringSubmatch(q.path); m != nil {
 		return found("application/octet-stream", npmTarball(m[1]))
 	}
 	switch {
@@ -105,7 +104,7 @@ func (s *Site) npm(q *request) (Response, bool) {
 	case q.Method == http.MethodPut: // a package is published
 		return reply("", http.StatusCreated, json, `{"ok":true,"success":true}`), true
 	}
-	m := npmPath.FindStringSubmatch(q.path)
+	m := npmPath().FindStringSubmatch(q.path)
 	if m == nil || !q.reads() {
 		return Response{}, false
 	}
@@ -131,14 +130,14 @@ func npmTarball(name string) []byte {
 		inert.Entry{Name: "package/index.js", Body: "module.exports = {};\n"})
 }
 
-var gemPath = regexp.MustCompile(`^/(?:info/(` + packageName + `)|gems/(` + packageName + `)-1\.0\.0\.gem)$`)
+var gemPath = compiled(`^/(?:info/(` + packageName + `)|gems/(` + packageName + `)-1\.0\.0\.gem)$`)
 
 // gem is the compact index of RubyGems.
 func (s *Site) gem(q *request) (Response, bool) {
 	if !q.agent("ruby", "bundler") && q.host != "rubygems.org" && q.host != "index.rubygems.org" {
 		return Response{}, false
 	}
-	if m := gemPath.FindStringSubmatch(q.path); m != nil && m[1] != "" {
+	if m := gemPath().FindStringSubmatch(q.path); m != nil && m[1] != "" {
 		body := []byte("---\n" + version + " |checksum:" + sum256(gemFile(m[1])) + "\n")
 		a, _ := found("text/plain", body)
 		sum := md5.Sum(body)
@@ -198,7 +197,7 @@ func (s *Site) maven(q *request) (Response, bool) {
 }
 
 // mavenPath are the places of a group, an artifact, a version and a file.
-var mavenPath = regexp.MustCompile(`^(?:/maven2|/m2|/repository/[\w.-]+)?/((?:[\w.-]+/)*[\w-][\w.-]*)/([\w.-]+)/([\w.+-]+)/([\w.+-]+)\.(pom|jar|module)$`)
+var mavenPath = compiled(`^(?:/maven2|/m2|/repository/[\w.-]+)?/((?:[\w.-]+/)*[\w-][\w.-]*)/([\w.-]+)/([\w.+-]+)/([\w.+-]+)\.(pom|jar|module)$`)
 
 func mavenFile(p string) (kind string, body []byte, ok bool) {
 	if dir, ok := strings.CutSuffix(p, "/maven-metadata.xml"); ok {
@@ -209,7 +208,7 @@ func mavenFile(p string) (kind string, body []byte, ok bool) {
 			"</artifactId>\n  <versioning>\n    <latest>" + version + "</latest>\n    <release>" + version + "</release>\n    <versions>\n      <version>" + version +
 			"</version>\n    </versions>\n    <lastUpdated>20250311092653</lastUpdated>\n  </versioning>\n</metadata>\n"), true
 	}
-	m := mavenPath.FindStringSubmatch(p)
+	m := mavenPath().FindStringSubmatch(p)
 	if m == nil || !strings.HasPrefix(m[4], m[2]+"-") {
 		return "", nil, false
 	}

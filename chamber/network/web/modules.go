@@ -3,16 +3,15 @@ package web
 import (
 	"html"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/detonaut/detonaut/chamber/network/web/inert"
 )
 
 var (
-	goPath  = regexp.MustCompile(`^/([A-Za-z0-9!._~/-]+)/(@latest|@v/list|@v/(v\d+\.\d+\.\d+[A-Za-z0-9.+!-]*)\.(info|mod|zip))$`)
-	goMajor = regexp.MustCompile(`[/.](v\d+)$`)
-	goName  = regexp.MustCompile(`[^a-z0-9_]`)
+	goPath  = compiled(`^/([A-Za-z0-9!._~/-]+)/(@latest|@v/list|@v/(v\d+\.\d+\.\d+[A-Za-z0-9.+!-]*)\.(info|mod|zip))$`)
+	goMajor = compiled(`[/.](v\d+)$`)
+	goName  = compiled(`[^a-z0-9_]`)
 )
 
 // goProxy is a module proxy (Go Modules Reference, "GOPROXY protocol"): every
@@ -22,12 +21,12 @@ func (s *Site) goProxy(q *request) (Response, bool) {
 		root := strings.Trim(q.host+q.path, "/")
 		return found("text/html", []byte("<html><head><meta name=\"go-import\" content=\""+html.EscapeString(root)+" git "+html.EscapeString(q.link(q.path))+"\"></head></html>\n"))
 	}
-	m := goPath.FindStringSubmatch(q.path)
+	m := goPath().FindStringSubmatch(q.path)
 	if m == nil || !q.reads() {
 		return Response{}, false
 	}
 	module, newest := goUnescape(m[1]), "v1.0.0"
-	if major := goMajor.FindStringSubmatch(module); major != nil {
+	if major := goMajor().FindStringSubmatch(module); major != nil {
 		newest = major[1] + ".0.0"
 	}
 	info := func(version string) string { return toJSON(object{"Version": version, "Time": stamp(epoch)}) }
@@ -42,7 +41,7 @@ func (s *Site) goProxy(q *request) (Response, bool) {
 	case m[4] == "mod":
 		return found("text/plain; charset=UTF-8", []byte("module "+module+"\n"))
 	}
-	name := goName.ReplaceAllString(strings.ToLower(path.Base(goMajor.ReplaceAllString(module, ""))), "_")
+	name := goName().ReplaceAllString(strings.ToLower(path.Base(goMajor().ReplaceAllString(module, ""))), "_")
 	root := module + "@" + asked + "/"
 	return found("application/zip", inert.Zip(
 		inert.Entry{Name: root + "go.mod", Body: "module " + module + "\n"},

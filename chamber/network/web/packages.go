@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -66,8 +65,8 @@ func missing() (Response, bool) {
 }
 
 var (
-	ociPath   = regexp.MustCompile(`^/v2/?$|^/v2/(.+)/(manifests|blobs|tags)/(.*)$`)
-	ociDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+	ociPath   = compiled(`^/v2/?$|^/v2/(.+)/(manifests|blobs|tags)/(.*)$`)
+	ociDigest = compiled(`^sha256:[0-9a-f]{64}$`)
 )
 
 // oci is a registry of images (OCI Distribution Specification 1.1): it has
@@ -78,7 +77,7 @@ func (s *Site) oci(q *request) (Response, bool) {
 		token := s.token(64, "registry", q.query.Get("scope"))
 		return reply("", http.StatusOK, json, toJSON(object{"token": token, "access_token": token, "expires_in": 300, "issued_at": stamp(s.hour())})), true
 	}
-	m := ociPath.FindStringSubmatch(q.path)
+	m := ociPath().FindStringSubmatch(q.path)
 	if m == nil {
 		return Response{}, false
 	}
@@ -103,7 +102,7 @@ func (s *Site) oci(q *request) (Response, bool) {
 
 func (s *Site) ociUpload(q *request, name string) Response {
 	digest := q.query.Get("digest")
-	if ociDigest.MatchString(digest) && q.Method != http.MethodPatch {
+	if ociDigest().MatchString(digest) && q.Method != http.MethodPatch {
 		return reply("", http.StatusCreated, "", "").with("Location", q.link("/v2/"+name+"/blobs/"+digest)).with("Docker-Content-Digest", digest)
 	}
 	id := uuid(s.token(32, "upload", name))

@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // A request is what the answerers look at: the parts of an HTTP request in one
@@ -101,6 +103,12 @@ func (q *request) agent(names ...string) bool {
 func (q *request) isJSON() bool {
 	kind := q.Header.Get("Content-Type")
 	return strings.Contains(kind, "json") || q.accepts("json") || len(q.body) > 1 && q.body[0] == '{' && json.Valid(q.body)
+}
+
+// compiled makes an expression when it is first used: together they take a
+// while, and most runs ask for little.
+func compiled(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
 }
 
 // toJSON writes a value that is ours.

@@ -3,7 +3,6 @@ package web
 import (
 	"fmt"
 	"html"
-	"regexp"
 	"strings"
 
 	"github.com/detonaut/detonaut/chamber/network/web/inert"
@@ -12,8 +11,8 @@ import (
 // What Debian and its kin look for. A Release file tells of every component
 // and architecture there is, so that none is missing.
 var (
-	aptPath       = regexp.MustCompile(`^(?:.*/)?dists/([a-z0-9][a-z0-9./-]*?)/(InRelease|Release|Release\.gpg|.+/(?:Packages|Sources|Translation-\w+)(\.gz)?)$`)
-	aptFlat       = regexp.MustCompile(`/(InRelease|Release|Release\.gpg|(?:Packages|Sources)(\.gz)?)$`)
+	aptPath       = compiled(`^(?:.*/)?dists/([a-z0-9][a-z0-9./-]*?)/(InRelease|Release|Release\.gpg|.+/(?:Packages|Sources|Translation-\w+)(\.gz)?)$`)
+	aptFlat       = compiled(`/(InRelease|Release|Release\.gpg|(?:Packages|Sources)(\.gz)?)$`)
 	aptComponents = []string{"main", "contrib", "non-free", "non-free-firmware", "restricted", "universe", "multiverse", "stable"}
 	aptMachines   = []string{"all", "amd64", "arm64", "armhf", "i386"}
 )
@@ -21,10 +20,10 @@ var (
 // apt is a repository of Debian packages without any (DebianRepository/Format).
 // It is not signed: a client that insists says so, and stops.
 func (s *Site) apt(q *request) (Response, bool) {
-	m := aptPath.FindStringSubmatch(q.path)
+	m := aptPath().FindStringSubmatch(q.path)
 	flat := m == nil
 	if flat && q.agent("debian apt") {
-		if m = aptFlat.FindStringSubmatch(q.path); m != nil {
+		if m = aptFlat().FindStringSubmatch(q.path); m != nil {
 			m = []string{m[0], "stable", m[1], m[2]}
 		}
 	}
@@ -63,11 +62,11 @@ func (s *Site) aptRelease(suite string, flat bool) string {
 	return b.String()
 }
 
-var apkPath = regexp.MustCompile(`/(?:x86_64|aarch64|x86|armhf|armv7|ppc64le|s390x|riscv64)/(APKINDEX\.tar\.gz|.*\.apk)$`)
+var apkPath = compiled(`/(?:x86_64|aarch64|x86|armhf|armv7|ppc64le|s390x|riscv64)/(APKINDEX\.tar\.gz|.*\.apk)$`)
 
 // apk is a repository of Alpine without packages, and without a signature.
 func (s *Site) apk(q *request) (Response, bool) {
-	m := apkPath.FindStringSubmatch(q.path)
+	m := apkPath().FindStringSubmatch(q.path)
 	if m == nil {
 		return Response{}, false
 	}

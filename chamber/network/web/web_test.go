@@ -330,3 +330,14 @@ func TestDeterminism(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkAnswer(b *testing.B) {
+	s := newSite()
+	for _, request := range []string{"GET http://c2.example/gate", "GET http://169.254.169.254/latest/meta-data/", "GET http://deb.example/dists/sid/Release", "GET http://h/x.tar.gz"} {
+		b.Run(request, func(b *testing.B) {
+			for b.Loop() {
+				ask(b, s, request, "")
+			}
+		})
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -40,10 +41,15 @@ func Tar(entries ...Entry) []byte {
 	return b.Bytes()
 }
 
+// compressors are kept for a while: each has most of a megabyte.
+var compressors = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
+
 // Gzip compresses.
 func Gzip(data []byte) []byte {
 	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
+	w := compressors.Get().(*gzip.Writer)
+	defer compressors.Put(w)
+	w.Reset(&b)
 	_, err := w.Write(data)
 	must(err)
 	must(w.Close())
@@ -104,7 +110,7 @@ func Deb(file string) []byte {
 // safe is a name of the subject's as a name in an archive: a short one of
 // letters, digits, dots and hyphens, else the other one.
 func safe(name, other string) string {
-	if len(name) < 2 || len(name) > 64 || strings.Trim(name[:1], "-.") == "" {
+	if name == "" || len(name) > 64 || strings.Trim(name[:1], "-.") == "" {
 		return other
 	}
 	for _, c := range []byte(name) {
