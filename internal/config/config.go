@@ -68,6 +68,25 @@ type Run struct {
 	Disk      Bytes         `yaml:"disk"`
 	Output    Bytes         `yaml:"output"`
 	Events    int           `yaml:"events"`
+	// Network is simulated or none, or, for the run for which it is typed, live.
+	Network string `yaml:"network"`
+	// ResolveRandom has names that look random exist.
+	ResolveRandom bool `yaml:"resolve_random"`
+	// NoProbe keeps silent connections from being tried for a shell.
+	NoProbe bool `yaml:"no_probe"`
+	// Answers is the path of a file of canned answers; see [ReadAnswers].
+	Answers string `yaml:"answers"`
+	Live    Live   `yaml:"live"`
+}
+
+// Live bounds a live network; see [plan.Egress].
+type Live struct {
+	Allow       []string `yaml:"allow"`
+	Ports       []uint16 `yaml:"ports"`
+	Refuse      []string `yaml:"refuse"`
+	Bytes       Bytes    `yaml:"bytes"`
+	Connections int      `yaml:"connections"`
+	Rate        int      `yaml:"rate"`
 }
 
 // Rules says by which rules a tape is explained.
@@ -84,7 +103,7 @@ type Scan struct {
 
 // Default is the configuration where nobody says otherwise.
 func Default() Config {
-	l := plan.DefaultLimits()
+	l, egress := plan.DefaultLimits(), plan.DefaultEgress()
 	return Config{
 		Image: Image{
 			Platform:        "linux/" + runtime.GOARCH,
@@ -103,6 +122,8 @@ func Default() Config {
 			Profile: string(plan.Default), Detail: string(plan.Normal),
 			Duration: l.Duration, Memory: Bytes(l.Memory), Processes: l.Processes, FileSize: Bytes(l.FileSize),
 			Disk: Bytes(l.Disk), Output: Bytes(l.Output), Events: int(l.Events),
+			Network: string(plan.Simulated),
+			Live:    Live{Bytes: Bytes(egress.Bytes), Connections: egress.Connections, Rate: egress.Rate},
 		},
 		Scan: Scan{Jobs: 1},
 	}
@@ -121,6 +142,7 @@ func (c *Config) Validate() error {
 	if d := plan.Detail(c.Run.Detail); d != plan.Normal && d != plan.Full {
 		bad("run.detail", "%q is unknown: use %s or %s", c.Run.Detail, plan.Normal, plan.Full)
 	}
+	c.Run.validateNetwork(bad)
 	for _, n := range []struct {
 		key   string
 		value int64
@@ -142,6 +164,9 @@ func (c *Config) Validate() error {
 		{"run.disk", int64(c.Run.Disk)},
 		{"run.output", int64(c.Run.Output)},
 		{"run.events", int64(c.Run.Events)},
+		{"run.live.bytes", int64(c.Run.Live.Bytes)},
+		{"run.live.connections", int64(c.Run.Live.Connections)},
+		{"run.live.rate", int64(c.Run.Live.Rate)},
 		{"scan.jobs", int64(c.Scan.Jobs)},
 	} {
 		if n.value <= 0 {

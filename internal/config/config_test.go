@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/internal/config"
 )
 
@@ -83,6 +85,11 @@ func TestBadFile(t *testing.T) {
 		{"a value for a section", "run: 3\n", "config.yaml:1: run: want a section"},
 		{"a list", "- a\n", "want a section"},
 		{"no YAML", "run: [", "config.yaml"},
+		{"a live network", "run:\n  network: live\n", "config.yaml:2: run.network: a live network is typed for the run that needs it: use --network live"},
+		{"neither true nor false", "run: {no_probe: maybe}", `config.yaml:1: run.no_probe: "maybe" is neither true nor false`},
+		{"no port", "run:\n  live:\n    ports: 70000\n", `config.yaml:3: run.live.ports: "70000" is no number`},
+		{"no ports", "run:\n  live:\n    ports: [80, 70000]\n", "config.yaml:3: run.live.ports"},
+		{"a file too long", strings.Repeat("#\n", 1<<20), "more than 1048576 bytes"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := config.Load(file(t, test.text), env(nil))
@@ -134,6 +141,60 @@ func TestBadVariable(t *testing.T) {
 	}
 }
 
+// TestLive is refused wherever it is not typed for one run.
+func TestLive(t *testing.T) {
+	_, err := config.Load("", env(map[string]string{"DETONAUT_RUN_NETWORK": "live"}))
+	if want := "DETONAUT_RUN_NETWORK: run.network: a live network"; !errors.Is(err, detonaut.ErrUsage) || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want ErrUsage with %q", err, want)
+	}
+	l, err := config.Load(file(t, "run:\n  no_probe: true\n  live: {ports: [80, 8080], refuse: [192.0.2.0/24], bytes: 1MiB}\n"), env(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Set("run.network", "live", "--network"); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Validate(); err == nil || !strings.Contains(err.Error(), "--allow '*' means any public host") {
+		t.Errorf("a live network that allows nothing: got %v", err)
+	}
+	if err := l.Set("run.live.allow", "example.com,*.Example.org,192.0.2.1,2001:db8::/32,*", "--allow"); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Validate(); err != nil {
+		t.Error(err)
+	}
+	got, err := l.Run.Internet()
+	if err != nil {
+		t.Fatal(err)
+	}
+	egress := plan.DefaultEgress()
+	egress.Allow = []string{"example.com", "*.Example.org", "192.0.2.1", "2001:db8::/32", "*"}
+	egress.Ports, egress.Refuse, egress.Bytes = []uint16{80, 8080}, []string{"192.0.2.0/24"}, 1<<20
+	if diff := cmp.Diff(plan.Internet{NoProbe: true, Egress: &egress}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if text := l.Text("run.live.ports"); text != "80,8080" {
+		t.Errorf("got %q, want the ports with a comma", text)
+	}
+	l.Run.Network = string(plan.None)
+	if got, err := l.Run.Internet(); err != nil || !cmp.Equal(got, plan.Internet{}) {
+		t.Errorf("without a network: got %+v and %v, want no internet", got, err)
+	}
+}
+
+func TestAllow(t *testing.T) {
+	for _, s := range []string{
+		"", "a..b", "*.*.com", "ex*mple.com", "example.com:443", "https://example.com", "exa mple", "*.", "fe80::1%eth0", "10.0.0.0/33",
+		strings.Repeat("a", 64), strings.Repeat("a.", 200) + "a",
+	} {
+		c := config.Default()
+		c.Run.Live.Allow = []string{s}
+		if err := c.Validate(); !errors.Is(err, detonaut.ErrUsage) || !strings.Contains(err.Error(), "run.live.allow: ") {
+			t.Errorf("%q: got %v, want an error", s, err)
+		}
+	}
+}
+
 // TestValidate expects each bad value in the error, by its key.
 func TestValidate(t *testing.T) {
 	l := config.Defaults()
@@ -142,7 +203,8 @@ func TestValidate(t *testing.T) {
 		"run.file_size": "0", "run.disk": "0", "run.output": "0", "run.events": "0", "scan.jobs": "0",
 		"image.cache_size": "0", "image.silence": "0s", "image.max_compressed": "0", "image.max_uncompressed": "0",
 		"image.max_entries": "0", "image.max_ratio": "0", "image.max_metadata": "0", "image.max_devices": "0",
-		"image.max_path": "0", "image.max_symlinks": "0",
+		"image.max_path": "0", "image.max_symlinks": "0", "run.network": "party", "run.live.allow": "https://example.com",
+		"run.live.ports": "0", "run.live.refuse": "10.0.0.1", "run.live.bytes": "0", "run.live.connections": "0", "run.live.rate": "-1",
 	}
 	for key, text := range bad {
 		if err := l.Set(key, text, "a test"); err != nil {
@@ -184,8 +246,7 @@ func TestYAML(t *testing.T) {
 		t.Fatal(err)
 	}
 	// An empty list that is written down is read as one.
-	back.Image.PlainHTTP = nil
-	if diff := cmp.Diff(l.Config, back.Config); diff != "" {
+	if diff := cmp.Diff(l.Config, back.Config, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("(-want +got):\n%s\n%s", diff, b)
 	}
 }

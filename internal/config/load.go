@@ -18,9 +18,10 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/plan"
 )
 
-// maxFile bounds a configuration file, in bytes.
+// maxFile bounds a file of the operator's, in bytes.
 const maxFile = 1 << 20
 
 // Loaded is a configuration that knows where each value came from.
@@ -73,6 +74,10 @@ func Load(file string, env Env) (*Loaded, error) {
 			}
 		}
 	}
+	if l.Run.Network == string(plan.Live) {
+		return nil, fmt.Errorf("%w: %s: run.network: a live network is typed for the run that needs it: use --network live",
+			detonaut.ErrUsage, l.Source("run.network"))
+	}
 	return l, nil
 }
 
@@ -100,12 +105,15 @@ func (l *Loaded) Source(key string) string {
 
 // Text is the value of key, as [Loaded.Set] takes it.
 func (l *Loaded) Text(key string) string {
-	switch v := l.fields()[key].Interface().(type) {
-	case []string:
-		return strings.Join(v, ",")
-	default:
-		return fmt.Sprint(v)
+	v := l.fields()[key]
+	if v.Kind() != reflect.Slice {
+		return fmt.Sprint(v.Interface())
 	}
+	var texts []string
+	for i := range v.Len() {
+		texts = append(texts, fmt.Sprint(v.Index(i).Interface()))
+	}
+	return strings.Join(texts, ",")
 }
 
 // Set sets key to what text says. The source is for [Loaded.Source] and for
@@ -185,29 +193,42 @@ func setText(field reflect.Value, text string) error {
 			return fmt.Errorf("%q is no whole number", text)
 		}
 		*p = n
+	case *bool:
+		b, err := strconv.ParseBool(text)
+		if err != nil {
+			return fmt.Errorf("%q is neither true nor false", text)
+		}
+		*p = b
 	case *string:
 		*p = text
 	case *[]string:
-		*p = slices.DeleteFunc(strings.Split(text, ","), func(s string) bool { return s == "" })
+		*p = list(text)
+	case *[]uint16:
+		var numbers []uint16
+		for _, s := range list(text) {
+			n, err := strconv.ParseUint(s, 10, 16)
+			if err != nil {
+				return fmt.Errorf("%q is no number from 0 to 65535", s)
+			}
+			numbers = append(numbers, uint16(n))
+		}
+		*p = numbers
 	default:
 		return fmt.Errorf("a value of type %s cannot be set", field.Type())
 	}
 	return nil
 }
 
+// list splits what commas separate.
+func list(text string) []string {
+	return slices.DeleteFunc(strings.Split(text, ","), func(s string) bool { return s == "" })
+}
+
 // file reads a configuration file.
 func (l *Loaded) file(name string) error {
-	f, err := os.Open(name)
+	b, err := readFile(name)
 	if err != nil {
 		return fmt.Errorf("%w: read configuration: %w", detonaut.ErrUsage, err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return fmt.Errorf("%w: read configuration: %w", detonaut.ErrUsage, err)
-	}
-	if len(b) > maxFile {
-		return fmt.Errorf("%w: read configuration %s: more than %d bytes", detonaut.ErrUsage, name, maxFile)
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(b, &doc); err != nil {
@@ -217,6 +238,20 @@ func (l *Loaded) file(name string) error {
 		return nil // an empty file
 	}
 	return l.mapping(doc.Content[0], name, "", l.fields())
+}
+
+// readFile reads a file of the operator's, of maxFile bytes at most.
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // it was only read
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(b) > maxFile {
+		err = fmt.Errorf("%s: more than %d bytes", name, maxFile)
+	}
+	return b, err
 }
 
 // mapping takes over the values of one section of a file.
