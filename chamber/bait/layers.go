@@ -24,6 +24,10 @@ var containers = []container{
 	{"bzip2", "BZh", bzip2Header},
 }
 
+// bzip2Cost is how many attempts one of bzip2 counts for: a few bytes are enough
+// to have it sort a block of most of a megabyte, and fail.
+const bzip2Cost = 64
+
 // descend looks for layers in data, and into them.
 func (f *finder) descend(data []byte, outer string, depth int) {
 	if binaryStart(data) { // a body of Content-Encoding: deflate, which has no magic
@@ -71,20 +75,21 @@ func (f *finder) produce(name, outer string, depth int, decode func(limit int) [
 // decompress looks into a container and returns how long it is; 0 if it does
 // not come to its end.
 func (f *finder) decompress(name string, b []byte, outer string, depth int) (size int) {
-	if f.attempts == 0 || f.input == 0 {
+	if f.attempts <= 0 || f.input == 0 {
 		f.complete = false
 		return 0
 	}
 	in := bytes.NewReader(b[:min(len(b), f.input)])
 	r := bzip2.NewReader(in)
+	cost := bzip2Cost
 	if name != "bzip2" {
-		r = f.inflate(in)
+		r, cost = f.inflate(in), 1
 	}
 	out, err := io.ReadAll(io.LimitReader(r, int64(f.output)))
 	used := int(in.Size()) - in.Len()
 	f.input -= used
 	if err != nil || len(out) == 0 {
-		f.attempts--
+		f.attempts -= cost
 	} else {
 		size = used
 	}
