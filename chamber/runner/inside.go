@@ -39,7 +39,7 @@ func Inside() error {
 func inside() error {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
 	defer stop()
-	for fd := imageFD; fd <= stderrFD; fd++ {
+	for fd := imageFD; fd < endFD; fd++ {
 		unix.CloseOnExec(fd)
 	}
 	p, err := readPlan(os.NewFile(planFD, "plan"))
@@ -59,7 +59,12 @@ func inside() error {
 	tapeFile := os.NewFile(tapeFD, "tape")
 	rec := newRecorder(tapeFile, p)
 	sentry.Register()
-	box, err := newSandbox(dir, p)
+	net, err := newInternet(p, rec)
+	if err != nil {
+		return err
+	}
+	defer net.close()
+	box, err := newSandbox(dir, p, net)
 	if err != nil {
 		return err
 	}
@@ -100,6 +105,7 @@ type sandbox struct {
 	plan   *plan.Plan
 	conf   *config.Config
 	cont   *container.Container
+	net    *internet
 	events *sentry.Stream
 	// flushes has an element when the sandbox has answered a flush.
 	flushes chan struct{}
@@ -111,8 +117,9 @@ type sandbox struct {
 // sandboxID is fixed: every run has a root directory of its own.
 const sandboxID = "subject"
 
-// newSandbox boots the sandbox. The subject does not run yet.
-func newSandbox(dir string, p *plan.Plan) (*sandbox, error) {
+// newSandbox boots the sandbox and plugs it into net, which stays the caller's.
+// The subject does not run yet.
+func newSandbox(dir string, p *plan.Plan, net *internet) (*sandbox, error) {
 	bundle := filepath.Join(dir, "bundle")
 	if err := os.MkdirAll(filepath.Join(bundle, "root"), 0o700); err != nil {
 		return nil, fmt.Errorf("make bundle: %w", err)
@@ -122,10 +129,10 @@ func newSandbox(dir string, p *plan.Plan) (*sandbox, error) {
 		return nil, err
 	}
 	session := filepath.Join(dir, "session.json")
-	if err := writeJSON(session, sentry.Session(p)); err != nil {
+	if err := writeJSON(session, sentry.Session(p, net.setup())); err != nil {
 		return nil, err
 	}
-	conf, err := newConfig(filepath.Join(dir, "state"), session, os.Args[1:])
+	conf, err := newConfig(filepath.Join(dir, "state"), session, os.Args[1:], p.Network)
 	if err != nil {
 		return nil, err
 	}
@@ -136,15 +143,18 @@ func newSandbox(dir string, p *plan.Plan) (*sandbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: booting gVisor: %w", errForbidden, err)
 	}
-	s := &sandbox{plan: p, conf: conf, cont: cont, flushes: make(chan struct{}, 1), drained: make(chan struct{})}
-	if s.events, err = sentry.Accept(); err != nil {
+	s := &sandbox{plan: p, conf: conf, cont: cont, net: net, flushes: make(chan struct{}, 1), drained: make(chan struct{})}
+	if s.events, err = sentry.Accept(); err == nil {
+		err = net.plugIn(cont.Sandbox.GetControlSocketPath(), conf)
+	}
+	if err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func newConfig(state, session string, debug []string) (*config.Config, error) {
+func newConfig(state, session string, options []string, reach plan.Network) (*config.Config, error) {
 	flags := flag.NewFlagSet("runsc", flag.ContinueOnError)
 	config.RegisterFlags(flags)
 	args := []string{
@@ -157,10 +167,13 @@ func newConfig(state, session string, debug []string) (*config.Config, error) {
 		"--pod-init-config=" + session,
 		"--sidecar-usage-policy=LEGACY_DEPRECATED_SLOW_EMBEDDED_FALLBACK",
 	}
-	if len(debug) > 0 {
+	if reach != plan.None {
+		args = append(args, "--net-raw") // as Docker allows; the answer is ours all the same
+	}
+	if slices.Contains(options, debugArg) {
 		args = append(args, "--debug", fmt.Sprintf("--debug-log=/proc/self/fd/%d", debugFD))
 	}
-	if slices.Contains(debug, straceArg) {
+	if slices.Contains(options, straceArg) {
 		args = append(args, "--strace")
 	}
 	if err := flags.Parse(args); err != nil {

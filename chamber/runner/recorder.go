@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -43,9 +44,11 @@ type recorder struct {
 	sent     uint64 // the sandbox's own last sequence number
 	dropped  uint64
 	counters tape.End    // the sandbox's own
+	cut      uint64      // events cut short that are not the sandbox's
 	exit     *tape.Event // the end of the first process
 	output   outputCount
-	waiting  []printed // in the order of time
+	waiting  []pending // in the order of time
+	owners   owners
 }
 
 type outputCount struct{ total, kept int64 }
@@ -59,7 +62,7 @@ func newRecorder(w io.Writer, p *plan.Plan) *recorder {
 // start writes run.start.
 func (r *recorder) start(wall int64) error {
 	p := *r.plan
-	p.Image = "" // a path of this machine is no fact about the subject
+	p.Image, p.Internet.Replay = "", "" // paths of this machine are no facts about the subject
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.zero = sentry.Monotonic()
@@ -72,7 +75,7 @@ func (r *recorder) start(wall int64) error {
 // is decoded here.
 func (r *recorder) event(l tape.Line) error {
 	var e *tape.Event
-	if l.Kind == tape.RunEnd || l.Kind == tape.ProcessExit {
+	if l.Kind == tape.RunEnd || l.Kind == tape.ProcessExit || l.Kind == tape.SocketLocal {
 		var err error
 		if e, err = l.Decode(); err != nil {
 			return err
@@ -88,6 +91,11 @@ func (r *recorder) event(l tape.Line) error {
 	case l.Kind == tape.RunEnd:
 		r.counters = *e.End
 		return nil
+	case l.Kind == tape.SocketLocal:
+		r.owners.learn(e)
+		if r.plan.Detail != plan.Full {
+			return r.err
+		}
 	case e != nil && e.PID == 1:
 		r.exit = e
 	}
@@ -122,27 +130,8 @@ func (r *recorder) printed(kind tape.Kind, text string, size int) error {
 			return r.err
 		}
 	}
-	r.waiting = append(r.waiting, printed{sentry.Monotonic(), &tape.Event{Kind: kind, Output: &tape.Output{Text: text, Size: size}}})
+	r.waiting = append(r.waiting, pending{at: sentry.Monotonic(), event: &tape.Event{Kind: kind, Output: &tape.Output{Text: text, Size: size}}})
 	return r.err
-}
-
-// printed is output that waits for its place on the tape.
-type printed struct {
-	at    int64
-	event *tape.Event
-}
-
-// settleUntil writes the output that is older than a monotonic time. The
-// caller holds mu.
-func (r *recorder) settleUntil(at int64) error {
-	for len(r.waiting) > 0 && r.waiting[0].at <= at {
-		p := r.waiting[0]
-		r.waiting = r.waiting[1:]
-		if err := r.write(p.event, p.at); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // end writes run.end; end has the reason and what it cost. Nothing is written
@@ -159,11 +148,13 @@ func (r *recorder) end(end tape.End) error {
 	}
 	end.Events = r.seq + 1
 	end.Dropped = r.dropped
-	end.Folded, end.Cut, end.Bounds = r.counters.Folded, r.counters.Cut, r.counters.Bounds
+	end.Folded, end.Cut = r.counters.Folded, r.counters.Cut+r.cut
+	end.Bounds = append(slices.Clone(r.counters.Bounds), end.Bounds...)
 	end.Output, end.OutputCut = r.output.total, r.output.total-r.output.kept
 	if end.OutputCut > 0 {
 		end.Bounds = append(end.Bounds, "output")
 	}
+	slices.Sort(end.Bounds)
 	if err := r.write(&tape.Event{Kind: tape.RunEnd, End: &end}, sentry.Monotonic()); err != nil && !errors.Is(err, errFull) {
 		return err
 	}
@@ -176,6 +167,9 @@ func (r *recorder) end(end tape.End) error {
 func (r *recorder) write(e *tape.Event, at int64) (err error) {
 	if e.Seq, e.Time, err = r.next(e.Kind, at); err != nil {
 		return err
+	}
+	if e.Cut {
+		r.cut++
 	}
 	return r.done(r.enc.Record(e))
 }

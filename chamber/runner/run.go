@@ -48,6 +48,7 @@ func (s *sandbox) run(ctx context.Context, rec *recorder) error {
 	readers.Wait()
 	stdout.Close()
 	stderr.Close()
+	end.Bounds = s.net.close() // now that all that can be known of its flows is
 	end.CPU = max(end.CPU, cpuTime())
 	s.explain(&end, rec)
 	if end.Reason == tape.Exited || end.Reason == tape.Signalled {

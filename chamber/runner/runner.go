@@ -18,7 +18,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -41,26 +40,37 @@ const nobody = 65534
 // Descriptors that Run hands to Inside, from 3 on. 0 is /dev/null; 1 and 2 are
 // the subject's, handed on to the sandbox.
 const (
-	imageFD  = 3 + iota // the EROFS image, read-only
-	planFD              // the plan, as JSON
-	tapeFD              // the tape goes here
-	logFD               // messages for people go here
-	stdoutFD            // the read end of 1
-	stderrFD            // the read end of 2
-	debugFD             // gVisor's own log, if it is kept
+	imageFD     = 3 + iota // the EROFS image, read-only
+	planFD                 // the plan, as JSON
+	tapeFD                 // the tape goes here
+	logFD                  // messages for people go here
+	stdoutFD               // the read end of 1
+	stderrFD               // the read end of 2
+	debugFD                // gVisor's own log, if it is kept
+	artifactsFD            // what is no event goes here, if it is wanted
+	egressFD               // to the process that dials, of a live network
+	replayFD               // the record of a live network, if there is one
+	endFD                  // the first that is not ours
 )
 
 // signalInterval is how often Inside is told to end until it does.
 const signalInterval = 100 * time.Millisecond
 
-// straceArg is the argument that has Inside list system calls in that log.
-const straceArg = "strace"
+// Arguments of Inside: which of the files that need not be there are.
+const (
+	debugArg     = "debug"
+	straceArg    = "strace" // gVisor lists system calls in its log
+	artifactsArg = "artifacts"
+	replayArg    = "replay"
+)
 
 // ErrUsage is wrapped by errors about the command line.
 var ErrUsage = errors.New("usage")
 
-// options are for finding out what is wrong with the sandbox itself.
+// options are those of the command line.
 type options struct {
+	// artifacts is the descriptor that artifacts are written to; 0 for none.
+	artifacts int
 	// debugLog is a file that gVisor's log is appended to; empty for none. It
 	// is made writable for everybody, since the sandbox is nobody.
 	debugLog string
@@ -73,6 +83,7 @@ func parseOptions(args []string) (o options, err error) {
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&o.debugLog, "debug-log", "", "")
 	flags.BoolVar(&o.strace, "strace", false, "")
+	flags.IntVar(&o.artifacts, "artifacts", 0, "")
 	if err := flags.Parse(args); err != nil {
 		return o, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
@@ -131,31 +142,28 @@ func Run(args []string, stdin io.Reader, stdout, stderr *os.File) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
-	cmd, files, err := insideCommand(p, image, stdout, stderr)
+	c, err := newInsideCommand(p, image, stdout, stderr)
 	if err != nil {
 		return err
 	}
-	if o.debugLog != "" {
-		f, err := openDebugLog(o.debugLog)
-		if err != nil {
-			return err
-		}
-		files = append(files, f)
-		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
-		cmd.Args = append(cmd.Args, "debug")
-		if o.strace {
-			cmd.Args = append(cmd.Args, straceArg)
-		}
+	defer c.close()
+	if err := c.options(o, p); err != nil {
+		return err
 	}
+	dialling, err := c.dial(p)
+	if err != nil {
+		return err
+	}
+	defer dialling()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT)
 	defer signal.Stop(signals)
-	err = cmd.Start()
-	closeAll(files)
+	err = c.cmd.Start()
+	c.close()
 	if err != nil {
 		return explainStart(err)
 	}
-	return waitInside(cmd, signals)
+	return waitInside(c.cmd, signals)
 }
 
 // waitInside returns when Inside has ended, and passes signals on to it as
@@ -216,53 +224,6 @@ func readPlan(r io.Reader) (*plan.Plan, error) {
 	return p, nil
 }
 
-// insideCommand prepares the process inside the namespaces. The files it
-// returns are for the child alone and must be closed after it was started.
-func insideCommand(p *plan.Plan, image, tape, log *os.File) (*exec.Cmd, []*os.File, error) {
-	planFile, err := memfile("plan", p)
-	if err != nil {
-		return nil, nil, err
-	}
-	files := []*os.File{planFile}
-	pipe := func() (r, w *os.File) {
-		if err == nil {
-			r, w, err = os.Pipe()
-			files = append(files, r, w)
-		}
-		return r, w
-	}
-	outR, outW := pipe()
-	errR, errW := pipe()
-	if err != nil {
-		closeAll(files)
-		return nil, nil, fmt.Errorf("make pipe: %w", err)
-	}
-	cmd := &exec.Cmd{
-		Path:       "/proc/self/exe",
-		Args:       []string{insideName},
-		Env:        []string{"GOTRACEBACK=" + os.Getenv("GOTRACEBACK")},
-		Stdout:     outW,
-		Stderr:     errW,
-		ExtraFiles: []*os.File{imageFD - 3: image, planFD - 3: planFile, tapeFD - 3: tape, logFD - 3: log, stdoutFD - 3: outR, stderrFD - 3: errR},
-	}
-	uid, gid := os.Getuid(), os.Getgid()
-	if uid == 0 {
-		uid, gid = nobody, nobody
-	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: gid, Size: 1}},
-		Credential:  &syscall.Credential{Uid: 0, Gid: 0, NoSetGroups: os.Getuid() != 0},
-		// An unprivileged user may only map its group after giving up
-		// setgroups; root has supplementary groups to drop first.
-		GidMappingsEnableSetgroups: os.Getuid() == 0,
-		Pdeathsig:                  unix.SIGKILL,
-		Setpgid:                    true, // a terminal's ^C is ours to pass on
-	}
-	return cmd, files, nil
-}
-
 func openDebugLog(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
 	if err != nil {
@@ -273,30 +234,6 @@ func openDebugLog(path string) (*os.File, error) {
 		return nil, fmt.Errorf("open debug log: %w", err)
 	}
 	return f, nil
-}
-
-// memfile returns a file that exists in memory only and holds v as JSON.
-func memfile(name string, v any) (*os.File, error) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", name, err)
-	}
-	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
-	if err != nil {
-		return nil, fmt.Errorf("make memory file: %w", err)
-	}
-	f := os.NewFile(uintptr(fd), name)
-	if _, err := f.WriteAt(b, 0); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("write memory file: %w", err)
-	}
-	return f, nil
-}
-
-func closeAll(files []*os.File) {
-	for _, f := range files {
-		f.Close()
-	}
 }
 
 // explainStart says how to allow what the kernel refused.

@@ -8,11 +8,11 @@ import (
 	"github.com/detonaut/detonaut/chamber/plan"
 )
 
-// capabilities are those that Docker gives a container, less NET_RAW. None
-// reaches beyond the sandbox, whose kernel is gVisor.
+// capabilities are those that Docker gives a container. None reaches beyond the
+// sandbox, whose kernel is gVisor; without a network gVisor drops NET_RAW.
 var capabilities = []string{
 	"CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD",
-	"CAP_NET_BIND_SERVICE", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
+	"CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
 }
 
 // newSpec turns a plan into the OCI runtime spec of its sandbox. root is an

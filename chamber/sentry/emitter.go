@@ -278,6 +278,8 @@ func keyOf(ev *tape.Event) (foldKey, bool) {
 	case ev.File != nil:
 		f := ev.File
 		k.a, k.b, k.c, k.n = f.Path, f.Target, f.Flags+f.Attr, int64(f.Mode)
+	case ev.Kind == tape.SocketLocal:
+		return k, false
 	case ev.Socket != nil:
 		s := ev.Socket
 		k.a, k.b, k.c, k.n = s.Address, s.Family, s.Type, int64(s.Protocol)

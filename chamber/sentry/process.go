@@ -35,12 +35,14 @@ type tracer struct {
 	program  string // the first command, as the plan has it
 	env      []string
 	first    atomic.Bool // the first thread was seen
+	setup    Setup
 
 	mu sync.Mutex
 	// living has the threads that were born and have not died. gVisor lets a
 	// clone that fails late die as a thread that nobody saw born.
 	living  map[*kernel.Task]bool
 	threads map[*kernel.ThreadGroup]int // how many of them, by process
+	ports   map[string]int32            // processes that were told of, by type and address
 }
 
 // active is the tracer of this sandbox; nil before it is booted.
@@ -68,6 +70,7 @@ func (tr *tracer) begin(t *kernel.Task) {
 		return
 	}
 	tr.born(t, t.ThreadGroup())
+	tr.furnish(t)
 	if tr.detail != plan.Untraced {
 		tr.firstExec(t)
 	}

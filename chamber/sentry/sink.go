@@ -34,6 +34,7 @@ const (
 	optMaxTasks = "max_tasks"
 	optProgram  = "program"
 	optEnv      = "env"
+	optSetup    = "setup"
 )
 
 // Register makes the sink known to gVisor. Both the process that creates a
@@ -43,8 +44,9 @@ var Register = sync.OnceFunc(func() {
 })
 
 // Session returns the configuration with which gVisor boots the sandbox that
-// runs p: what it calls a pod init config.
-func Session(p *plan.Plan) *boot.InitConfig {
+// runs p in a root file system furnished as s says: what it calls a pod init
+// config.
+func Session(p *plan.Plan, s Setup) *boot.InitConfig {
 	ids := []string{"group_id", "thread_id"}
 	points := []seccheck.PointConfig{
 		{Name: "sentry/task_exit", ContextFields: ids}, // without it nobody knows how the run ended
@@ -58,7 +60,7 @@ func Session(p *plan.Plan) *boot.InitConfig {
 		Name:   "Default",
 		Points: points,
 		Sinks: []seccheck.SinkConfig{{Name: sinkName, Config: map[string]any{
-			optDetail: string(p.Detail), optMaxTasks: p.Limits.Processes, optProgram: p.Args[0], optEnv: p.Env,
+			optDetail: string(p.Detail), optMaxTasks: p.Limits.Processes, optProgram: p.Args[0], optEnv: p.Env, optSetup: s,
 		}}},
 	}}
 }
@@ -133,6 +135,10 @@ func newSink(options map[string]any, endpoint *fd.FD) (seccheck.Sink, error) {
 	maxTasks, _ := options[optMaxTasks].(float64)
 	program, _ := options[optProgram].(string)
 	t := &tracer{detail: plan.Detail(detail), maxTasks: int(maxTasks), program: program, env: asStrings(options[optEnv])}
+	var err error
+	if t.setup, err = setupOf(options[optSetup]); err != nil {
+		return nil, err
+	}
 	t.living, t.threads = make(map[*kernel.Task]bool), make(map[*kernel.ThreadGroup]int)
 	t.out = newEmitter(endpoint, Monotonic())
 	go t.out.serve()

@@ -53,6 +53,7 @@ func socketHooks() map[string]hook {
 		"connect": func(c *call) {
 			address := decode.Address(c.bytes(c.addr(1), int(min(c.args[2].Uint(), maxAddress))))
 			c.run()
+			c.tellLocal(c.int(0))
 			ev := c.event(tape.SocketConnect)
 			ev.Socket = c.socket(c.int(0))
 			ev.Socket.Address = text(ev, address)
@@ -96,6 +97,7 @@ func (c *call) emitOwn(kind tape.Kind, asked string) {
 // message without address on a connected socket is a transfer like any other.
 func (c *call) sent(address string, payload []byte, size int64) {
 	fd := c.int(0)
+	c.tellLocal(fd)
 	explicit := address != ""
 	if !explicit {
 		address = c.peer(fd)

@@ -95,7 +95,7 @@ func awsError(status int) Response {
 func (s *Site) awsTree() tree {
 	dashed := "ip-" + strings.ReplaceAll(privateAddress, ".", "-")
 	private := dashed + "." + awsRegion + ".compute.internal"
-	public := "ec2-" + strings.ReplaceAll(publicAddress, ".", "-") + "." + awsRegion + ".compute.amazonaws.com"
+	public := "ec2-" + strings.ReplaceAll(PublicAddress, ".", "-") + "." + awsRegion + ".compute.amazonaws.com"
 	account := bait.Account(s.opts.Baits.Value("aws-access-key-id"))
 	card := "meta-data/network/interfaces/macs/" + mac + "/"
 	return tree{
@@ -122,7 +122,7 @@ func (s *Site) awsTree() tree {
 		{card + "local-ipv4s", privateAddress},
 		{card + "mac", mac},
 		{card + "owner-id", account},
-		{card + "public-ipv4s", publicAddress},
+		{card + "public-ipv4s", PublicAddress},
 		{card + "security-groups", "default"},
 		{card + "subnet-id", "subnet-0" + s.token(16, "subnet")},
 		{card + "vpc-id", "vpc-0" + s.token(16, "vpc")},
@@ -131,7 +131,7 @@ func (s *Site) awsTree() tree {
 		{"meta-data/placement/region", awsRegion},
 		{"meta-data/profile", "default-hvm"},
 		{"meta-data/public-hostname", public},
-		{"meta-data/public-ipv4", publicAddress},
+		{"meta-data/public-ipv4", PublicAddress},
 		{"meta-data/reservation-id", "r-0" + s.token(16, "reservation")},
 		{"meta-data/security-groups", "default"},
 		{"meta-data/services/domain", "amazonaws.com"},

@@ -73,7 +73,7 @@ func (s *Site) azureCompute() map[string]any {
 func (s *Site) azureNetwork() map[string]any {
 	return map[string]any{"interface": []any{map[string]any{
 		"ipv4": map[string]any{
-			"ipAddress": []any{map[string]any{"privateIpAddress": privateAddress, "publicIpAddress": publicAddress}},
+			"ipAddress": []any{map[string]any{"privateIpAddress": privateAddress, "publicIpAddress": PublicAddress}},
 			"subnet":    []any{map[string]any{"address": "172.31.16.0", "prefix": "20"}},
 		},
 		"ipv6": map[string]any{"ipAddress": []any{}}, "macAddress": strings.ToUpper(strings.ReplaceAll(mac, ":", "")),

@@ -33,7 +33,7 @@ func (s *Site) alibabaTree() tree {
 		b.Value("alibaba-access-key-id"), b.Value("alibaba-access-key-secret"), stamp(s.hour().Add(6*time.Hour)), b.Value("alibaba-security-token"), stamp(s.hour()))
 	return tree{
 		{"dynamic/instance-identity/document", toJSON(map[string]any{"region-id": "cn-hangzhou", "zone-id": "cn-hangzhou-h", "instance-id": "i-bp1" + s.token(17, "alibaba"), "private-ipv4": privateAddress})},
-		{"meta-data/eipv4", publicAddress},
+		{"meta-data/eipv4", PublicAddress},
 		{"meta-data/hostname", "app-1"},
 		{"meta-data/image-id", "debian_12_5_x64_20G_alibase_20250311.vhd"},
 		{"meta-data/instance-id", "i-bp1" + s.token(17, "alibaba")},
@@ -53,7 +53,7 @@ func (s *Site) digitalOcean(q *request) (Response, bool) {
 	all := tree{
 		{"hostname", "app-01"},
 		{"id", "398127744"},
-		{"interfaces/public/0/ipv4/address", publicAddress},
+		{"interfaces/public/0/ipv4/address", PublicAddress},
 		{"interfaces/public/0/mac", mac},
 		{"public-keys", ""},
 		{"region", "fra1"},
@@ -67,7 +67,7 @@ func (s *Site) digitalOcean(q *request) (Response, bool) {
 	if p == ".json" {
 		return reply(answer, http.StatusOK, "application/json", toJSON(map[string]any{
 			"droplet_id": 398127744, "hostname": "app-01", "region": "fra1", "user_data": "#cloud-config\n", "public_keys": []string{},
-			"interfaces": map[string]any{"public": []any{map[string]any{"ipv4": map[string]any{"ip_address": publicAddress}, "mac": mac, "type": "public"}}},
+			"interfaces": map[string]any{"public": []any{map[string]any{"ipv4": map[string]any{"ip_address": PublicAddress}, "mac": mac, "type": "public"}}},
 		})), true
 	}
 	value, _, ok := all.get(strings.TrimPrefix(p, "/"))

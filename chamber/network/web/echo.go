@@ -10,11 +10,11 @@ import (
 // What the subject's machine seems to be, to the services that tell an address
 // and in the metadata of every cloud.
 const (
-	publicAddress  = "18.202.93.41"
+	PublicAddress  = "18.202.93.41"
 	privateAddress = "172.31.24.118"
 )
 
-// place is where publicAddress seems to be.
+// place is where PublicAddress seems to be.
 var place = struct {
 	Country, CountryCode, Region, City, Postal, Zone, Organisation string
 	Latitude, Longitude                                            float64
@@ -36,14 +36,14 @@ func (s *Site) echo(q *request) (Response, bool) {
 	line := slices.Contains(lineEchoes, host)
 	switch {
 	case host == "checkip.dyndns.org" || host == "checkip.dyndns.com":
-		body := "<html><head><title>Current IP Check</title></head><body>Current IP Address: " + publicAddress + "</body></html>\r\n"
+		body := "<html><head><title>Current IP Check</title></head><body>Current IP Address: " + PublicAddress + "</body></html>\r\n"
 		return reply(answer, http.StatusOK, "text/html", body), true
 	case slices.Contains(jsonEchoes, host), (line || slices.Contains(textEchoes, host)) && wantsJSON(q):
 		return reply(answer, http.StatusOK, "application/json; charset=utf-8", location(host)), true
 	case line:
-		return reply(answer, http.StatusOK, "text/plain", publicAddress+"\n"), true
+		return reply(answer, http.StatusOK, "text/plain", PublicAddress+"\n"), true
 	case slices.Contains(textEchoes, host):
-		return reply(answer, http.StatusOK, "text/plain", publicAddress), true
+		return reply(answer, http.StatusOK, "text/plain", PublicAddress), true
 	}
 	return Response{}, false
 }
@@ -55,10 +55,10 @@ func wantsJSON(q *request) bool {
 
 // location has the fields of the common services: each reads its own.
 func location(host string) string {
-	fields := map[string]any{"ip": publicAddress}
+	fields := map[string]any{"ip": PublicAddress}
 	if host != "api.ipify.org" && host != "api64.ipify.org" {
 		fields = map[string]any{
-			"ip": publicAddress, "query": publicAddress, "status": "success", "success": true,
+			"ip": PublicAddress, "query": PublicAddress, "status": "success", "success": true,
 			"country": place.CountryCode, "countryCode": place.CountryCode, "country_code": place.CountryCode, "country_name": place.Country,
 			"region": place.Region, "regionName": place.Region, "city": place.City, "zip": place.Postal, "postal": place.Postal,
 			"lat": place.Latitude, "lon": place.Longitude, "latitude": place.Latitude, "longitude": place.Longitude, "loc": "53.3331,-6.2489",

@@ -96,7 +96,7 @@ func (s *Site) googleTree() tree {
 		{"instance/image", "projects/debian-cloud/global/images/debian-12-bookworm-v20250311"},
 		{"instance/machine-type", "projects/" + number + "/machineTypes/n2-standard-2"},
 		{"instance/name", "app-1"},
-		{"instance/network-interfaces/0/access-configs/0/external-ip", publicAddress},
+		{"instance/network-interfaces/0/access-configs/0/external-ip", PublicAddress},
 		{"instance/network-interfaces/0/ip", privateAddress},
 		{"instance/network-interfaces/0/mac", mac},
 		{"instance/network-interfaces/0/network", "projects/" + number + "/networks/default"},

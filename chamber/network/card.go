@@ -1,0 +1,108 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+
+	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/pkg/control/client"
+	"gvisor.dev/gvisor/pkg/urpc"
+	"gvisor.dev/gvisor/runsc/boot"
+)
+
+// MTU is that of an ordinary Ethernet: another would tell of the sandbox.
+const MTU = 1500
+
+// Addresses as a container has them on Docker's own bridge, with IPv6 of a
+// unique local prefix.
+var (
+	subject4 = netip.MustParsePrefix("172.17.0.2/16")
+	gateway4 = netip.MustParsePrefix("172.17.0.1/16")
+	subject6 = netip.MustParsePrefix("fd5d:8a4e:31c7:1::2/64")
+	gateway6 = netip.MustParsePrefix("fd5d:8a4e:31c7:1::1/64")
+
+	// Docker makes the MAC of a container from its address.
+	subjectMAC = net.HardwareAddr{0x02, 0x42, 0xac, 0x11, 0x00, 0x02}
+	gatewayMAC = net.HardwareAddr{0x02, 0x42, 0x5b, 0x0e, 0x1c, 0x9d}
+)
+
+// Files are those that Docker puts into a container for its network, by path.
+func Files(hostname string) map[string]string {
+	return map[string]string{
+		// What Docker writes where the machine names no server that a container
+		// could reach.
+		"/etc/resolv.conf": "nameserver 8.8.8.8\nnameserver 8.8.4.4\n",
+		"/etc/hostname":    hostname + "\n",
+		"/etc/hosts": "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\n" +
+			"ff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n" + subject4.Addr().String() + "\t" + hostname + "\n",
+	}
+}
+
+// cardBuffer is how many bytes of frames wait in the socket pair, each way.
+const cardBuffer = 4 << 20
+
+// Cable makes the socket pair between a sandbox and its internet. The caller
+// owns both ends.
+func Cable() (near, far *os.File, err error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make network cable: %w", err)
+	}
+	for _, fd := range pair {
+		// More than the machine allows is cut to what it allows.
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, cardBuffer)
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, cardBuffer)
+	}
+	return os.NewFile(uintptr(pair[0]), "cable"), os.NewFile(uintptr(pair[1]), "cable of the sandbox"), nil
+}
+
+// PlugIn gives the booted sandbox behind a control socket far as its network
+// card. It must be called before the sandbox starts, which must be told to
+// leave the network as it is. The caller still closes far.
+//
+// gVisor has no public way to do this; runsc does the same for cards that it
+// finds in a network namespace.
+func PlugIn(controlSocket string, far *os.File) (err error) {
+	control, err := client.ConnectTo(controlSocket)
+	if err != nil {
+		return fmt.Errorf("reach sandbox: %w", err)
+	}
+	defer func() { err = errors.Join(err, control.Close()) }()
+	args := links(far)
+	if err := control.Call(boot.ContMgrSetNetworkArgs, &args, nil); err != nil {
+		return fmt.Errorf("plug in the sandbox's network card: %w", err)
+	}
+	return nil
+}
+
+func links(far *os.File) boot.CreateLinksAndRoutesArgs {
+	address := func(p netip.Prefix) boot.IPWithPrefix {
+		return boot.IPWithPrefix{Address: p.Addr().AsSlice(), PrefixLen: p.Bits()}
+	}
+	network := func(p netip.Prefix) net.IPNet {
+		return net.IPNet{IP: p.Masked().Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+	}
+	all4, all6 := netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+	gateway := func(all, gateway netip.Prefix) boot.DefaultRoute {
+		return boot.DefaultRoute{Name: "eth0", Route: boot.Route{Destination: network(all), Gateway: gateway.Addr().AsSlice()}}
+	}
+	neighbour := func(p netip.Prefix) boot.Neighbor {
+		return boot.Neighbor{IP: p.Addr().AsSlice(), HardwareAddr: gatewayMAC}
+	}
+	return boot.CreateLinksAndRoutesArgs{
+		FilePayload:   urpc.FilePayload{Files: []*os.File{far}},
+		LoopbackLinks: []boot.LoopbackLink{boot.DefaultLoopbackLink},
+		FDBasedLinks: []boot.FDBasedLink{{
+			Name: "eth0", MTU: MTU, NumChannels: 1, LinkAddress: subjectMAC,
+			Addresses:         []boot.IPWithPrefix{address(subject4), address(subject6)},
+			Routes:            []boot.Route{{Destination: network(subject4)}, {Destination: network(subject6)}},
+			Neighbors:         []boot.Neighbor{neighbour(gateway4), neighbour(gateway6)},
+			TXChecksumOffload: true, RXChecksumOffload: true,
+		}},
+		Defaultv4Gateway: gateway(all4, gateway4),
+		Defaultv6Gateway: gateway(all6, gateway6),
+	}
+}

@@ -1,0 +1,101 @@
+package runner
+
+import (
+	"fmt"
+	"os"
+	"slices"
+
+	"gvisor.dev/gvisor/runsc/config"
+
+	"github.com/detonaut/detonaut/chamber/artifact"
+	"github.com/detonaut/detonaut/chamber/egress"
+	"github.com/detonaut/detonaut/chamber/network"
+	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/sentry"
+)
+
+// internet is the network of one run; its zero value is none.
+type internet struct {
+	plan *plan.Plan
+	net  *network.Internet
+	far  *os.File // the sandbox's end of the cable, until it is plugged in
+	file *os.File // of the artifacts
+	out  *artifact.Writer
+}
+
+// newInternet makes the network that the plan asks for. The caller closes it.
+func newInternet(p *plan.Plan, rec *recorder) (*internet, error) {
+	i := &internet{plan: p}
+	if slices.Contains(os.Args, artifactsArg) {
+		i.file = os.NewFile(artifactsFD, "artifacts")
+		i.out = artifact.NewWriter(i.file, artifact.DefaultLimits())
+	}
+	if p.Network == plan.None {
+		return i, nil // its artifacts are whole, and empty
+	}
+	o := network.Options{Plan: p.Internet, Record: rec.seen, Elapsed: rec.elapsed, Artifacts: i.out}
+	if p.Network == plan.Live {
+		var err error
+		if o.Egress, err = egress.NewClient(os.NewFile(egressFD, "egress")); err != nil {
+			return nil, err
+		}
+	}
+	if slices.Contains(os.Args, replayArg) {
+		f := os.NewFile(replayFD, "replay")
+		defer f.Close()
+		o.Replay = f
+	}
+	near, far, err := network.Cable()
+	if err != nil {
+		return nil, err
+	}
+	i.far = far
+	if i.net, err = network.New(near, o); err != nil {
+		far.Close()
+		return nil, err
+	}
+	return i, nil
+}
+
+// setup is what the network needs in the sandbox's file system.
+func (i *internet) setup() sentry.Setup {
+	if i.net == nil {
+		return sentry.Setup{}
+	}
+	return sentry.Setup{Certificate: i.net.Certificate(), Trust: i.plan.Internet.Trust, Files: network.Files(i.plan.Hostname)}
+}
+
+// plugIn gives the booted sandbox its network card.
+func (i *internet) plugIn(controlSocket string, conf *config.Config) error {
+	if i.net == nil {
+		return nil
+	}
+	defer i.far.Close()
+	if err := network.PlugIn(controlSocket, i.far); err != nil {
+		return fmt.Errorf("%w (another version of gVisor?)", err)
+	}
+	// To gVisor's start this says only that the network is not to be touched: the
+	// sandbox was booted without the host's, and stays so.
+	conf.Network = config.NetworkHost
+	return nil
+}
+
+// close ends every flow and returns the bounds that were reached. Calls after
+// the first do nothing.
+func (i *internet) close() []string {
+	var bounds []string
+	if i.net != nil {
+		bounds = i.net.Close()
+		i.net = nil
+		i.far.Close() // if the sandbox never got it
+	}
+	if i.file != nil {
+		bounds = append(bounds, i.out.Bounds()...)
+		if err := i.out.Close(); err != nil {
+			bounds = append(bounds, "artifacts")
+		}
+		i.file.Close()
+		i.file = nil
+	}
+	return bounds
+}
