@@ -212,19 +212,3 @@ func TestHints(t *testing.T) {
 		}
 	}
 }
-
-func TestKeeperRefusesPaths(t *testing.T) {
-	k := keeper{dir: t.TempDir()}
-	for _, d := range []detonaut.Digest{"", "sha256:../../x", "sha256:abc", detonaut.Digest("md5:" + strings.Repeat("a", 64))} {
-		if _, err := k.folder(d); !errors.Is(err, detonaut.ErrCorrupt) {
-			t.Errorf("%q: got %v, want ErrCorrupt", d, err)
-		}
-	}
-	tape, err := k.tape(detonaut.Digest("sha256:" + strings.Repeat("a", 64)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := tape.Close(); err != nil {
-		t.Error(err)
-	}
-}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -66,7 +65,7 @@ Exit codes: 0 done, 1 something of ours failed, 2 --fail-on was reached,
 	fl.StringVar(&f.list, "list", "", "`FILE` with one REF a line and # comments; - is standard input")
 	addOutputFlag(cmd, &f.output)
 	addThresholdFlags(cmd, &f.failOn, &f.strict)
-	fl.StringVar(&f.keep, "keep", "", "`DIR` in which tape.jsonl.zst and report.json of each image are kept, in a folder named for its digest")
+	fl.StringVar(&f.keep, "keep", "", "`DIR` in which tape.jsonl.zst, report.json, network.pcapng, network.har and bodies/ of each image are kept, in a folder named for its digest")
 	fl.StringVar(&f.entrypoint, "entrypoint", "", "`COMMAND` to run instead of the image's entrypoint: words, or a JSON array")
 	fl.StringVar(&f.cmd, "cmd", "", "`ARGUMENTS` instead of the image's cmd: words, or a JSON array")
 	fl.StringArrayVar(&f.env, "env", nil, "`NAME=VALUE` to set over the image's environment; NAME alone removes it")
@@ -98,17 +97,16 @@ func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error
 	if err != nil {
 		return err
 	}
-	if f.keep != "" {
-		// Not after an image was pulled and run for nothing.
-		if err := os.MkdirAll(f.keep, 0o755); err != nil {
-			return fmt.Errorf("keep results: %w", err)
-		}
+	many := len(refs) > 1 || f.list != ""
+	keep, err := newKeeper(f.keep, "", many)
+	if err != nil {
+		return err
 	}
 	sandbox, err := process.New(ctx, process.Options{Path: cfg.Chamber, Log: a.log()})
 	if err != nil {
 		return err
 	}
-	out, err := a.openOutputs(f.output, len(refs) > 1 || f.list != "")
+	out, err := a.openOutputs(f.output, many)
 	if err != nil {
 		return err
 	}
@@ -116,7 +114,7 @@ func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error
 	console := newConsole(a.stderr, a.quiet, len(refs))
 	defer console.close()
 
-	s := &scan{app: a, cfg: cfg, keep: f.keep, console: console, deps: rules.deps()}
+	s := &scan{app: a, cfg: cfg, keep: keep, console: console, deps: rules.deps()}
 	s.pull = s.pullImage
 	s.deps.Sandbox = sandbox
 	s.deps.Plan = func(img detonaut.Image, fsys fs.FS) (plan.Plan, error) {
@@ -184,7 +182,7 @@ type scan struct {
 	cfg     *config.Loaded
 	deps    pipeline.Deps
 	pull    func(context.Context, detonaut.Ref, *status) (*pipeline.Subject, error)
-	keep    string
+	keep    *keeper // nil keeps nothing
 	console *console
 }
 
@@ -239,17 +237,16 @@ func (s *scan) one(ctx context.Context, ref detonaut.Ref) outcome {
 	status := s.console.begin(ref)
 	defer status.end()
 	job := pipeline.Job{Ref: ref, OnStage: status.stage, OnEvent: status.event}
-	kept := keeper{dir: s.keep}
-	if s.keep != "" {
-		job.Keep = kept.tape
+	if s.keep != nil {
+		job.Keep = s.keep.run
 	}
 	deps := s.deps
 	deps.Pull = func(ctx context.Context, ref detonaut.Ref) (*pipeline.Subject, error) {
 		return s.pull(ctx, ref, status)
 	}
 	r, err := pipeline.Run(ctx, deps, job)
-	if r != nil && s.keep != "" {
-		err = errors.Join(err, kept.report(r))
+	if r != nil && s.keep != nil {
+		err = errors.Join(err, s.keep.report(r))
 	}
 	return outcome{report: r, err: err}
 }

@@ -10,6 +10,7 @@ package detonate
 import (
 	"context"
 
+	"github.com/detonaut/detonaut/chamber/artifact"
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
@@ -20,15 +21,19 @@ type Sandbox interface {
 	// and from one goroutine, run.start first and run.end last. Result.End is
 	// the payload of run.end.
 	//
+	// What the run leaves besides its tape goes to artifacts, from one other
+	// goroutine, at the same time and in no order that the tape would tell;
+	// nil wants none of it. Neither sink is called after Run has returned.
+	//
 	// An error means that we failed: the machine forbids the sandbox, the
-	// chamber is missing or broke, the sink refused an event. The tape is then
-	// cut short and supports no verdict. Whatever the subject did, a command
+	// chamber is missing or broke, a sink refused what it was given. The tape is
+	// then cut short and supports no verdict, and artifacts may lack anything. Whatever the subject did, a command
 	// that does not exist included, is on the tape and no error. When ctx ends
 	// the run is ended with reason "killed" and no error, if that is still
 	// possible.
 	//
 	// When Run returns nothing of the run is left on the machine.
-	Run(ctx context.Context, p plan.Plan, sink tape.Sink) (Result, error)
+	Run(ctx context.Context, p plan.Plan, sink tape.Sink, artifacts artifact.Sink) (Result, error)
 }
 
 // Result is the outcome of a run that a tape supports.

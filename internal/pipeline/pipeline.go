@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/artifact"
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/chamber/version"
@@ -55,8 +56,8 @@ type Subject struct {
 // Job is one image to analyse.
 type Job struct {
 	Ref detonaut.Ref
-	// Keep opens the place where the tape of this image is kept; nil keeps
-	// none. Run closes what it returns.
+	// Keep opens the place where the run of this image is kept; nil keeps
+	// nothing. Run closes what it returns.
 	Keep func(detonaut.Digest) (Recorder, error)
 	// OnStage is told the name of each stage as it begins, and OnEvent every
 	// event of the run, which it must not keep or change. Both are called from
@@ -65,11 +66,16 @@ type Job struct {
 	OnEvent func(*tape.Event)
 }
 
-// Recorder keeps a tape. A tape that was not closed without an error is not
-// whole.
+// Recorder keeps a run: its tape, and what it leaves besides.
 type Recorder interface {
 	tape.Sink
-	Close() error
+	// Artifacts takes what is no event; nil wants none of it. It is called from
+	// another goroutine than Record.
+	Artifacts() artifact.Sink
+	// Close ends it, when nothing is called any more. whole tells that nothing
+	// of the run is missing; otherwise what was kept may end anywhere. After an
+	// error it is not whole either.
+	Close(whole bool) error
 }
 
 // Run analyses one image. It returns
@@ -206,17 +212,20 @@ func (d Deps) plan(s *Subject) (plan.Plan, error) {
 // run runs p and gives its tape to everybody who wants it.
 func (d Deps) run(ctx context.Context, job Job, p plan.Plan, analysis tape.Sink) (err error) {
 	sinks := []tape.Sink{analysis}
+	var artifacts artifact.Sink
+	whole := false
 	if job.Keep != nil {
 		kept, kerr := job.Keep(detonaut.Digest(p.Digest))
 		if kerr != nil {
-			return fmt.Errorf("keep tape: %w", kerr)
+			return fmt.Errorf("keep run: %w", kerr)
 		}
 		defer func() {
-			if cerr := kept.Close(); cerr != nil && err == nil {
-				err = fmt.Errorf("keep tape: %w", cerr)
+			if cerr := kept.Close(whole); cerr != nil && err == nil {
+				err = fmt.Errorf("keep run: %w", cerr)
 			}
 		}()
 		sinks = append(sinks, kept)
+		artifacts = kept.Artifacts()
 	}
 	res, err := d.Sandbox.Run(ctx, p, tape.SinkFunc(func(e *tape.Event) error {
 		for _, s := range sinks {
@@ -228,7 +237,8 @@ func (d Deps) run(ctx context.Context, job Job, p plan.Plan, analysis tape.Sink)
 			job.OnEvent(e)
 		}
 		return nil
-	}))
+	}), artifacts)
+	whole = err == nil
 	switch {
 	case err != nil:
 		return fmt.Errorf("detonate %s: %w", job.Ref, err)

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/artifact"
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/internal/behavior"
@@ -85,12 +86,15 @@ type world struct {
 // recorder keeps nothing but the numbers of events.
 type recorder struct {
 	seqs     []uint64
+	blobs    []string
 	closed   bool
+	whole    bool
 	closeErr error
 }
 
 func (r *recorder) Record(e *tape.Event) error { r.seqs = append(r.seqs, e.Seq); return nil }
-func (r *recorder) Close() error               { r.closed = true; return r.closeErr }
+func (r *recorder) Artifacts() artifact.Sink   { return blobs{&r.blobs} }
+func (r *recorder) Close(whole bool) error     { r.closed, r.whole = true, whole; return r.closeErr }
 
 func (w *world) run(ctx context.Context) (*detonaut.Report, error) {
 	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -120,6 +124,13 @@ func (w *world) run(ctx context.Context) (*detonaut.Report, error) {
 		OnEvent: func(*tape.Event) { w.events++ },
 	})
 }
+
+// blobs is a sink that keeps blobs.
+type blobs struct{ to *[]string }
+
+func (b blobs) Capture([]byte) error   { return nil }
+func (b blobs) Record([]byte) error    { return nil }
+func (b blobs) Blob(body []byte) error { *b.to = append(*b.to, string(body)); return nil }
 
 func replays(end tape.End) detonate.Sandbox { return &fake.Sandbox{Events: aTape(end)} }
 
@@ -180,12 +191,12 @@ func TestRun(t *testing.T) {
 		},
 		{
 			name: "tape cannot be kept", world: world{keepErr: broken, sandbox: replays(tape.End{Reason: tape.Exited})},
-			wantWord: detonaut.Inconclusive, wantErr: broken, wantReason: "keep tape: broken", wantState: detonaut.Failed,
+			wantWord: detonaut.Inconclusive, wantErr: broken, wantReason: "keep run: broken", wantState: detonaut.Failed,
 		},
 		{
 			name:     "tape cannot be closed",
 			world:    world{kept: recorder{closeErr: broken}, sandbox: replays(tape.End{Reason: tape.Exited})},
-			wantWord: detonaut.Inconclusive, wantErr: broken, wantReason: "keep tape: broken", wantState: detonaut.Failed,
+			wantWord: detonaut.Inconclusive, wantErr: broken, wantReason: "keep run: broken", wantState: detonaut.Failed,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -253,11 +264,34 @@ func TestReport(t *testing.T) {
 	if diff := cmp.Diff(&want, r); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]uint64{1, 2, 3, 4}, w.kept.seqs); diff != "" || !w.kept.closed {
-		t.Errorf("kept tape, closed %t (-want +got):\n%s", w.kept.closed, diff)
+	if diff := cmp.Diff([]uint64{1, 2, 3, 4}, w.kept.seqs); diff != "" || !w.kept.closed || !w.kept.whole {
+		t.Errorf("kept tape, closed %t, whole %t (-want +got):\n%s", w.kept.closed, w.kept.whole, diff)
 	}
 	if diff := cmp.Diff([]string{"pull", "detonate", "explain"}, w.stages); diff != "" || w.events != 4 {
 		t.Errorf("told of %d events, and of stages (-want +got):\n%s", w.events, diff)
+	}
+}
+
+// TestArtifacts hands over what is no event, and tells whether all of it came.
+func TestArtifacts(t *testing.T) {
+	broken := errors.New("broken")
+	handOver := func(err error) func(artifact.Sink) error {
+		return func(s artifact.Sink) error { return errors.Join(s.Blob([]byte("body")), err) }
+	}
+	for _, end := range []struct {
+		reason tape.Reason
+		err    error
+	}{{tape.Exited, nil}, {tape.Broken, nil}, {tape.Exited, broken}} {
+		w := &world{sandbox: &fake.Sandbox{Events: aTape(tape.End{Reason: end.reason}), Artifacts: handOver(end.err)}}
+		if _, err := w.run(t.Context()); end.err != nil && !errors.Is(err, end.err) {
+			t.Errorf("got %v, want %v", err, end.err)
+		}
+		if diff := cmp.Diff([]string{"body"}, w.kept.blobs); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if want := end.err == nil; !w.kept.closed || w.kept.whole != want {
+			t.Errorf("%s, %v: closed %t, whole %t, want %t", end.reason, end.err, w.kept.closed, w.kept.whole, want)
+		}
 	}
 }
 
@@ -274,14 +308,14 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	w := &world{
-		sandbox: sandboxFunc(func(ctx context.Context, p plan.Plan, sink tape.Sink) (detonate.Result, error) {
+		sandbox: sandboxFunc(func(ctx context.Context, p plan.Plan, sink tape.Sink, artifacts artifact.Sink) (detonate.Result, error) {
 			endless := &fake.Sandbox{Events: aTape(tape.End{})[:3]}
 			return endless.Run(ctx, p, tape.SinkFunc(func(e *tape.Event) error {
 				if e.Seq == 3 {
 					cancel()
 				}
 				return sink.Record(e)
-			}))
+			}), artifacts)
 		}),
 		detectors: []behavior.Detector{&connects{}},
 	}
@@ -294,10 +328,10 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-type sandboxFunc func(context.Context, plan.Plan, tape.Sink) (detonate.Result, error)
+type sandboxFunc func(context.Context, plan.Plan, tape.Sink, artifact.Sink) (detonate.Result, error)
 
-func (f sandboxFunc) Run(ctx context.Context, p plan.Plan, sink tape.Sink) (detonate.Result, error) {
-	return f(ctx, p, sink)
+func (f sandboxFunc) Run(ctx context.Context, p plan.Plan, sink tape.Sink, artifacts artifact.Sink) (detonate.Result, error) {
+	return f(ctx, p, sink, artifacts)
 }
 
 // source gives events, then an error.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/detonaut/detonaut/chamber/artifact"
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/internal/detonate"
@@ -22,6 +23,9 @@ type Sandbox struct {
 	// Events are in the order of a tape, and are shared by all runs. A list that lacks run.end is a
 	// subject that never ends: the run lasts until its context ends.
 	Events []*tape.Event
+	// Artifacts hands over what a run leaves besides its tape, when that is
+	// wanted; nil leaves nothing. It is called before the tape is replayed.
+	Artifacts func(artifact.Sink) error
 	// Err, if not nil, is returned by every Run: the machine cannot run
 	// anything.
 	Err error
@@ -30,7 +34,7 @@ type Sandbox struct {
 var _ detonate.Sandbox = (*Sandbox)(nil)
 
 // Run replays the tape to sink.
-func (s *Sandbox) Run(ctx context.Context, p plan.Plan, sink tape.Sink) (_ detonate.Result, err error) {
+func (s *Sandbox) Run(ctx context.Context, p plan.Plan, sink tape.Sink, artifacts artifact.Sink) (_ detonate.Result, err error) {
 	if err := ctx.Err(); err != nil {
 		return detonate.Result{}, fmt.Errorf("replay tape: %w", err)
 	}
@@ -49,7 +53,12 @@ func (s *Sandbox) Run(ctx context.Context, p plan.Plan, sink tape.Sink) (_ deton
 		defer func() { err = errors.Join(err, r.Close()) }()
 		next = r.Next
 	}
-	p.Image = ""
+	if s.Artifacts != nil && artifacts != nil {
+		if err := s.Artifacts(artifacts); err != nil {
+			return detonate.Result{}, fmt.Errorf("hand over artifacts: %w", err)
+		}
+	}
+	p.Image, p.Internet.Replay = "", ""
 	return replay(ctx, p, next, sink)
 }
 

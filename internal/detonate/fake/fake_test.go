@@ -72,7 +72,7 @@ func TestSandboxOfFile(t *testing.T) {
 	result, err := sandbox.Run(t.Context(), newPlan(), tape.SinkFunc(func(ev *tape.Event) error {
 		got = append(got, ev)
 		return nil
-	}))
+	}), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestSandboxErrors(t *testing.T) {
 		{"no events", fake.Sandbox{}, fake.ErrEmpty},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := c.sandbox.Run(t.Context(), newPlan(), tape.NewEncoder(io.Discard))
+			_, err := c.sandbox.Run(t.Context(), newPlan(), tape.NewEncoder(io.Discard), nil)
 			if !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}

@@ -12,11 +12,13 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/detonaut/detonaut/chamber/artifact"
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/chamber/version"
@@ -47,10 +49,13 @@ func chamber(how string, args []string) int {
 	switch {
 	case how == "linger":
 		return linger()
-	case len(args) != 1:
-		return 2
-	case args[0] == "version":
+	case len(args) == 1 && args[0] == "version":
 		return tellVersion(how)
+	case len(args) == 1 && args[0] == "run":
+	case len(args) == 3 && args[0] == "run" && args[1] == "-artifacts" && args[2] == "3":
+		artifacts = os.NewFile(3, "artifacts")
+	default:
+		return 2
 	}
 	terminated := make(chan os.Signal, 1)
 	signal.Notify(terminated, syscall.SIGTERM)
@@ -83,6 +88,26 @@ func tellVersion(how string) int {
 		fmt.Fprintln(os.Stdout, version.String())
 	}
 	return 0
+}
+
+// artifacts is where they go, if they are wanted.
+var artifacts *os.File
+
+// handOver writes artifacts, of every kind.
+func handOver() {
+	if artifacts == nil {
+		return
+	}
+	w := artifact.NewWriter(artifacts, artifact.DefaultLimits())
+	for range 100 {
+		w.Capture().Write(bytes.Repeat([]byte("packets "), 1<<10))
+	}
+	io.WriteString(w.Record(), "record")
+	w.Blob([]byte("body"))
+	if w.Close() != nil {
+		exit(1)
+	}
+	artifacts.Close()
 }
 
 // run is one well-behaved run, of which a misdeed uses what it likes.
@@ -118,6 +143,7 @@ func (r *run) end(reason tape.Reason) {
 // obey runs what the plan says, of three things that it knows.
 func obey(r *run) int {
 	r.start()
+	handOver()
 	switch r.plan.Args[0] {
 	case "missing":
 		r.end(tape.NotStarted)
@@ -225,6 +251,37 @@ var misdeeds = map[string]func(*run) int{
 	"leaves a process that holds stdout": func(r *run) int {
 		leave(&syscall.SysProcAttr{Setpgid: true})
 		return obey(r)
+	},
+	"hands over nonsense": func(r *run) int {
+		r.start()
+		artifacts.WriteString("PK\x03\x04, an archive")
+		<-r.terminated
+		r.end(tape.Killed)
+		return 0
+	},
+	"hands over without end": func(r *run) int {
+		r.start()
+		junk := bytes.Repeat([]byte("junk"), 1<<10)
+		for {
+			if _, err := artifacts.Write(junk); err != nil {
+				return 1
+			}
+		}
+	},
+	"hands over too little": func(r *run) int {
+		artifacts.Close()
+		artifacts = nil
+		return obey(r)
+	},
+	"keeps artifacts to itself": func(r *run) int {
+		r.start()
+		r.end(tape.Exited)
+		select {}
+	},
+	"tells its plan": func(r *run) int {
+		target, _ := os.Readlink("/proc/self/fd/3")
+		fmt.Fprintf(os.Stderr, "replay %s, a pipe: %t", r.plan.Internet.Replay, strings.HasPrefix(target, "pipe:"))
+		return 1
 	},
 	"tells its environment": func(*run) int {
 		fmt.Fprintln(os.Stderr, os.Environ())

@@ -43,7 +43,7 @@ func parent(chamber string) int {
 			fmt.Fprintln(os.Stdout, "it runs")
 		}
 		return nil
-	}))
+	}), nil)
 	if err != nil {
 		return 1
 	}
@@ -76,7 +76,7 @@ func testKilled(t *testing.T, chamber string, p plan.Plan) {
 					return nil
 				}
 				return unix.Kill(descendant(t, c.generation), unix.SIGKILL)
-			}))
+			}), nil)
 			if (err != nil) != (c.wantErrs != nil) || r.End.Reason != c.wantReason {
 				t.Errorf("got reason %q and %v, want %q and an error that is all of %v", r.End.Reason, err, c.wantReason, c.wantErrs)
 			}

@@ -84,7 +84,7 @@ func TestRunOfBadChamber(t *testing.T) {
 		t.Run(c.how, func(t *testing.T) {
 			sandbox := newSandbox(t, c.how, process.Options{Grace: soon})
 			leaks := goleak.IgnoreCurrent()
-			_, err := sandbox.Run(t.Context(), newPlan("exits"), discard)
+			_, err := sandbox.Run(t.Context(), newPlan("exits"), discard, nil)
 			if !errors.Is(err, detonaut.ErrSandbox) {
 				t.Fatalf("got %v, want an error that is %v", err, detonaut.ErrSandbox)
 			}
@@ -110,7 +110,7 @@ func TestRunKills(t *testing.T) {
 	_, err := sandbox.Run(ctx, newPlan("exits"), tape.SinkFunc(func(*tape.Event) error {
 		cancel()
 		return nil
-	}))
+	}), nil)
 	for _, want := range []error{detonaut.ErrSandbox, context.Canceled, tape.ErrTruncated} {
 		if !errors.Is(err, want) {
 			t.Errorf("got %v, want an error that is %v", err, want)
@@ -122,7 +122,7 @@ func TestRunKills(t *testing.T) {
 // the pipe that it holds open is at its end.
 func TestRunEndsGroup(t *testing.T) {
 	sandbox := newSandbox(t, "leaves a process", process.Options{Grace: time.Minute})
-	result, err := sandbox.Run(t.Context(), newPlan("exits"), discard)
+	result, err := sandbox.Run(t.Context(), newPlan("exits"), discard, nil)
 	if err != nil || result.End.Reason != tape.Exited {
 		t.Errorf("got %q and %v, want %q and no error", result.End.Reason, err, tape.Exited)
 	}
@@ -132,7 +132,7 @@ func TestRunWithoutImage(t *testing.T) {
 	sandbox := newSandbox(t, "well", process.Options{})
 	p := newPlan("exits")
 	p.Image = ""
-	if _, err := sandbox.Run(t.Context(), p, discard); err == nil || !strings.Contains(err.Error(), "no image") {
+	if _, err := sandbox.Run(t.Context(), p, discard, nil); err == nil || !strings.Contains(err.Error(), "no image") {
 		t.Errorf("got %v, want an error that says that there is no image", err)
 	}
 }
@@ -143,7 +143,7 @@ func TestRunLosesNothing(t *testing.T) {
 	result, err := sandbox.Run(t.Context(), newPlan("exits"), tape.SinkFunc(func(*tape.Event) error {
 		n++
 		return nil
-	}))
+	}), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestRunBoundsStderr(t *testing.T) {
 	var logged bytes.Buffer
 	o := process.Options{Grace: time.Minute, Log: slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	sandbox := newSandbox(t, "floods stderr", o)
-	if _, err := sandbox.Run(t.Context(), newPlan("exits"), discard); err != nil {
+	if _, err := sandbox.Run(t.Context(), newPlan("exits"), discard, nil); err != nil {
 		t.Fatal(err)
 	}
 	if lines := bytes.Count(logged.Bytes(), []byte("\n")); lines != 256 {
@@ -172,7 +172,7 @@ func TestRunBoundsStderr(t *testing.T) {
 func TestRunKeepsSecrets(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "do-not-tell")
 	sandbox := newSandbox(t, "tells its environment", process.Options{Grace: time.Minute})
-	_, err := sandbox.Run(t.Context(), newPlan("exits"), discard)
+	_, err := sandbox.Run(t.Context(), newPlan("exits"), discard, nil)
 	if err == nil || !strings.Contains(err.Error(), "PATH=") || strings.Contains(err.Error(), "do-not-tell") {
 		t.Errorf("got %v, want an error that shows PATH and no secret", err)
 	}

@@ -4,11 +4,15 @@ package process_test
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/internal/detonate"
 	"github.com/detonaut/detonaut/internal/detonate/process"
 	"github.com/detonaut/detonaut/internal/detonate/sandboxtest"
@@ -31,9 +35,40 @@ func TestChamber(t *testing.T) {
 			return sandbox, newPlan(s)
 		})
 	})
+	t.Run("artifacts", func(t *testing.T) { testArtifacts(t, chamber, newPlan) })
 	t.Run("killed", func(t *testing.T) { testKilled(t, chamber, newPlan(sandboxtest.Endless)) })
 	t.Run("parent killed", func(t *testing.T) { testParentKilled(t, chamber, newPlan(sandboxtest.Endless)) })
 	t.Run("embedded", func(t *testing.T) { testEmbedded(t, chamber, newPlan(sandboxtest.Exits)) })
+}
+
+// posts is a subject that sends something over HTTP; the suite has none such.
+const posts sandboxtest.Subject = "posts"
+
+// testArtifacts looks at what runs with and without a network hand over.
+func testArtifacts(t *testing.T, chamber string, newPlan func(sandboxtest.Subject) plan.Plan) {
+	sandbox, err := process.New(t.Context(), process.Options{Path: chamber})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(network plan.Network) (got collected) {
+		p := newPlan(posts)
+		p.Network = network
+		if network == plan.None {
+			p.Internet = plan.Internet{}
+		}
+		result, err := sandbox.Run(t.Context(), p, discard, &got)
+		if err != nil || result.End.Reason != tape.Exited {
+			t.Fatalf("network %s: got %q and %v, want %q and no error", network, result.End.Reason, err, tape.Exited)
+		}
+		return got
+	}
+	if diff := cmp.Diff(collected{}, run(plan.None), cmp.AllowUnexported(collected{})); diff != "" {
+		t.Errorf("without a network (-want +got):\n%s", diff)
+	}
+	got := run(plan.Simulated)
+	if got.capture == 0 || !slices.Contains(got.blobs, "inert loot") {
+		t.Errorf("%d bytes of a capture, and the bodies %q: want some, and what was sent", got.capture, got.blobs)
+	}
 }
 
 // planner returns a function that makes the plans for the subjects of the

@@ -9,10 +9,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/artifact"
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/chamber/version"
@@ -27,6 +29,8 @@ const (
 	defaultGrace = 5 * time.Second
 	// maxVersion bounds the answer of "detonaut-chamber version".
 	maxVersion = 256
+	// artifactsFD is the first descriptor that a child process may be given.
+	artifactsFD = 3
 )
 
 // Sandbox runs subjects in the chamber. It may be used by several goroutines:
@@ -71,12 +75,12 @@ func New(ctx context.Context, o Options) (*Sandbox, error) {
 func (s *Sandbox) version(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	c, err := s.start(ctx, startLimit, nil, "version")
+	c, err := s.start(ctx, startLimit, nil, false, "version")
 	if err != nil {
 		return "", err
 	}
 	out, err := io.ReadAll(io.LimitReader(c.stdout, maxVersion))
-	c.drain()
+	c.stdout.drain()
 	exit := c.wait()
 	if err := errors.Join(err, exit.err); err != nil {
 		return "", err
@@ -87,45 +91,67 @@ func (s *Sandbox) version(ctx context.Context) (string, error) {
 	return strings.TrimSuffix(string(out), "\n"), nil
 }
 
-// Run starts a chamber for p and reads its tape into sink. A slow sink slows
-// the subject. Errors about the chamber wrap [detonaut.ErrSandbox]; those of
-// sink are wrapped as they are.
-func (s *Sandbox) Run(ctx context.Context, p plan.Plan, sink tape.Sink) (detonate.Result, error) {
+// Run starts a chamber for p, reads its tape into sink, and what else it hands
+// over into artifacts. A slow sink slows the subject. Errors about the chamber
+// wrap [detonaut.ErrSandbox]; those of the sinks are wrapped as they are.
+func (s *Sandbox) Run(ctx context.Context, p plan.Plan, sink tape.Sink, artifacts artifact.Sink) (detonate.Result, error) {
 	if err := ctx.Err(); err != nil {
 		return detonate.Result{}, fmt.Errorf("run chamber: %w", err)
 	}
-	if p.Image == "" {
-		return detonate.Result{}, errors.New("run chamber: the plan names no image")
-	}
-	image, err := filepath.Abs(p.Image)
+	stdin, err := encode(p)
 	if err != nil {
-		return detonate.Result{}, fmt.Errorf("run chamber: %w", err)
+		return detonate.Result{}, err
 	}
-	p.Image = image
-	stdin, err := json.Marshal(p)
-	if err != nil {
-		return detonate.Result{}, fmt.Errorf("encode plan: %w", err)
+	args := []string{"run"}
+	if artifacts != nil {
+		args = append(args, "-artifacts", strconv.Itoa(artifactsFD))
 	}
-	c, err := s.start(ctx, p.Limits.Duration+startLimit, stdin, "run")
+	c, err := s.start(ctx, p.Limits.Duration+startLimit, stdin, artifacts != nil, args...)
 	if err != nil {
 		return detonate.Result{}, fmt.Errorf("%w: %w", detonaut.ErrSandbox, err)
 	}
+	collected := make(chan error, 1)
+	go func() { collected <- c.collect(artifacts) }()
 	end, sinkErr, tapeErr := c.record(sink)
 	if sinkErr != nil || tapeErr != nil {
 		c.stop()
-		c.drain()
+		c.stdout.drain()
 	}
+	artifactErr := <-collected
 	exit := c.wait()
 	if sinkErr != nil {
 		return detonate.Result{}, sinkErr
 	}
-	if err := c.explain(exit, tapeErr); err != nil {
+	if err := c.explain(exit, tapeErr, artifactErr); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = fmt.Errorf("%w: %w", cause, err)
 		}
 		return detonate.Result{}, err
 	}
 	return detonate.Result{End: end}, nil
+}
+
+// encode returns the plan as the chamber gets it, which has another working
+// directory.
+func encode(p plan.Plan) ([]byte, error) {
+	if p.Image == "" {
+		return nil, errors.New("run chamber: the plan names no image")
+	}
+	for _, path := range []*string{&p.Image, &p.Internet.Replay} {
+		if *path == "" {
+			continue
+		}
+		absolute, err := filepath.Abs(*path)
+		if err != nil {
+			return nil, fmt.Errorf("run chamber: %w", err)
+		}
+		*path = absolute
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("encode plan: %w", err)
+	}
+	return b, nil
 }
 
 // record reads the tape to its end.
@@ -141,7 +167,9 @@ func (c *child) record(sink tape.Sink) (end tape.End, sinkErr, tapeErr error) {
 		}
 		if ev.End != nil {
 			end = *ev.End
-			c.stdout.shorten(c.grace)
+			for _, o := range c.outputs() {
+				o.hurry(c.grace)
+			}
 		}
 		if err := sink.Record(ev); err != nil {
 			return end, fmt.Errorf("record event %d: %w", ev.Seq, err), nil
@@ -149,17 +177,36 @@ func (c *child) record(sink tape.Sink) (end tape.End, sinkErr, tapeErr error) {
 	}
 }
 
-// explain says what was wrong with a run; nil if nothing was.
-func (c *child) explain(exit outcome, tapeErr error) error {
+// collect reads the artifacts to their end, if any are wanted. Those that are
+// broken, or that sink does not take, end the run.
+func (c *child) collect(sink artifact.Sink) error {
+	if c.artifacts == nil {
+		return nil
+	}
+	err := artifact.Read(c.artifacts, sink, artifact.DefaultLimits())
+	if err != nil {
+		c.stop()
+		c.artifacts.drain()
+	}
+	return err
+}
+
+// explain says what was wrong with a run; nil if nothing was. Artifacts that
+// end early are no reason where the tape does too.
+func (c *child) explain(exit outcome, tapeErr, artifactErr error) error {
 	said := ""
 	if s := c.stderr.String(); s != "" {
 		said = ": " + s
 	}
 	switch {
+	case artifactErr != nil && !errors.Is(artifactErr, artifact.ErrBroken):
+		return artifactErr // of our own sink
 	case exit.err != nil:
 		return fmt.Errorf("%w: wait for chamber: %w", detonaut.ErrSandbox, exit.err)
 	case exit.state.ExitCode() == exitUnavailable:
 		return fmt.Errorf("%w%s", detonaut.ErrSandbox, said)
+	case artifactErr != nil && !errors.Is(artifactErr, artifact.ErrTruncated) && !errors.Is(artifactErr, os.ErrDeadlineExceeded):
+		return fmt.Errorf("%w: the chamber handed over nonsense: %w%s", detonaut.ErrSandbox, artifactErr, said)
 	case errors.Is(tapeErr, os.ErrDeadlineExceeded):
 		return fmt.Errorf("%w: the chamber stopped answering and was ended%s", detonaut.ErrSandbox, said)
 	case errors.Is(tapeErr, tape.ErrTruncated):
@@ -168,6 +215,8 @@ func (c *child) explain(exit outcome, tapeErr error) error {
 		return fmt.Errorf("%w: the chamber wrote no valid tape: %w%s", detonaut.ErrSandbox, tapeErr, said)
 	case !exit.state.Success():
 		return fmt.Errorf("%w: the chamber broke after the run (%s)%s", detonaut.ErrSandbox, exit.state, said)
+	case artifactErr != nil:
+		return fmt.Errorf("%w: the chamber handed over too little: %w%s", detonaut.ErrSandbox, artifactErr, said)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"runtime"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/artifact"
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/internal/detonate"
@@ -24,6 +25,6 @@ func New(context.Context, Options) (*Sandbox, error) {
 }
 
 // Run is never called: there is no Sandbox.
-func (*Sandbox) Run(context.Context, plan.Plan, tape.Sink) (detonate.Result, error) {
+func (*Sandbox) Run(context.Context, plan.Plan, tape.Sink, artifact.Sink) (detonate.Result, error) {
 	return detonate.Result{}, fmt.Errorf("%w: subjects run on Linux only", detonaut.ErrSandbox)
 }

@@ -40,6 +40,7 @@ func Test(t *testing.T, f Factory) {
 	}{
 		{"exits", suite.exits},
 		{"twice", suite.twice},
+		{"artifacts", suite.artifacts},
 		{"missing command", suite.missing},
 		{"canceled before", suite.canceledBefore},
 		{"canceled during", suite.canceledDuring},
@@ -65,7 +66,7 @@ type suite struct {
 func (s suite) exits() {
 	sandbox, p := s.newSandbox(s.T, Exits)
 	r := &recorder{}
-	result, err := sandbox.Run(s.Context(), p, r)
+	result, err := sandbox.Run(s.Context(), p, r, nil)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -81,6 +82,35 @@ func (s suite) exits() {
 	}
 }
 
+// artifacts runs a subject that need not leave any: asking for them changes
+// nothing else.
+func (s suite) artifacts() {
+	sandbox, p := s.newSandbox(s.T, Exits)
+	r, a := &recorder{}, &collector{}
+	result, err := sandbox.Run(s.Context(), p, r, a)
+	if err != nil {
+		s.Fatal(err)
+	}
+	r.check(s.T, result)
+	for _, name := range a.empty {
+		s.Errorf("an empty %s was handed over", name)
+	}
+}
+
+// collector looks at artifacts and keeps none.
+type collector struct{ empty []string }
+
+func (c *collector) take(name string, b []byte) error {
+	if len(b) == 0 {
+		c.empty = append(c.empty, name)
+	}
+	return nil
+}
+
+func (c *collector) Capture(b []byte) error { return c.take("piece of the capture", b) }
+func (c *collector) Record(b []byte) error  { return c.take("piece of the record", b) }
+func (c *collector) Blob(b []byte) error    { return c.take("blob", b) }
+
 // twice shows that a sandbox can be used again, and by two runs at once.
 func (s suite) twice() {
 	sandbox, p := s.newSandbox(s.T, Exits)
@@ -91,10 +121,10 @@ func (s suite) twice() {
 	first, second := &recorder{}, &recorder{}
 	done := make(chan outcome, 1)
 	go func() {
-		result, err := sandbox.Run(s.Context(), p, first)
+		result, err := sandbox.Run(s.Context(), p, first, nil)
 		done <- outcome{result, err}
 	}()
-	result, err := sandbox.Run(s.Context(), p, second)
+	result, err := sandbox.Run(s.Context(), p, second, nil)
 	other := <-done
 	if err := errors.Join(err, other.err); err != nil {
 		s.Fatal(err)
@@ -106,7 +136,7 @@ func (s suite) twice() {
 func (s suite) missing() {
 	sandbox, p := s.newSandbox(s.T, Missing)
 	r := &recorder{}
-	result, err := sandbox.Run(s.Context(), p, r)
+	result, err := sandbox.Run(s.Context(), p, r, nil)
 	if err != nil {
 		s.Fatalf("a command that does not exist is a fact about the subject, but Run says %v", err)
 	}
@@ -121,7 +151,7 @@ func (s suite) canceledBefore() {
 	ctx, cancel := context.WithCancel(s.Context())
 	cancel()
 	r := &recorder{}
-	_, err := sandbox.Run(ctx, p, r)
+	_, err := sandbox.Run(ctx, p, r, nil)
 	if !errors.Is(err, context.Canceled) {
 		s.Errorf("Run with a context that has ended: error %v, want %v", err, context.Canceled)
 	}
@@ -140,7 +170,7 @@ func (s suite) canceledDuring() {
 		}
 		return nil
 	}}
-	result, err := sandbox.Run(ctx, p, r)
+	result, err := sandbox.Run(ctx, p, r, nil)
 	if err != nil {
 		s.Fatalf("a run that its caller ends is no error, but Run says %v", err)
 	}
@@ -161,7 +191,7 @@ func (s suite) canceledLate() {
 		}
 		return nil
 	}}
-	result, err := sandbox.Run(ctx, p, r)
+	result, err := sandbox.Run(ctx, p, r, nil)
 	if err != nil {
 		s.Fatalf("the tape was whole when the context ended, but Run says %v", err)
 	}
@@ -182,7 +212,7 @@ func (s suite) sinkError(subject Subject, at tape.Kind) {
 		}
 		return nil
 	}
-	if _, err := sandbox.Run(s.Context(), p, r); !errors.Is(err, want) {
+	if _, err := sandbox.Run(s.Context(), p, r, nil); !errors.Is(err, want) {
 		s.Errorf("Run says %v, want the error of the sink", err)
 	}
 	if !r.refused {

@@ -29,7 +29,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := sandbox.Run(ctx, p, tape.SinkFunc(func(*tape.Event) error { return nil }))
+	r, err := sandbox.Run(ctx, p, tape.SinkFunc(func(*tape.Event) error { return nil }), nil)
 	if err == nil {
 		_, err = fmt.Print(r.End.Reason)
 	}
