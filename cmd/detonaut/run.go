@@ -121,6 +121,9 @@ var configFlags = []configFlag{
 	{"disk", "run.disk", "`SIZE` of all that may be written over the image"},
 	{"max-output", "run.output", "`SIZE` of stdout and stderr that is kept"},
 	{"max-events", "run.events", "`NUMBER` of events at which a run is ended"},
+	{"network", "run.network", ""}, // these two are made by addNetworkFlags
+	{"allow", "run.live.allow", ""},
+	{"answers", "run.answers", "`FILE` of canned answers to HTTP requests, in YAML"},
 	{"jobs", "scan.jobs", "`NUMBER` of images to analyse at once"},
 }
 

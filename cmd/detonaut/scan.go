@@ -30,6 +30,7 @@ type scanFlags struct {
 	entrypoint, cmd string
 	env             []string
 	user            string
+	network         networkFlag
 }
 
 func (a *app) scan() *cobra.Command {
@@ -48,6 +49,11 @@ A REF is the name of an image in a registry (docker.io if it names none), or
   docker:NAME          an image of the Docker daemon
   -                    any of these archives on standard input
 
+An image finds a simulated internet: every name and address answers, and what
+is said to it is recorded, but nothing leaves this machine. With --network live
+it reaches the hosts of --allow, and the simulation elsewhere: that cannot be
+configured, it is typed for the run that needs it.
+
 When there is more than one image, or a --list, one that fails does not keep
 the others from being analysed, a table has a line for each, and json is an
 array. Reports come in the order of the images.
@@ -58,6 +64,7 @@ Exit codes: 0 done, 1 something of ours failed, 2 --fail-on was reached,
   detonaut scan oci-dir:./image -o table -o json=report.json
   detonaut scan --list images.txt --jobs 4 -o jsonl=reports.jsonl --keep tapes
   detonaut scan app:1.2 --fail-on suspicious --strict --duration 1m
+  detonaut scan app:1.2 --network live --allow '*.example.com,203.0.113.0/24'
   detonaut scan app:1.2 --entrypoint '["/bin/sh","-c"]' --cmd '["exec /app"]'`,
 		RunE: func(cmd *cobra.Command, refs []string) error { return a.runScan(cmd, refs, f) },
 	}
@@ -70,6 +77,7 @@ Exit codes: 0 done, 1 something of ours failed, 2 --fail-on was reached,
 	fl.StringVar(&f.cmd, "cmd", "", "`ARGUMENTS` instead of the image's cmd: words, or a JSON array")
 	fl.StringArrayVar(&f.env, "env", nil, "`NAME=VALUE` to set over the image's environment; NAME alone removes it")
 	fl.StringVar(&f.user, "user", "", "`USER[:GROUP]` instead of the image's")
+	addNetworkFlags(cmd, &f.network)
 	addConfigFlags(cmd, "platform", "profile", "detail", "duration", "memory", "processes", "file-size", "disk",
 		"max-output", "max-events", "jobs", "rules", "cache", "plain-http", "insecure", "chamber")
 	return cmd
@@ -98,7 +106,7 @@ func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error
 		return err
 	}
 	many := len(refs) > 1 || f.list != ""
-	keep, err := newKeeper(f.keep, "", many)
+	keep, err := newKeeper(f.keep, f.network.record, many)
 	if err != nil {
 		return err
 	}
@@ -170,9 +178,14 @@ func (f *scanFlags) overrides(cfg *config.Loaded) (detonate.Overrides, error) {
 			return detonate.Overrides{}, fmt.Errorf("%w: --env %q: no name before =", detonaut.ErrUsage, v)
 		}
 	}
+	internet, err := f.network.internet(cfg)
+	if err != nil {
+		return detonate.Overrides{}, err
+	}
 	return detonate.Overrides{
 		Entrypoint: entrypoint, Cmd: cmd, Env: f.env, User: f.user,
 		Profile: plan.Profile(cfg.Run.Profile), Detail: plan.Detail(cfg.Run.Detail), Limits: cfg.Run.Limits(),
+		Network: plan.Network(cfg.Run.Network), Internet: internet,
 	}, nil
 }
 
