@@ -197,11 +197,13 @@ func probe(t *testing.T, args ...string) (events []*tape.Event) {
 	if want := string(tape.Exited); r.Run.EndReason != want || r.Verdict.Word == detonaut.Clean {
 		t.Errorf("the probe ended with %q and verdict %q, want %q and one that is not clean", r.Run.EndReason, r.Verdict.Word, want)
 	}
-	found, err := filepath.Glob(filepath.Join(dir, "keep", "*", "tape.jsonl.zst"))
-	if err != nil || len(found) != 1 {
-		t.Fatalf("found tapes %v (%v), want one", found, err)
-	}
-	tapeFile, err := detonate.OpenTape(found[0])
+	return kept(t, filepath.Join(dir, "keep"))
+}
+
+// readTape reads a whole tape.
+func readTape(t *testing.T, file string) (events []*tape.Event) {
+	t.Helper()
+	tapeFile, err := detonate.OpenTape(file)
 	if err != nil {
 		t.Fatal(err)
 	}

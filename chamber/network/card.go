@@ -45,7 +45,8 @@ func Files(hostname string) map[string]string {
 const cardBuffer = 4 << 20
 
 // Cable makes the socket pair between a sandbox and its internet. The caller
-// owns both ends.
+// owns both ends, and keeps the far one open until the internet is closed:
+// gVisor's network card does not stop at the end of what it reads, but spins.
 func Cable() (near, far *os.File, err error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -61,7 +62,7 @@ func Cable() (near, far *os.File, err error) {
 
 // PlugIn gives the booted sandbox behind a control socket far as its network
 // card. It must be called before the sandbox starts, which must be told to
-// leave the network as it is. The caller still closes far.
+// leave the network as it is. far stays the caller's.
 //
 // gVisor has no public way to do this; runsc does the same for cards that it
 // finds in a network namespace.

@@ -124,8 +124,8 @@ func prefix(p netip.Prefix) tcpip.Subnet {
 	return tcpip.AddressWithPrefix{Address: tcpip.AddrFromSlice(p.Addr().AsSlice()), PrefixLen: p.Bits()}.Subnet()
 }
 
-// close ends every connection and unplugs the card. It does not wait for the
-// other side, as connections in the middle of closing would.
+// close ends every connection and unplugs the card, whose far end must still be
+// open. It does not wait for connections that are in the middle of closing.
 func (t *netstack) close() {
 	t.stack.Close()
 	_ = t.stack.RemoveNIC(nicID) // if it was never plugged in

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
@@ -35,6 +36,7 @@ type subject struct {
 	*network.Internet
 	tb    testing.TB
 	stack *stack.Stack
+	near  *os.File
 
 	mu     sync.Mutex
 	events []*tape.Event
@@ -64,6 +66,12 @@ func newSubject(tb testing.TB, o network.Options) *subject {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	// As of the far end, a copy of the near one stays open while cards use it.
+	fd, err := unix.Dup(int(near.Fd()))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s.near = os.NewFile(uintptr(fd), "near")
 	if s.Internet, err = network.New(near, o); err != nil {
 		tb.Fatal(err)
 	}
@@ -111,6 +119,7 @@ func (s *subject) plug(far *os.File) {
 		s.close()
 		s.stack.Close()
 		_ = s.stack.RemoveNIC(1) // it is there
+		s.near.Close()
 		far.Close()
 	})
 }

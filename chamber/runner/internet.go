@@ -18,7 +18,7 @@ import (
 type internet struct {
 	plan *plan.Plan
 	net  *network.Internet
-	far  *os.File // the sandbox's end of the cable, until it is plugged in
+	far  *os.File // the sandbox's end of the cable
 	file *os.File // of the artifacts
 	out  *artifact.Writer
 }
@@ -70,7 +70,6 @@ func (i *internet) plugIn(controlSocket string, conf *config.Config) error {
 	if i.net == nil {
 		return nil
 	}
-	defer i.far.Close()
 	if err := network.PlugIn(controlSocket, i.far); err != nil {
 		return fmt.Errorf("%w (another version of gVisor?)", err)
 	}
@@ -87,7 +86,7 @@ func (i *internet) close() []string {
 	if i.net != nil {
 		bounds = i.net.Close()
 		i.net = nil
-		i.far.Close() // if the sandbox never got it
+		i.far.Close()
 	}
 	if i.file != nil {
 		bounds = append(bounds, i.out.Bounds()...)

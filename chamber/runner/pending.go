@@ -67,14 +67,18 @@ const (
 	protocolICMPv6 = 58
 )
 
-// of returns who began a flow, and whether that is known. A connection is told
-// of after it began; a port that another process had before is not its own.
+// reuse is how long before its flow began a process may have been told of. A
+// connection that nobody waits for is told of before its first packet is seen;
+// what is older was another connection's port.
+const reuse = int64(2 * time.Second)
+
+// of returns who began a flow, and whether that is known.
 func (o *owners) of(by *network.Origin) (owner, bool) {
 	if w, ok := o.flows[by.Flow]; ok {
 		return w, true
 	}
 	w, ok := o.ports[port{by.Network, by.Port}]
-	if !ok || by.Network == "tcp" && w.since < by.Start {
+	if !ok || by.Network == "tcp" && w.since < by.Start-reuse {
 		return owner{}, false
 	}
 	o.flows[by.Flow] = w

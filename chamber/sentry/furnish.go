@@ -8,7 +8,6 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"strings"
 
 	"gvisor.dev/gvisor/pkg/abi/linux"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
@@ -197,7 +196,9 @@ func (f furnisher) makeParents(name string) error {
 		if i == 0 || name[i] != '/' {
 			continue
 		}
-		err := f.t.Kernel().VFS().MkdirAt(f.t, f.creds, f.at(strings.TrimSuffix(name[:i], "/")), &vfs.MkdirOptions{Mode: 0o755})
+		at := f.at(name[:i])
+		at.FollowFinalSymlink = false // as gVisor wants it of whoever makes
+		err := f.t.Kernel().VFS().MkdirAt(f.t, f.creds, at, &vfs.MkdirOptions{Mode: 0o755})
 		if err != nil && !linuxerr.Equals(linuxerr.EEXIST, err) {
 			return fmt.Errorf("make %s: %w", name[:i], err)
 		}

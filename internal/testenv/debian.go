@@ -14,18 +14,37 @@ import (
 // ones. There is one root for all of them: making it takes most of the time.
 var servers = []string{"nginx-light", "postgresql", "python3", "redis-server"}
 
+// clients are the packages of a root with many clients of a network.
+var clients = []string{
+	"apt", "bind9-dnsutils", "ca-certificates", "curl", "default-jre-headless", "git", "iputils-ping", "netcat-openbsd", "nodejs", "npm",
+	"openssl", "python3-pip", "python3-requests", "wget",
+}
+
 // Debian makes the root file system of this machine's Debian release with a few
 // servers installed, from the package sources of this machine. It returns a tar
 // compressed with gzip.
 func Debian(tb testing.TB) string {
 	tb.Helper()
+	return debian(tb, "debian", servers)
+}
+
+// DebianClients does the same with clients of a network.
+func DebianClients(tb testing.TB) string {
+	tb.Helper()
+	return debian(tb, "debian-clients", clients)
+}
+
+func debian(tb testing.TB, name string, packages []string) string {
+	tb.Helper()
 	suite := release(tb)
 	args := []string{
-		"--variant=essential", "--include=" + strings.Join(servers, ","),
+		"--variant=essential", "--include=" + strings.Join(packages, ","),
 		"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=path-exclude=/usr/share/man/*",
+		// Java's scripts link their manuals into a directory that must be there.
+		`--setup-hook=mkdir -p "$1"/usr/share/man/man1`,
 		suite,
 	}
-	dir := keep(tb, "debian", args...)
+	dir := keep(tb, name, args...)
 	defer lock(tb, dir)()
 	file := filepath.Join(dir, "root.tar.gz")
 	if _, err := os.Stat(file); err == nil {
@@ -39,7 +58,7 @@ func Debian(tb testing.TB) string {
 		mode = "--mode=unshare"
 	}
 	half := filepath.Join(dir, "half.tar.gz") // the name tells mmdebstrap how to compress
-	tb.Log("making a Debian root: this takes a minute or two, once")
+	tb.Log("making a Debian root: this takes some minutes, once")
 	run(tb, dir, "mmdebstrap", append(append([]string{mode}, args...), append([]string{half}, sources(tb, suite)...)...)...)
 	if err := os.Rename(half, file); err != nil {
 		tb.Fatalf("keep the Debian root: %v", err)
