@@ -45,7 +45,7 @@ var clientPrograms = []client{
 	{name: "java", command: `java -cp /clients Get https://HOST/`, program: "/usr/lib/jvm/"},
 	{name: "git", command: `git ls-remote https://HOST/repository.git`, program: "/usr/lib/git-core/"},
 	{name: "apt", command: `echo 'deb [trusted=yes] https://HOST/debian stable main' >/etc/apt/sources.list && rm -f /etc/apt/sources.list.d/* && apt-get update`, program: "/usr/lib/apt/methods/http"},
-	{name: "pip", command: `pip3 download --break-system-packages --no-deps --no-build-isolation -d /tmp/pip --index-url https://HOST/simple/ sample || pip3 download --no-deps -d /tmp/pip --index-url https://HOST/simple/ sample`, program: "/usr/bin/python3"},
+	{name: "pip", command: `pip3 download --break-system-packages --no-deps --no-build-isolation -d /tmp/pip --index-url https://HOST/simple/ sample || pip3 download --no-deps -d /tmp/pip --index-url https://HOST/simple/ sample`, program: "/usr/bin/pip3"},
 	{name: "npm", command: `npm view sample --registry https://HOST/`, program: "/usr/bin/node"},
 	{name: "go", command: `/clients/client get https://HOST/`, program: "/clients/client"},
 	{name: "curl with a pinned key", command: `curl -fsS --pinnedpubkey sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= https://HOST/`, program: "/usr/bin/curl", rejects: true, mute: true},

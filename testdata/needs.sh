@@ -14,6 +14,21 @@ need mmdebstrap mmdebstrap # makes the Debian root of the real images
 if [ "$(id -u)" != 0 ]; then
 	need newuidmap uidmap # lets mmdebstrap do so for an ordinary user
 fi
+# Real clients of the simulated internet, and judges of what it makes.
+need curl curl
+need dig bind9-dnsutils
+need git git
+need ip iproute2 # for networks of namespaces
+need javac default-jdk-headless
+need keytool default-jre-headless
+need ldapsearch ldap-utils
+need mariadb mariadb-client-core
+need openssl openssl
+need pip3 python3-pip
+need psql postgresql-client
+need redis-cli redis-tools
+need ssh-keygen openssh-client
+need tshark tshark
 if [ "${1:-}" = bench ]; then
 	need strace strace # is what tracing is compared with
 fi
