@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -21,17 +22,20 @@ import (
 // liveAnswer is how long the real internet may take to begin an answer.
 const liveAnswer = 30 * time.Second
 
-// nameOptions are those of the zone. A live network asks whether a name
-// exists; what it is answered with stays ours, so that addresses lead back to
-// names.
+// nameOptions are those of the zone. A live network asks whether a name exists,
+// if its policy has it asked for; what it is answered with stays ours, so that
+// addresses lead back to names.
 func (n *Internet) nameOptions() names.Options {
 	o := names.Options{ResolveRandom: n.opts.Plan.ResolveRandom, Known: n.canned}
 	if n.opts.Egress != nil {
 		o.Resolve = func(ctx context.Context, name string) (bool, error) {
 			_, err := n.opts.Egress.Resolve(ctx, name)
 			exists := err == nil
-			if errors.Is(err, egress.ErrNotFound) {
+			switch {
+			case errors.Is(err, egress.ErrNotFound):
 				err = nil
+			case errors.Is(err, egress.ErrRefused):
+				err = fmt.Errorf("%w: %w", names.ErrNotAsked, err)
 			}
 			if err == nil && n.recorder != nil {
 				n.recorded(n.recorder.Name(name, exists))

@@ -2,6 +2,7 @@ package names
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -56,7 +57,9 @@ func (z *Zone) find(ctx context.Context, name string) (standing, error) {
 		ctx, cancel := context.WithTimeout(ctx, resolveTime)
 		defer cancel()
 		exists, err := z.opts.Resolve(ctx, name)
-		return standing{exists: exists, zone: domain, live: true}, err
+		if !errors.Is(err, ErrNotAsked) {
+			return standing{exists: exists, zone: domain, live: true}, err
+		}
 	}
 	if !z.opts.ResolveRandom && looksRandom(label) {
 		return standing{zone: suffix}, nil

@@ -3,6 +3,7 @@ package names
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -68,8 +69,11 @@ func TestResolveLive(t *testing.T) {
 		if _, bounded := ctx.Deadline(); !bounded {
 			t.Error("there is no deadline")
 		}
-		if name == "broken.com" {
+		switch name {
+		case "broken.com":
 			return false, errors.New("no answer")
+		case "refused.com", "qzkxjvwpqkz.com":
+			return false, fmt.Errorf("by policy: %w", ErrNotAsked)
 		}
 		return name != "gone.com", nil
 	}})
@@ -77,6 +81,8 @@ func TestResolveLive(t *testing.T) {
 		"xkqzjvwpqkz.com":                   {exists: true, zone: "xkqzjvwpqkz.com", live: true},
 		"gone.com":                          {zone: "gone.com", live: true},
 		"broken.com":                        {zone: "broken.com", live: true},
+		"refused.com":                       {exists: true, zone: "refused.com"},
+		"qzkxjvwpqkz.com":                   {zone: "com"},
 		"printer.local":                     {},
 		"localhost":                         {exists: true},
 		"3-64-0-1.ip.linodeusercontent.com": {exists: true, zone: "linodeusercontent.com"},
@@ -86,7 +92,8 @@ func TestResolveLive(t *testing.T) {
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(standing{})); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", name, diff)
 		}
-		if (err != nil) != (name == "broken.com") || want.live != (len(asked) == 1) {
+		wantAsked := want.live || name == "refused.com" || name == "qzkxjvwpqkz.com"
+		if (err != nil) != (name == "broken.com") || wantAsked != (len(asked) == 1) {
 			t.Errorf("%q: error %v, asked %q", name, err, asked)
 		}
 	}

@@ -8,6 +8,7 @@ package names
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"sync"
@@ -25,9 +26,13 @@ type Options struct {
 	Known func(name string) bool
 	// Resolve asks a real name server whether a name exists; nil if there is
 	// none. It is given 5 seconds, and may be called from many goroutines.
-	// Names that are never public are not asked for.
+	// Names that are never public are not asked for. A name for which its error
+	// wraps [ErrNotAsked] is one of the simulation.
 	Resolve func(ctx context.Context, name string) (exists bool, err error)
 }
+
+// ErrNotAsked is for a name that no real name server may be asked for.
+var ErrNotAsked = errors.New("not asked for")
 
 // Bounds on the names that lead back from their addresses. What is beyond them
 // has its address all the same.
