@@ -120,7 +120,7 @@ func (n *Internet) serveHTTP(s *stream) error {
 	case <-c.gone:
 		return nil
 	case <-n.ctx.Done():
-		c.Close()
+		_ = c.Close() // whatever it says, it is over
 		return n.ctx.Err()
 	}
 }
