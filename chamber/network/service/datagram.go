@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"net/netip"
-	"regexp"
 	"strings"
 	"time"
 
@@ -58,8 +57,8 @@ func datagrams() []datagramService {
 		{"ssdp", func(d *datagram) bool {
 			return d.starts("M-SEARCH * HTTP/1.1\r\n") || d.starts("NOTIFY * HTTP/1.1\r\n")
 		}, nil},
-		{"sip", func(d *datagram) bool { return sipRequest.Match(d.b) }, sip},
-		{"syslog", func(d *datagram) bool { return syslogLine.Match(d.b) }, syslog},
+		{"sip", func(d *datagram) bool { return sipRequest().Match(d.b) }, sip},
+		{"syslog", func(d *datagram) bool { return syslogLine().Match(d.b) }, syslog},
 		{"snmp", isSNMP, snmp},
 		{"ntp", func(d *datagram) bool { return d.port == 123 && len(d.b) >= 48 && d.b[0]&7 == 3 }, ntp},
 		{"ntp", func(d *datagram) bool { return d.port == 123 && len(d.b) >= 4 && d.b[0]&7 >= 6 }, ntpControl},
@@ -137,7 +136,7 @@ func isUTP(d *datagram) bool {
 // stand where they stand.
 func dht(d *datagram, name string) []byte {
 	verb := "response"
-	if m := dhtQuery.FindSubmatch(d.b); m != nil {
+	if m := dhtQuery().FindSubmatch(d.b); m != nil {
 		verb = string(m[1])
 	}
 	hash := ""
@@ -148,7 +147,7 @@ func dht(d *datagram, name string) []byte {
 	return nil
 }
 
-var dhtQuery = regexp.MustCompile(`1:q\d{1,2}:(ping|find_node|get_peers|announce_peer|sample_infohashes)`)
+var dhtQuery = compiled(`1:q\d{1,2}:(ping|find_node|get_peers|announce_peer|sample_infohashes)`)
 
 // isTracker recognises a request to connect (BEP 15).
 func isTracker(d *datagram) bool {
@@ -162,12 +161,12 @@ func tracker(d *datagram, name string) []byte {
 }
 
 var (
-	sipRequest = regexp.MustCompile(`^(REGISTER|INVITE|OPTIONS|SUBSCRIBE|MESSAGE) sip:([^ \r\n]{1,255}) SIP/2\.0\r\n`)
-	syslogLine = regexp.MustCompile(`^<\d{1,3}>[1A-Za-z0-9]`)
+	sipRequest = compiled(`^(REGISTER|INVITE|OPTIONS|SUBSCRIBE|MESSAGE) sip:([^ \r\n]{1,255}) SIP/2\.0\r\n`)
+	syslogLine = compiled(`^<\d{1,3}>[1A-Za-z0-9]`)
 )
 
 func sip(d *datagram, name string) []byte {
-	m := sipRequest.FindSubmatch(d.b)
+	m := sipRequest().FindSubmatch(d.b)
 	d.record(name, string(m[1]), "target", string(m[2]))
 	return nil
 }

@@ -1,7 +1,6 @@
 package service
 
 import (
-	"regexp"
 	"strings"
 )
 
@@ -74,11 +73,11 @@ func pop3Auth(s *Session, rest string) (string, error) {
 	return "+OK Logged in.\r\n", nil
 }
 
-var imapCommand = regexp.MustCompile(`^[A-Za-z0-9]{1,16} (?i:CAPABILITY|LOGIN|AUTHENTICATE|STARTTLS|NOOP|ID)\b`)
+var imapCommand = compiled(`^[A-Za-z0-9]{1,16} (?i:CAPABILITY|LOGIN|AUTHENTICATE|STARTTLS|NOOP|ID)\b`)
 
 // matchIMAP recognises a client that does not wait to be greeted.
 func matchIMAP(head []byte) Recognition {
-	if imapCommand.Match(head) {
+	if imapCommand().Match(head) {
 		return Yes
 	}
 	return No
@@ -167,7 +166,7 @@ func imapAnswer(s *Session, verb string, args []string) (untagged, status string
 	return untagged, "OK " + verb + " completed.", nil
 }
 
-var imapLiteral = regexp.MustCompile(`\{(\d{1,9})(\+?)\}$`)
+var imapLiteral = compiled(`\{(\d{1,9})(\+?)\}$`)
 
 const (
 	maxLiterals = 8         // of one command
@@ -181,7 +180,7 @@ func imapRead(s *Session) (tag, verb string, args []string, err error) {
 		if err != nil {
 			return "", "", nil, err
 		}
-		literal := imapLiteral.FindStringSubmatchIndex(line)
+		literal := imapLiteral().FindStringSubmatchIndex(line)
 		if literal == nil {
 			return imapSplit(append(args, imapWords(line)...))
 		}
@@ -210,10 +209,10 @@ func imapSplit(words []string) (tag, verb string, args []string, err error) {
 	return bounded(words[0], maxVerb, new(bool)), strings.ToUpper(words[1]), words[2:], nil
 }
 
-var imapWord = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"|[^\s"]+`)
+var imapWord = compiled(`"((?:[^"\\]|\\.)*)"|[^\s"]+`)
 
 func imapWords(line string) (words []string) {
-	for _, m := range imapWord.FindAllStringSubmatch(line, 16) {
+	for _, m := range imapWord().FindAllStringSubmatch(line, 16) {
 		if strings.HasPrefix(m[0], `"`) {
 			m[0] = strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(m[1])
 		}

@@ -3,7 +3,6 @@ package service
 import (
 	"bytes"
 	"context"
-	"regexp"
 	"strings"
 )
 
@@ -11,8 +10,8 @@ import (
 // is told to do something, or it begins with its prompt.
 
 var (
-	shellUser   = regexp.MustCompile(`uid=\d+(\([^)]*\))? gid=\d+.*`)
-	shellPrompt = regexp.MustCompile(`^(\x1b\[[0-9;?]*[a-zA-Z]|\x1b\][^\a\n]{0,256}\a)*` + // terminals: colours, titles
+	shellUser   = compiled(`uid=\d+(\([^)]*\))? gid=\d+.*`)
+	shellPrompt = compiled(`^(\x1b\[[0-9;?]*[a-zA-Z]|\x1b\][^\a\n]{0,256}\a)*` + // terminals: colours, titles
 		`([\w.-]{1,64}[@:][^\s$#%>]{1,256} ?[$#%>] |(ba|da|z|a)?sh-[\d.]{1,12}[$#] |[$#%>] $|/[^\s$#]{0,256} [$#] $)`)
 	shellBanners = [][]byte{
 		[]byte("bash: cannot set terminal process group"), []byte("bash: no job control in this shell"), []byte("bash: initialize_job_control"),
@@ -30,7 +29,7 @@ func matchShell(head []byte) Recognition {
 			return Yes
 		}
 	}
-	if shellPrompt.Match(head[:min(len(head), maxPrompt)]) {
+	if shellPrompt().Match(head[:min(len(head), maxPrompt)]) {
 		return Yes
 	}
 	for _, banner := range shellBanners {
@@ -94,7 +93,7 @@ func listenToShell(s *Session) error {
 // shellAnswer finds what a shell answers to id: a user, or, of Windows or of an
 // image without that program, that there is none.
 func shellAnswer(line string) (answer string, ok bool) {
-	if answer = shellUser.FindString(line); answer != "" {
+	if answer = shellUser().FindString(line); answer != "" {
 		return answer, true
 	}
 	for _, refusal := range []string{"'id' is not recognized", "id: not found", "id: command not found", "id: inaccessible or not found"} {

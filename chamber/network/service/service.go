@@ -12,7 +12,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"regexp"
 	"slices"
+	"sync"
 )
 
 // Recognition says how sure one is of a protocol.
@@ -139,4 +141,10 @@ func matchPrefix(texts ...string) func(head []byte) Recognition {
 func discard(s *Session) error {
 	_, err := io.Copy(io.Discard, awaiting{s})
 	return err
+}
+
+// compiled makes an expression when it is first used: every process of the
+// chamber would pay for it at its start.
+func compiled(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
 }
