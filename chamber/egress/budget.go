@@ -1,7 +1,6 @@
 package egress
 
 import (
-	"fmt"
 	"net/netip"
 	"sync"
 	"time"
@@ -43,13 +42,13 @@ func (b *budget) begin(addr netip.Addr, now time.Time) error {
 	case b.bytes <= 0:
 		return errBytes
 	case b.connections <= 0:
-		return fmt.Errorf("%w: the run has had all of its connections", ErrRefused)
+		return bounded("the run has had all of its connections")
 	case b.open >= maxOpen:
-		return fmt.Errorf("%w: %d connections are open", ErrRefused, maxOpen)
+		return bounded("%d connections are open", maxOpen)
 	case b.perAddr[addr] >= maxOpenPerAddr:
-		return fmt.Errorf("%w: %d connections to the address are open", ErrRefused, maxOpenPerAddr)
+		return bounded("%d connections to the address are open", maxOpenPerAddr)
 	case !b.dials.take(now):
-		return fmt.Errorf("%w: more than %d connections in a second", ErrRefused, b.dials.rate)
+		return bounded("more than %d connections in a second", b.dials.rate)
 	}
 	b.connections--
 	b.open++
@@ -72,16 +71,16 @@ func (b *budget) lookup(now time.Time) error {
 	defer b.mu.Unlock()
 	switch {
 	case b.lookups <= 0:
-		return fmt.Errorf("%w: the run has had all of its lookups", ErrRefused)
+		return bounded("the run has had all of its lookups")
 	case !b.asks.take(now):
-		return fmt.Errorf("%w: more than %d lookups in a second", ErrRefused, b.asks.rate)
+		return bounded("more than %d lookups in a second", b.asks.rate)
 	}
 	b.lookups--
 	return nil
 }
 
 // errBytes is how a connection ends that would carry too much.
-var errBytes = fmt.Errorf("%w: the run has sent and received all of its bytes", ErrRefused)
+var errBytes = bounded("the run has sent and received all of its bytes")
 
 // take returns how many of n bytes may still be passed on.
 func (b *budget) take(n int) int {

@@ -27,6 +27,18 @@ import (
 // of it. Their text says which, and nothing of this machine's networks.
 var ErrRefused = errors.New("refused")
 
+// ErrBound is wrapped by those of them that are a bound on the whole run: it has
+// had all that it may have, or wants too much at once.
+var ErrBound = fmt.Errorf("%w: a bound of the run", ErrRefused)
+
+// boundError says which bound it is.
+type boundError string
+
+func bounded(format string, args ...any) error { return boundError(fmt.Sprintf(format, args...)) }
+
+func (e boundError) Error() string { return ErrRefused.Error() + ": " + string(e) }
+func (e boundError) Unwrap() error { return ErrBound }
+
 // ErrNotFound is wrapped by errors that say that a name does not exist.
 var ErrNotFound = errors.New("no such name")
 

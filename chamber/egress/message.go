@@ -36,6 +36,7 @@ type outcome string
 const (
 	done     outcome = "done"
 	refused  outcome = "refused"
+	atBound  outcome = "bound"
 	notFound outcome = "not-found"
 	failed   outcome = "failed"
 )
@@ -68,7 +69,7 @@ func parseReply(b []byte) (r reply, err error) {
 		return reply{}, fmt.Errorf("read answer: %w", err)
 	}
 	switch r.Outcome {
-	case done, refused, notFound, failed:
+	case done, refused, atBound, notFound, failed:
 		return r, nil
 	default:
 		return reply{}, fmt.Errorf("read answer: unknown outcome %q", r.Outcome)
@@ -96,6 +97,8 @@ func (r *reply) setError(err error) {
 	case err == nil:
 		r.Outcome = done
 		return
+	case errors.Is(err, ErrBound):
+		r.Outcome = atBound
 	case errors.Is(err, ErrRefused):
 		r.Outcome = refused
 	case errors.Is(err, ErrNotFound):
@@ -114,6 +117,8 @@ func (r *reply) err() error {
 	switch r.Outcome {
 	case refused:
 		return remoteError{r.Text, ErrRefused}
+	case atBound:
+		return remoteError{r.Text, ErrBound}
 	case notFound:
 		return remoteError{r.Text, ErrNotFound}
 	case failed:

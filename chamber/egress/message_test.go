@@ -3,6 +3,7 @@ package egress
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -16,7 +17,8 @@ func TestErrorsComeOver(t *testing.T) {
 		err error
 		is  error
 	}{
-		{errBytes, ErrRefused},
+		{errBytes, ErrBound},
+		{fmt.Errorf("%w: the address is private", ErrRefused), ErrRefused},
 		{errors.Join(ErrNotFound), ErrNotFound},
 		{errors.New(strings.Repeat("x", 2*maxText)), nil},
 	} {
@@ -34,7 +36,7 @@ func TestErrorsComeOver(t *testing.T) {
 		if got == nil || !strings.HasPrefix(tc.err.Error(), got.Error()) || len(got.Error()) > maxText {
 			t.Errorf("%v came over as %v", tc.err, got)
 		}
-		for _, is := range []error{ErrRefused, ErrNotFound} {
+		for _, is := range []error{ErrRefused, ErrBound, ErrNotFound} {
 			if errors.Is(got, is) != errors.Is(tc.is, is) {
 				t.Errorf("%v: is %v: %v", got, is, errors.Is(got, is))
 			}

@@ -142,7 +142,7 @@ func TestBytesRunOut(t *testing.T) {
 		if n != e.Bytes || verdict(t, err) != "the run has sent and received all of its bytes" {
 			t.Errorf("got %d bytes and %v", n, err)
 		}
-		if _, _, err := c.Dial(t.Context(), "host.example", 80); !errors.Is(err, ErrRefused) {
+		if _, _, err := c.Dial(t.Context(), "host.example", 80); !errors.Is(err, ErrBound) {
 			t.Errorf("another connection: got %v", err)
 		}
 	})

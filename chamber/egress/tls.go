@@ -33,13 +33,9 @@ func UpstreamTLS(ctx context.Context, conn net.Conn, hello *tls.ClientHelloInfo)
 func upstreamTLS(ctx context.Context, conn net.Conn, hello *tls.ClientHelloInfo, roots *x509.CertPool) (upstream *tls.Conn, distrust, err error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTime)
 	defer cancel()
-	upstream = tls.Client(conn, &tls.Config{
-		ServerName:         hello.ServerName,
-		NextProtos:         hello.SupportedProtos,
-		InsecureSkipVerify: true, // verified below, and reported
-		MinVersion:         tls.VersionTLS10,
-		CipherSuites:       allSuites(),
-	})
+	config := TLSConfig()
+	config.ServerName, config.NextProtos = hello.ServerName, hello.SupportedProtos
+	upstream = tls.Client(conn, config)
 	if err := upstream.HandshakeContext(ctx); err != nil {
 		return nil, nil, fmt.Errorf("shake hands with the real server: %w", err)
 	}
@@ -48,6 +44,11 @@ func upstreamTLS(ctx context.Context, conn net.Conn, hello *tls.ClientHelloInfo,
 		name, _, _ = net.SplitHostPort(conn.RemoteAddr().String())
 	}
 	return upstream, verify(upstream.ConnectionState().PeerCertificates, name, roots), nil
+}
+
+// TLSConfig is that of a client of the real internet: it takes any certificate.
+func TLSConfig() *tls.Config {
+	return &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, CipherSuites: allSuites()}
 }
 
 // allSuites are those that Go advises against as well: old servers have no

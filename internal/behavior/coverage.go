@@ -131,11 +131,11 @@ var keptBeside = map[string]string{
 // that what it does with all it asks for was not seen. Ports that a scan found
 // closed are not among them: most ports are.
 var keptFrom = map[string]string{
-	"datagrams":     "the subject sent more datagrams at once than are answered",
-	"flows":         "the subject had more connections at once than are answered",
-	"network_bytes": "the subject sent or received more over the network than its plan allows",
-	"questions":     "the subject asked for more names than are answered",
-	"servers":       "a server of the simulated internet failed",
+	"datagrams": "the subject sent more datagrams at once than are answered",
+	"flows":     "the subject had more connections at once than are answered",
+	"live":      "the subject asked for more of the live network than its plan allows",
+	"questions": "the subject asked for more names than are answered",
+	"servers":   "a server of the simulated internet failed",
 }
 
 // blind says why a part of what was said over TLS is unknown through our
