@@ -82,7 +82,7 @@ var deeds = []struct {
 	{"socket", tape.SocketCreate, func(e *tape.Event) bool { return e.Socket.Family == "inet6" && e.Socket.Type == "dgram" }},
 	{"bind", tape.SocketBind, func(e *tape.Event) bool { return e.Socket.Address == "[::]:5353" && e.Socket.Type == "dgram" }},
 	{"listen", tape.SocketListen, func(e *tape.Event) bool { return e.Socket.Address == "127.0.0.1:4321" && e.Socket.Type == "stream" }},
-	{"connect", tape.SocketConnect, func(e *tape.Event) bool { return e.Socket.Address == "203.0.113.9:443" && e.Errno == "ENETUNREACH" }},
+	{"connect", tape.SocketConnect, func(e *tape.Event) bool { return e.Socket.Address == "203.0.113.9:443" && e.Errno == "EINPROGRESS" }},
 	{"connect to a unix socket", tape.SocketConnect, func(e *tape.Event) bool { return e.Socket.Address == "/run/no.sock" && e.Socket.Family == "unix" }},
 	{"accept", tape.SocketAccept, func(e *tape.Event) bool { return strings.HasPrefix(e.Socket.Address, "127.0.0.1:") }},
 	{"question by sendto", tape.SocketSend, asks("sendto.example")},
@@ -118,6 +118,8 @@ var deeds = []struct {
 	{"setresgid", "call.setresgid", arg("rgid", "1000", "egid", "1000")},
 	{"setuid", "call.setuid", arg("uid", "1000")},
 
+	{"flow", tape.FlowEnded, func(e *tape.Event) bool { return e.PID == 1 && e.FlowEnd.Remote == "203.0.113.9:443" && e.FlowEnd.Network == "tcp" }},
+	{"answer to a question", tape.DNSAnswer, func(e *tape.Event) bool { return e.PID == 1 && e.DNS.Name == "sendto.example" && len(e.DNS.Answers) == 1 }},
 	{"stdout", tape.OutputStdout, func(e *tape.Event) bool { return strings.Contains(e.Output.Text, "probe: done\n") }},
 	{"stderr", tape.OutputStderr, func(e *tape.Event) bool { return strings.Contains(e.Output.Text, "\x1b[31mdone\\xff") }},
 }

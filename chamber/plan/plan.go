@@ -83,8 +83,9 @@ type Limits struct {
 	Processes int `json:"processes"`
 	// FileSize is how many bytes one file may grow to.
 	FileSize int64 `json:"file_size"`
-	// Disk is how many bytes may be written over the image; /tmp and /dev/shm
-	// have as much as a half and a quarter of it on top.
+	// Disk is how many bytes may be written over the image, what the network
+	// puts there included; /tmp and /dev/shm have as much as a half and a
+	// quarter of it on top.
 	Disk int64 `json:"disk"`
 	// Output is how many bytes of stdout and stderr are kept.
 	Output int64 `json:"output"`
