@@ -43,7 +43,8 @@ type stream struct {
 	host  string
 	port  uint16
 	tls   bool
-	depth int // of proxies
+	alpn  string // what was agreed on in TLS
+	depth int    // of proxies
 }
 
 func newStream(c net.Conn, f *flow) *stream {
@@ -99,6 +100,18 @@ func (n *Internet) enter(f *flow) bool {
 		return false
 	}
 	n.living[f] = struct{}{}
+	n.running.Add(1)
+	return true
+}
+
+// begin has Close wait until the caller calls running.Done, unless the internet
+// is closing.
+func (n *Internet) begin() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.ctx.Err() != nil {
+		return false
+	}
 	n.running.Add(1)
 	return true
 }
@@ -217,7 +230,7 @@ func (n *Internet) session(s *stream) *service.Session {
 			s.flow.speaks(m.Protocol)
 			n.record(s.flow, &tape.Event{Kind: tape.MessageReceive, Cut: cut, Message: &m})
 		},
-		Passive: func() (netip.AddrPort, func() (net.Conn, error), error) { return n.passives.open(s.flow.remote.Addr()) },
+		Passive: func() (netip.AddrPort, func() (net.Conn, error), error) { return n.passives.open(n.ctx, s.flow.remote.Addr()) },
 	}
 	// What is peeked at is read through the session's reader, past s.Read.
 	session.Reader = bufio.NewReaderSize(s, readBuffer)
@@ -249,7 +262,7 @@ func (s *stream) over(r *bufio.Reader) *stream {
 // toward is what comes through a proxy: a connection to another place.
 func (s *stream) toward(through *stream, host string, port uint16) *stream {
 	inner := *through
-	inner.host, inner.port, inner.depth, inner.tls = host, port, s.depth+1, false
+	inner.host, inner.port, inner.depth, inner.tls, inner.alpn = host, port, s.depth+1, false, ""
 	if addr, err := netip.ParseAddr(host); err == nil {
 		_, inner.host = s.flow.internet.hostOf(addr)
 	}

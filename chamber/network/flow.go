@@ -1,6 +1,7 @@
 package network
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -41,6 +42,7 @@ type flow struct {
 	tls      bool
 	live     bool
 	refused  string // why a live network did not take it
+	cut      bool   // it took it, and ended it
 	sample   []byte // what the subject said, its start
 	sampled  bool   // it was looked at for baits by others
 	aborted  bool
@@ -121,7 +123,7 @@ func (f *flow) finish(end, reason string) {
 		return
 	}
 	f.over = true
-	if reason == "" && !f.live {
+	if reason == "" && (!f.live || f.cut) {
 		reason = f.refused
 	}
 	sample := f.sample
@@ -173,6 +175,15 @@ func (c *conn) Write(b []byte) (int, error) {
 		c.flow.wasReset.Store(true)
 	}
 	return n, err
+}
+
+// CloseWrite tells the subject that nothing more will come.
+func (c *conn) CloseWrite() error {
+	w, ok := c.Conn.(closeWriter)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return w.CloseWrite()
 }
 
 // monotonic is the clock that the events of the sandbox have too, in

@@ -1,22 +1,17 @@
 package network
 
 import (
-	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/detonaut/detonaut/chamber/bait"
 	"github.com/detonaut/detonaut/chamber/decode"
 	"github.com/detonaut/detonaut/chamber/network/names"
 	"github.com/detonaut/detonaut/chamber/network/web"
@@ -127,6 +122,19 @@ func (n *Internet) serveHTTP(s *stream) error {
 
 // answerHTTP answers one request and writes the exchange down.
 func (n *Internet) answerHTTP(w http.ResponseWriter, r *http.Request) {
+	if !n.begin() {
+		return
+	}
+	defer n.running.Done()
+	defer func() {
+		cause := recover()
+		if cause != nil && cause != http.ErrAbortHandler { //nolint:errorlint // it is that value
+			n.bound("servers")
+		}
+		if cause != nil {
+			panic(http.ErrAbortHandler) // the server ends the connection
+		}
+	}()
 	s := r.Context().Value(streamKey{}).(*stream)
 	x := &exchangeHTTP{internet: n, stream: s, event: &tape.HTTP{
 		Method: decode.Printable(r.Method), Version: r.Proto, Start: n.opts.Elapsed(),
@@ -140,24 +148,18 @@ func (n *Internet) answerHTTP(w http.ResponseWriter, r *http.Request) {
 	defer body.release()
 	x.request(r, body)
 	answer := n.answer(s, r, body)
-	x.answered(answer)
-	// Written down before it is sent: the subject acts on what it got.
-	x.record()
-	header := w.Header()
-	for name, values := range answer.Header {
-		header[name] = values
+	defer answer.close()
+	if answer.download != nil && !answer.download.done {
+		x.pass(w, answer)
+		return
 	}
+	// Written down before it is sent: the subject acts on what it got.
+	x.record(answer)
 	if answer.Status == http.StatusSwitchingProtocols {
 		x.upgrade(w, answer)
 		return
 	}
-	if r.Method != http.MethodHead {
-		header.Set("Content-Length", strconv.Itoa(len(answer.Body)))
-	}
-	w.WriteHeader(answer.Status)
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(answer.Body) // whoever asked may be gone
-	}
+	x.send(w, answer)
 }
 
 // answer finds who answers a request.
@@ -174,19 +176,44 @@ func (n *Internet) answer(s *stream, r *http.Request, body *body) answered {
 	if a, ok := n.revocation(r, body.held); ok {
 		return a
 	}
+	at := netip.AddrPortFrom(s.flow.remote.Addr(), s.port)
+	if a, ok := n.site.Canned(r, body.held, at); ok {
+		return answered{Response: a}
+	}
 	if a, ok := n.answerElsewhere(s, r, body); ok {
 		return a
 	}
 	if s.tls {
 		r.URL.Scheme = "https" // of the links in the answer
 	}
-	return answered{Response: n.site.Answer(r, body.held, netip.AddrPortFrom(s.flow.remote.Addr(), s.port))}
+	return answered{Response: n.site.Answer(r, body.held, at)}
 }
 
 // answered is an answer and where it came from.
 type answered struct {
 	web.Response
 	live, replayed bool
+	// download has the body of a live answer, of which Body is all if it is done;
+	// nil if there is none.
+	download *download
+	// conn is the other end after a change of protocol; nil if there is none.
+	// end is called when it is over.
+	conn io.ReadWriteCloser
+	end  func()
+	// remember records the exchange for a replay; nil if that is not wanted. It
+	// is called when the download is over.
+	remember func()
+}
+
+// close ends what is still on its way.
+func (a *answered) close() {
+	if a.conn != nil {
+		a.conn.Close()
+		a.end()
+	}
+	if a.download != nil {
+		a.download.close()
+	}
 }
 
 func dnsAnswer(reply []byte, kind string) answered {
@@ -210,226 +237,14 @@ func address(s *stream, r *http.Request) string {
 	host := r.Host
 	if host == "" {
 		host = s.host
+		if strings.Contains(host, ":") {
+			host = "[" + host + "]" // an address of IPv6
+		}
 	}
-	if s.port != usual && !strings.Contains(strings.TrimPrefix(host, "["), ":") {
+	if _, _, err := net.SplitHostPort(host); err != nil && s.port != usual {
 		host += ":" + strconv.Itoa(int(s.port))
 	}
-	return scheme + "://" + host + r.URL.RequestURI()
-}
-
-// body is what of a request's body was read.
-type body struct {
-	internet *Internet
-	held     []byte // its start
-	size     int64
-	sum      string
-	found    []bait.Match
-	reserved int64
-}
-
-func (b *body) release() { b.internet.bodies.Add(-b.reserved) }
-
-// readBody reads r to its end and holds what the bounds allow.
-func (n *Internet) readBody(r io.Reader) *body {
-	b := &body{internet: n}
-	limit := int64(bodySample)
-	if n.bodies.Add(bodyBytes) <= bodiesBytes {
-		limit, b.reserved = bodyBytes, bodyBytes
-	} else {
-		n.bodies.Add(-bodyBytes)
-	}
-	hash := sha256.New()
-	b.held, _ = io.ReadAll(io.TeeReader(io.LimitReader(r, limit), hash)) // what came before it broke
-	b.found = n.find(b.held)
-	rest := &searcher{find: n.find, window: slices.Clone(b.held[max(0, len(b.held)-searchOverlap):])}
-	size, _ := io.Copy(io.MultiWriter(hash, rest), r)
-	b.size = int64(len(b.held)) + size
-	b.sum = hex.EncodeToString(hash.Sum(nil))
-	if size > 0 {
-		n.bound("bodies")
-		b.found = append(b.found, rest.end()...)
-	}
-	return b
-}
-
-// searcher looks for baits in what is not held, window by window. The windows
-// overlap, so that none falls between two.
-type searcher struct {
-	find   func([]byte) []bait.Match
-	window []byte
-	found  []bait.Match
-}
-
-const (
-	searchWindow  = 256 << 10
-	searchOverlap = 8 << 10 // longer than any bait in any encoding
-)
-
-func (s *searcher) Write(b []byte) (int, error) {
-	s.window = append(s.window, b...)
-	if len(s.window) >= searchWindow {
-		s.search()
-		s.window = append(s.window[:0], s.window[len(s.window)-searchOverlap:]...)
-	}
-	return len(b), nil
-}
-
-func (s *searcher) search() {
-	for _, m := range s.find(s.window) {
-		if !slices.Contains(s.found, m) {
-			s.found = append(s.found, m)
-		}
-	}
-}
-
-// end returns what was found.
-func (s *searcher) end() []bait.Match {
-	s.search()
-	return s.found
-}
-
-// exchangeHTTP is one request and its answer on their way to the tape.
-type exchangeHTTP struct {
-	internet *Internet
-	stream   *stream
-	event    *tape.HTTP
-	cut      bool
-}
-
-func (x *exchangeHTTP) request(r *http.Request, b *body) {
-	e := x.event
-	var cut bool
-	e.Headers, cut = headers(r.Header)
-	x.cut = x.cut || cut
-	if b.size > 0 {
-		e.Body = x.keep(b.held, b.size, b.sum)
-	}
-	x.baits("http-url", []byte(r.URL.String()))
-	for _, values := range r.Header {
-		x.baits("http-header", []byte(strings.Join(values, "\n")))
-	}
-	x.internet.recordBaits(x.stream.flow, x.stream.host, "http-body", b.found)
-}
-
-func (x *exchangeHTTP) baits(place string, in []byte) {
-	x.internet.recordBaits(x.stream.flow, x.stream.host, place, x.internet.find(in))
-}
-
-func (x *exchangeHTTP) answered(a answered) {
-	e := x.event
-	e.Status, e.Answer, e.Live, e.Replayed = a.Status, a.Answer, a.live, a.replayed
-	var cut bool
-	e.ResponseHeaders, cut = headers(a.Header)
-	x.cut = x.cut || cut
-	if len(a.Body) > 0 {
-		sum := sha256.Sum256(a.Body)
-		e.ResponseBody = x.keep(a.Body, int64(len(a.Body)), hex.EncodeToString(sum[:]))
-	}
-}
-
-// keep hands a body to the artifacts and describes it.
-func (x *exchangeHTTP) keep(held []byte, size int64, sum string) *tape.Body {
-	b := &tape.Body{Size: size, SHA256: sum}
-	text, cut := limited(string(held[:min(len(held), tapeText+1)]), tapeText)
-	b.Text = text
-	_ = cut // the size tells
-	if to := x.internet.opts.Artifacts; to != nil && size == int64(len(held)) {
-		b.Kept = to.Blob(held) == nil
-		if !b.Kept {
-			x.internet.bound("artifacts")
-		}
-	}
-	return b
-}
-
-func (x *exchangeHTTP) record() {
-	x.internet.record(x.stream.flow, &tape.Event{Kind: tape.HTTPExchange, Cut: x.cut, HTTP: x.event})
-}
-
-// headers are those of an exchange, sorted, as far as they fit.
-func headers(h http.Header) (list []tape.Header, cut bool) {
-	room := tapeHeaders
-	for name, values := range h {
-		for _, v := range values {
-			list = append(list, tape.Header{Name: name, Value: v})
-		}
-	}
-	slices.SortFunc(list, func(a, b tape.Header) int { return strings.Compare(a.Name+"\x00"+a.Value, b.Name+"\x00"+b.Value) })
-	for i := range list {
-		name, c1 := limited(list[i].Name, room/2)
-		value, c2 := limited(list[i].Value, room-len(name))
-		list[i] = tape.Header{Name: name, Value: value}
-		room -= len(name) + len(value)
-		if c1 || c2 || room <= 0 {
-			return list[:i+1], true
-		}
-	}
-	return list, false
-}
-
-// limited makes text of the subject printable and cuts it at most bytes.
-func limited(s string, most int) (string, bool) {
-	cut := len(s) > most
-	return decode.Printable(s[:min(len(s), most)]), cut
-}
-
-// connect serves a client that asked a proxy for a way through.
-func (x *exchangeHTTP) connect(w http.ResponseWriter, r *http.Request) {
-	x.event.Status, x.event.Answer = http.StatusOK, "proxy"
-	x.record()
-	host, port := splitTarget(r.Host)
-	hijacker, ok := w.(http.Hijacker)
-	if !ok || x.stream.depth >= tunnels || port == 0 {
-		w.WriteHeader(http.StatusBadGateway)
-		return
-	}
-	c, buffered, err := hijacker.Hijack()
-	if err != nil {
-		return
-	}
-	defer c.Close()
-	_, err = io.WriteString(c, "HTTP/1.1 200 Connection established\r\n\r\n")
-	if err == nil {
-		_ = x.internet.dispatch(x.internet.ctx, x.stream.toward(x.stream.over(rest(c, buffered.Reader)), host, port))
-	}
-}
-
-// upgrade serves what comes after a change of protocol: nobody here speaks it.
-func (x *exchangeHTTP) upgrade(w http.ResponseWriter, a answered) {
-	hijacker, ok := w.(http.Hijacker)
-	if !ok {
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	c, buffered, err := hijacker.Hijack()
-	if err != nil {
-		return
-	}
-	defer c.Close()
-	x.stream.flow.speaks(a.Answer)
-	response := http.Response{StatusCode: a.Status, ProtoMajor: 1, ProtoMinor: 1, Header: a.Header}
-	if response.Write(c) == nil {
-		_, _ = io.Copy(io.Discard, rest(c, buffered.Reader))
-	}
-}
-
-// rest reads what the server had read ahead, then the connection.
-func rest(c net.Conn, ahead *bufio.Reader) *bufio.Reader {
-	n := ahead.Buffered()
-	head, _ := ahead.Peek(n) // they are there
-	return bufio.NewReaderSize(io.MultiReader(strings.NewReader(string(head)), c), readBuffer)
-}
-
-func splitTarget(target string) (host string, port uint16) {
-	host, text, err := net.SplitHostPort(target)
-	if err != nil {
-		return target, 0
-	}
-	number, err := strconv.ParseUint(text, 10, 16)
-	if err != nil {
-		return host, 0
-	}
-	return host, uint16(number)
+	return scheme + "://" + host + "/" + strings.TrimPrefix(r.URL.RequestURI(), "/") // that of OPTIONS may be a star
 }
 
 // revocation answers for the CA.

@@ -109,6 +109,7 @@ func New(link *os.File, o Options) (*Internet, error) {
 		if n.player, err = cassette.NewPlayer(o.Replay); err != nil {
 			return nil, err
 		}
+		n.recorded(n.player.Err())
 	}
 	if o.Artifacts != nil {
 		if n.capture, err = newCapture(o.Artifacts); err != nil {
@@ -149,6 +150,9 @@ func (n *Internet) Close() []string {
 	n.icmp.end(n)
 	if n.recorder != nil {
 		n.recorded(n.recorder.Close())
+	}
+	if n.upstream != nil {
+		n.upstream.CloseIdleConnections()
 	}
 	if n.opts.Egress != nil {
 		_ = n.opts.Egress.Close() // there is nobody left to ask

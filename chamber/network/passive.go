@@ -1,6 +1,7 @@
 package network
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/netip"
@@ -22,11 +23,12 @@ var errNoPassive = errors.New("no port for one more connection")
 type passives struct {
 	mu      sync.Mutex
 	next    uint16
-	waiting map[netip.AddrPort]chan net.Conn
+	waiting map[netip.AddrPort]chan net.Conn // each has room for its one connection
 }
 
-// open opens a port of addr. accept waits for its one connection.
-func (p *passives) open(addr netip.Addr) (at netip.AddrPort, accept func() (net.Conn, error), err error) {
+// open opens a port of addr. accept waits for its one connection, until ctx
+// ends or that is overdue.
+func (p *passives) open(ctx context.Context, addr netip.Addr) (at netip.AddrPort, accept func() (net.Conn, error), err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.waiting) >= maxPassive {
@@ -40,41 +42,55 @@ func (p *passives) open(addr netip.Addr) (at netip.AddrPort, accept func() (net.
 	ready := make(chan net.Conn, 1)
 	p.waiting[at] = ready
 	// From now on, not from accept: who asks for ports and never uses them must
-	// not take those of others.
-	overdue := time.AfterFunc(passiveWait, func() {
-		if p.take(at) != nil {
-			close(ready)
-		}
-	})
+	// not take those of others, and who uses one that nobody accepts from must
+	// not wait for ever.
+	overdue := time.AfterFunc(passiveWait, func() { p.give(at, nil); abandon(ready) })
 	return at, func() (net.Conn, error) {
-		c, ok := <-ready
-		overdue.Stop()
-		if !ok {
-			return nil, errNoPassive
+		select {
+		case c := <-ready:
+			overdue.Stop()
+			if c == nil {
+				return nil, errNoPassive
+			}
+			return c, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
-		return c, nil
 	}, nil
 }
 
-// take returns who waits at an address, and no longer does.
-func (p *passives) take(at netip.AddrPort) chan<- net.Conn {
+// abandon closes the connection that nobody has accepted, if there is one.
+func abandon(ready chan net.Conn) {
+	select {
+	case c := <-ready:
+		ready <- nil // for who accepts later
+		if c != nil {
+			c.Close()
+		}
+	default:
+	}
+}
+
+// give hands c, nil for none, to who waits at an address, and no longer does.
+func (p *passives) give(at netip.AddrPort, c net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	ready := p.waiting[at]
-	delete(p.waiting, at)
-	return ready
+	ready, ok := p.waiting[at]
+	if ok {
+		delete(p.waiting, at)
+		ready <- c
+	}
+	return ok
 }
 
 // handOver gives s to whoever waits for it and returns when that has closed it;
 // ok tells whether anybody did.
 func (n *Internet) handOver(s *stream) (ok bool) {
-	ready := n.passives.take(s.flow.remote)
-	if ready == nil {
+	c := &served{stream: s, gone: make(chan struct{})}
+	if !n.passives.give(s.flow.remote, c) {
 		return false
 	}
 	s.flow.speaks("data")
-	c := &served{stream: s, gone: make(chan struct{})}
-	ready <- c
 	select {
 	case <-c.gone:
 	case <-n.ctx.Done():

@@ -30,7 +30,7 @@ func (n *Internet) serveTLS(ctx context.Context, s *stream) error {
 		return err
 	}
 	in := s.within(inner)
-	in.tls = true
+	in.tls, in.alpn = true, inner.ConnectionState().NegotiatedProtocol
 	if name := inner.ConnectionState().ServerName; name != "" {
 		in.host = name
 	}

@@ -45,6 +45,9 @@ var ErrInvalid = errors.New("invalid cassette")
 // cassette has reached its bound.
 var ErrFull = errors.New("the cassette is full")
 
+// ErrCutOff is wrapped by the error about a cassette without its end.
+var ErrCutOff = errors.New("the cassette has no end: it was cut off")
+
 // Response is what a request was answered.
 type Response struct {
 	Status int

@@ -57,8 +57,8 @@ func TestNames(t *testing.T) {
 	}, got); diff != "" {
 		t.Errorf("played (-want +got):\n%s", diff)
 	}
-	if !p.Whole() {
-		t.Error("it is not whole")
+	if err := p.Err(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -157,8 +157,8 @@ func TestWhichAnswer(t *testing.T) {
 		}
 	}
 	p := play(t, b.Bytes()) // not closed
-	if p.Whole() {
-		t.Error("it is whole without an end")
+	if err := p.Err(); !errors.Is(err, ErrCutOff) {
+		t.Errorf("without an end: %v", err)
 	}
 	var got []int
 	for _, body := range []string{"c", "new", "a", "b", "a", "new", "b", "a"} {
@@ -233,8 +233,8 @@ func TestFull(t *testing.T) {
 		t.Errorf("after the end: got %v", err)
 	}
 	p := play(t, b.Bytes())
-	if len(p.names) != names || p.Whole() {
-		t.Errorf("played %d names, whole %v", len(p.names), p.Whole())
+	if err := p.Err(); len(p.names) != names || !errors.Is(err, ErrFull) {
+		t.Errorf("played %d names: %v", len(p.names), err)
 	}
 }
 
@@ -291,7 +291,7 @@ func TestInvalid(t *testing.T) {
 // What the last run could not finish to write is left out.
 func TestCutOff(t *testing.T) {
 	p := play(t, []byte(`{"cassette":1}`+"\n"+`{"name":{"name":"a.example","exists":true}}`+"\n"+`{"name":{"na`))
-	if _, known := p.Name("a.example"); !known || p.Whole() {
-		t.Errorf("known %v, whole %v", known, p.Whole())
+	if _, known := p.Name("a.example"); !known || !errors.Is(p.Err(), ErrCutOff) {
+		t.Errorf("known %v: %v", known, p.Err())
 	}
 }

@@ -16,7 +16,8 @@ type Player struct {
 	names   map[string]bool
 	http    *exchanges
 	streams *scripts
-	whole   bool
+	ended   bool
+	full    bool // when it was recorded, entries were left out
 }
 
 // NewPlayer reads a cassette to its end, or to where it was cut off. An error
@@ -86,7 +87,7 @@ func (p *Player) add(n int, line []byte) error {
 		return fmt.Errorf("%w: a line is one entry", ErrInvalid)
 	case (e.Version != nil) != (n == 0):
 		return fmt.Errorf("%w: the first line has the version, and no other", ErrInvalid)
-	case p.whole:
+	case p.ended:
 		return fmt.Errorf("%w: it goes on after its end", ErrInvalid)
 	case e.Version != nil && *e.Version != Version:
 		return fmt.Errorf("%w: version %d, but only %d is known", ErrInvalid, *e.Version, Version)
@@ -101,13 +102,22 @@ func (p *Player) add(n int, line []byte) error {
 	case e.Close != nil:
 		return p.streams.close(e.Close)
 	case e.End != nil:
-		p.whole = !e.End.Full
+		p.ended, p.full = true, e.End.Full
 	}
 	return nil
 }
 
-// Whole tells whether the record was ended in order and nothing was left out.
-func (p *Player) Whole() bool { return p.whole }
+// Err is why the record is not whole: it wraps [ErrFull] or [ErrCutOff]; nil if
+// it is whole.
+func (p *Player) Err() error {
+	switch {
+	case !p.ended:
+		return fmt.Errorf("play: %w", ErrCutOff)
+	case p.full:
+		return fmt.Errorf("play: %w", ErrFull)
+	}
+	return nil
+}
 
 // Name tells whether a name was asked for, and whether it existed when it was
 // asked for last.

@@ -41,10 +41,15 @@ func (z *Zone) find(ctx context.Context, name string) (standing, error) {
 		return standing{exists: name == zone || a.IsValid() && z.pointer(a) != "", zone: zone}, nil
 	}
 	domain, suffix := registered(name)
+	if z.opts.Known != nil {
+		if exists, known := z.opts.Known(name); known {
+			return standing{exists: exists, zone: domain}, nil
+		}
+	}
 	switch {
 	case name == "":
 		return standing{exists: true}, nil
-	case fixedAddrs(name) != nil, named(name).IsValid(), z.opts.Known != nil && z.opts.Known(name):
+	case fixedAddrs(name) != nil, named(name).IsValid():
 		return standing{exists: true, zone: domain}, nil
 	case domain == "" || !topLevel(name[strings.LastIndexByte(name, '.')+1:]):
 		return standing{}, nil

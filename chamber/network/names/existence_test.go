@@ -10,7 +10,10 @@ import (
 )
 
 func TestExistence(t *testing.T) {
-	z := New(Options{Known: func(name string) bool { return name == "canned" || name == "xkqzjvwpqkz.com" }})
+	z := New(Options{Known: func(name string) (exists, known bool) {
+		exists = name == "canned" || name == "xkqzjvwpqkz.com"
+		return exists, exists || name == "gone.example.com"
+	}})
 	for name, want := range map[string]standing{
 		"":                         {exists: true},
 		"example.com":              {exists: true, zone: "example.com"},
@@ -23,6 +26,7 @@ func TestExistence(t *testing.T) {
 		"localhost":                {exists: true},
 		"canned":                   {exists: true},
 		"xkqzjvwpqkz.com":          {exists: true, zone: "xkqzjvwpqkz.com"},
+		"gone.example.com":         {zone: "example.com"},
 		"xkqzjvwpqkz.net":          {zone: "net"},
 		"www.xkqzjvwpqkz.net":      {zone: "net"},
 		"xkqzjvwpqkz.co.uk":        {zone: "co.uk"},

@@ -21,9 +21,9 @@ type Options struct {
 	// ResolveRandom has names that look random resolved; otherwise they do not
 	// exist.
 	ResolveRandom bool
-	// Known reports names that exist whatever they look like; nil knows none.
-	// They come in lower case, without final dot.
-	Known func(name string) bool
+	// Known tells of names that exist, or do not, whatever they look like; nil
+	// knows none. They come in lower case, without final dot.
+	Known func(name string) (exists, known bool)
 	// Resolve asks a real name server whether a name exists; nil if there is
 	// none. It is given 5 seconds, and may be called from many goroutines.
 	// Names that are never public are not asked for. A name for which its error

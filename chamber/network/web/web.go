@@ -65,6 +65,15 @@ func (s *Site) Answer(r *http.Request, body []byte, to netip.AddrPort) Response 
 	return s.finish(q, s.fallback(q))
 }
 
+// Canned gives an answer of the plan; ok tells whether one fits.
+func (s *Site) Canned(r *http.Request, body []byte, to netip.AddrPort) (_ Response, ok bool) {
+	q := newRequest(r, body, to)
+	if a, ok := s.canned(q); ok {
+		return s.finish(q, a), true
+	}
+	return Response{}, false
+}
+
 // An answerer answers the requests that it knows, and leaves the others.
 type answerer func(*Site, *request) (Response, bool)
 
