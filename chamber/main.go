@@ -19,11 +19,11 @@ import (
 
 const usage = `detonaut-chamber runs one subject in a gVisor sandbox. detonaut starts it.
 
-  detonaut-chamber run [-debug-log FILE [-strace]] < PLAN.json > TAPE.jsonl
+  detonaut-chamber run [-artifacts FD] [-debug-log FILE [-strace]] < PLAN.json > TAPE.jsonl
   detonaut-chamber version
 
--debug-log keeps gVisor's own log, and -strace has it list every system call:
-for finding out what is wrong with the sandbox, not with the subject.
+-artifacts hands over what is no event, on an open descriptor. -debug-log keeps
+gVisor's own log, -strace has it list every system call: for its own faults.
 
 Exit status: 0 the tape is whole, 1 something of ours broke, 2 usage,
 3 this machine does not allow the sandbox.
