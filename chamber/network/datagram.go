@@ -140,6 +140,10 @@ func (n *Internet) answerDatagram(f *flow, payload []byte) {
 		if protocol != "" {
 			f.speaks(protocol)
 		}
+		if protocol == "quic" {
+			// At once, so that a client of HTTP/3 tries TCP instead.
+			n.stack.sendUnreachable(f.remote, f.local)
+		}
 	}
 	if len(reply) > 0 {
 		f.received.Add(int64(len(reply)))

@@ -2,6 +2,7 @@ package network
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -81,4 +82,35 @@ func (p *pings) end(*Internet) {
 		flows = append(flows, f)
 	}
 	finishAll(flows, "closed")
+}
+
+// sendUnreachable tells the subject that nobody listens where it sent a
+// datagram: an ICMP error with the head of a packet like its own (RFC 792, and
+// RFC 4443 section 3.1).
+func (t *netstack) sendUnreachable(from, to netip.AddrPort) {
+	src, dst := tcpip.AddrFromSlice(to.Addr().AsSlice()), tcpip.AddrFromSlice(from.Addr().AsSlice())
+	datagram := header.UDP(make([]byte, header.UDPMinimumSize))
+	datagram.Encode(&header.UDPFields{SrcPort: to.Port(), DstPort: from.Port(), Length: header.UDPMinimumSize})
+	if from.Addr().Is4() {
+		quoted := header.IPv4(make([]byte, header.IPv4MinimumSize))
+		quoted.Encode(&header.IPv4Fields{
+			TotalLength: header.IPv4MinimumSize + header.UDPMinimumSize, TTL: 1, Protocol: uint8(header.UDPProtocolNumber), SrcAddr: src, DstAddr: dst,
+		})
+		quoted.SetChecksum(^quoted.CalculateChecksum())
+		m := header.ICMPv4(slices.Concat(make([]byte, header.ICMPv4MinimumSize), []byte(quoted), []byte(datagram)))
+		m.SetType(header.ICMPv4DstUnreachable)
+		m.SetCode(header.ICMPv4PortUnreachable)
+		m.SetChecksum(^checksum.Checksum(m, 0))
+		t.send(from.Addr(), to.Addr(), header.ICMPv4ProtocolNumber, m)
+		return
+	}
+	quoted := header.IPv6(make([]byte, header.IPv6MinimumSize))
+	quoted.Encode(&header.IPv6Fields{
+		PayloadLength: header.UDPMinimumSize, TransportProtocol: header.UDPProtocolNumber, HopLimit: 1, SrcAddr: src, DstAddr: dst,
+	})
+	m := header.ICMPv6(slices.Concat(make([]byte, header.ICMPv6DstUnreachableMinimumSize), []byte(quoted), []byte(datagram)))
+	m.SetType(header.ICMPv6DstUnreachable)
+	m.SetCode(header.ICMPv6PortUnreachable)
+	m.SetChecksum(header.ICMPv6Checksum(header.ICMPv6ChecksumParams{Header: m, Src: dst, Dst: src}))
+	t.send(from.Addr(), to.Addr(), header.ICMPv6ProtocolNumber, m)
 }

@@ -44,7 +44,7 @@ func (n *Internet) handshake(ctx context.Context, s *stream) (*tls.Conn, error) 
 	e := &tape.TLS{JA4: fingerprint(s)}
 	shown := false
 	config := n.authority.Config(pki.ConfigOptions{
-		Name: s.host, KeyLog: n.keyLog(),
+		Name: s.host, Address: s.flow.remote.Addr(), KeyLog: n.keyLog(),
 		Hello: func(h *tls.ClientHelloInfo) {
 			e.SNI = decode.Printable(h.ServerName[:min(len(h.ServerName), maxServerName)])
 			for _, p := range h.SupportedProtos[:min(len(h.SupportedProtos), maxALPN)] {

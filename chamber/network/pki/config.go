@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 )
 
@@ -13,6 +14,9 @@ type ConfigOptions struct {
 	// Name is certified to a client that does not say whom it wants: a host
 	// name or an IP address.
 	Name string
+	// Address is certified to such a client too, if it is valid: many want the
+	// one, some the other.
+	Address netip.Addr
 	// Protocols are those of ALPN, the best first; nil is h2 and http/1.1. A
 	// client that offers none of them gets its own first.
 	Protocols []string
@@ -48,11 +52,11 @@ func (a *Authority) Config(o ConfigOptions) *tls.Config {
 		c.NextProtos = o.Protocols
 	}
 	c.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		name := hello.ServerName
+		name, address := hello.ServerName, netip.Addr{}
 		if name == "" {
-			name = o.Name
+			name, address = o.Name, o.Address
 		}
-		cert, err := a.Leaf(name, hello)
+		cert, err := a.leafFor(name, address, hello)
 		if err == nil && o.Leaf != nil {
 			o.Leaf(certifiable(name))
 		}

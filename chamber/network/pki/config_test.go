@@ -320,7 +320,7 @@ func TestRSAKey(t *testing.T) {
 		})); got.err != nil {
 			t.Fatal(got.err)
 		}
-		cert, err := a.leaf(name, true)
+		cert, err := a.leaf(leafID{name: name, useRSA: true})
 		if err != nil {
 			t.Fatal(err)
 		}

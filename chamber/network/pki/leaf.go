@@ -31,8 +31,13 @@ const validity = 365 * day
 // after it, made now or before; whatever name is, there is one. It has a key of
 // ECDSA, and of RSA if the client that said hello could not do with the first.
 func (a *Authority) Leaf(name string, hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	name = certifiable(name)
-	cert, err := a.leaf(name, false)
+	return a.leafFor(name, netip.Addr{}, hello)
+}
+
+// leafFor is Leaf for an address besides, if that is valid.
+func (a *Authority) leafFor(name string, address netip.Addr, hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	id := leafID{name: certifiable(name), address: address}
+	cert, err := a.leaf(id)
 	if err != nil || hello == nil {
 		return cert, err
 	}
@@ -42,12 +47,13 @@ func (a *Authority) Leaf(name string, hello *tls.ClientHelloInfo) (*tls.Certific
 	if anybody.SupportsCertificate(cert) == nil {
 		return cert, nil
 	}
-	return a.leaf(name, true)
+	id.useRSA = true
+	return a.leaf(id)
 }
 
-func (a *Authority) leaf(name string, useRSA bool) (*tls.Certificate, error) {
+func (a *Authority) leaf(id leafID) (*tls.Certificate, error) {
 	var key crypto.Signer = a.leafKey
-	if useRSA {
+	if id.useRSA {
 		k, err := a.rsaKey()
 		if err != nil {
 			return nil, fmt.Errorf("make RSA key: %w", err)
@@ -56,20 +62,19 @@ func (a *Authority) leaf(name string, useRSA bool) (*tls.Certificate, error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	id := leafID{name, useRSA}
 	if cert := a.leaves.get(id); cert != nil {
 		return cert, nil
 	}
-	cert, err := a.mint(name, key)
+	cert, err := a.mint(id, key)
 	if err != nil {
-		return nil, fmt.Errorf("certify %q: %w", name, err)
+		return nil, fmt.Errorf("certify %q: %w", id.name, err)
 	}
 	a.leaves.add(id, cert)
 	return cert, nil
 }
 
 // mint makes a certificate for a name that is certifiable.
-func (a *Authority) mint(name string, key crypto.Signer) (*tls.Certificate, error) {
+func (a *Authority) mint(id leafID, key crypto.Signer) (*tls.Certificate, error) {
 	begun := a.now.Truncate(day).Add(-40 * day)
 	template := &x509.Certificate{
 		NotBefore:             begun,
@@ -82,13 +87,15 @@ func (a *Authority) mint(name string, key crypto.Signer) (*tls.Certificate, erro
 		IssuingCertificateURL: []string{"http://" + CAHost + CAPath},
 		CRLDistributionPoints: []string{"http://" + CAHost + CRLPath},
 	}
-	if len(name) <= maxCommon {
-		template.Subject = pkix.Name{CommonName: name}
+	if len(id.name) <= maxCommon {
+		template.Subject = pkix.Name{CommonName: id.name}
 	}
-	if ip, err := netip.ParseAddr(name); err == nil {
+	ip, err := netip.ParseAddr(id.name)
+	if err != nil {
+		template.DNSNames, ip = []string{id.name}, id.address
+	}
+	if ip.IsValid() {
 		template.IPAddresses = []net.IP{ip.AsSlice()}
-	} else {
-		template.DNSNames = []string{name}
 	}
 	der, err := sign(template, a.root.cert, key.Public(), a.key)
 	if err != nil {
@@ -122,8 +129,9 @@ func certifiable(name string) string {
 
 // leafID is what a leaf is found by.
 type leafID struct {
-	name   string
-	useRSA bool
+	name    string
+	address netip.Addr
+	useRSA  bool
 }
 
 // cache holds the leaves that were used last. The zero value is empty.
