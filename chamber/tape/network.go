@@ -25,8 +25,8 @@ type Flow struct {
 	// End is how it ended: "closed", "reset" (by the subject), "timeout",
 	// "refused" (by us) or "open" (it was when the run ended).
 	End string `json:"end"`
-	// Reason says why it was refused: "scan", "flows" and "bytes" are bounds of
-	// the simulated internet, "policy" is the live one's.
+	// Reason says why it was refused: "scan" and "flows" by the simulated
+	// internet; or why a live one did not take it: "policy", "unreachable".
 	Reason string `json:"reason,omitempty"`
 	// Live is set when it reached the real internet.
 	Live bool `json:"live,omitempty"`
