@@ -1,0 +1,453 @@
+//go:build linux
+
+package e2e_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sys/unix"
+
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/actors/cast"
+	"github.com/detonaut/detonaut/chamber/tape"
+	"github.com/detonaut/detonaut/internal/image/imagetest"
+	"github.com/detonaut/detonaut/internal/testenv"
+)
+
+// stageVariable tells the test that it runs inside a network of its own, and
+// names the directory with all that it needs.
+const stageVariable = "DETONAUT_CONTAINMENT_STAGE"
+
+// TestContainment proves that nothing which a subject sends leaves the sandbox,
+// to the host or beyond.
+//
+// It starts itself again in a network namespace that stands for the host: there
+// is nobody in it but the test and Detonaut, and whatever leaves it, to any
+// address of the world, comes to a neighbour of the test's own. So every packet
+// that there is can be counted, one is one too many, and nothing is left of it
+// all when the test ends, however it ends.
+func TestContainment(t *testing.T) {
+	if stage := os.Getenv(stageVariable); stage != "" {
+		contained(t, stage)
+		return
+	}
+	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^TestContainment$", "-test.v")
+	cmd.Env = append(os.Environ(), stageVariable+"="+newStage(t))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
+	if uid, gid := os.Getuid(), os.Getgid(); uid != 0 {
+		// What an ordinary user may do in a network, it may in one of its own. It
+		// stays who it is, so that Detonaut sees an ordinary user.
+		cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
+		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}}
+		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}}
+		cmd.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_NET_ADMIN, unix.CAP_NET_RAW, unix.CAP_SYS_ADMIN}
+	}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Logf("%s", out)
+}
+
+// newStage makes a directory that every user can read, with the programs and
+// images of the test.
+func newStage(t *testing.T) (dir string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "containment-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	program := testenv.Program(t, "./e2e/client")
+	for _, file := range []string{program, filepath.Join(testenv.Binaries(t), "detonaut"), filepath.Join(testenv.Binaries(t), "detonaut-chamber")} {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(file)), content, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := cast.Build(t.Context(), testenv.Root(t), filepath.Join(dir, "images"), cast.All()); err != nil {
+		t.Fatal(err)
+	}
+	img, err := imagetest.New(v1.Config{Entrypoint: []string{"/client", "reach"}}, v1.Platform{OS: "linux", Architecture: runtime.GOARCH})
+	if err == nil {
+		img, err = imagetest.AddFile(img, "/client", program)
+	}
+	if err == nil {
+		err = imagetest.WriteOCIDir(img, filepath.Join(dir, "images", "reach"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Chmod(file, 0o755) // whoever made it, and for whom
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// The addresses of the cable between the host and its neighbour. The host has
+// one more, which is that of the subject's gateway, and of Docker's own bridge.
+const (
+	host4, host6           = "198.51.100.1", "fd5d:c0de::1"
+	neighbour4, neighbour6 = "198.51.100.2", "fd5d:c0de::2"
+	bridge                 = "172.17.0.1"
+)
+
+// place is the host's network and the neighbour's, with all that hears in them.
+type place struct {
+	ears []ear
+	// targets are addresses at which somebody hears, strangers some at which
+	// nobody does.
+	targets, strangers []string
+}
+
+// contained is the test inside the host's namespace.
+func contained(t *testing.T, stage string) {
+	p := newPlace(t)
+	for _, u := range users(t, stage) {
+		t.Run(u.name, func(t *testing.T) {
+			for _, network := range []string{"simulated", "none"} {
+				t.Run(network, func(t *testing.T) {
+					p.control(t, u)
+					p.play(t, u, network)
+					p.reach(t, u, network)
+					p.control(t, u)
+				})
+			}
+		})
+	}
+}
+
+// control shows that the ears hear: the same program, in no sandbox, is heard
+// by all of them.
+func (p *place) control(t *testing.T, u user) {
+	t.Helper()
+	if out, err := u.command(t, "client", append([]string{"reach"}, p.all()...)...).CombinedOutput(); err != nil {
+		t.Fatalf("client: %v\n%s", err, out)
+	}
+	var heard string
+	for list := p.heard(t); len(list) > 0; list = p.heard(t) { // to hear a connection is to end it, which is heard
+		heard += strings.Join(list, "\n") + "\n"
+	}
+	for _, e := range p.ears {
+		if !strings.Contains(heard, e.name) {
+			t.Errorf("%s hears nothing of a program in no sandbox; heard:\n%s", e.name, heard)
+		}
+	}
+	for _, a := range p.strangers {
+		if addr := netip.MustParseAddrPort(a).Addr(); !strings.Contains(heard, "for "+addr.String()) {
+			t.Errorf("the neighbour does not hear what is sent to %s", addr)
+		}
+	}
+}
+
+// play scans every actor and listens.
+func (p *place) play(t *testing.T, u user, network string) {
+	t.Helper()
+	var list strings.Builder
+	for _, a := range cast.All() {
+		fmt.Fprintf(&list, "oci-dir:%s\n", filepath.Join(u.stage, "images", a.Name))
+	}
+	keep := filepath.Join(u.dir, "actors-"+network)
+	cmd := u.command(t, "detonaut", "scan", "-q", "-o", "json", "--network", network, "--duration", "3s", "--jobs", "2", "--keep", keep, "--list", "-")
+	cmd.Stdin = strings.NewReader(list.String())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", cmd, err, out)
+	}
+	if tapes, err := filepath.Glob(filepath.Join(keep, "*", "tape.jsonl.zst")); err != nil || len(tapes) != len(cast.All()) {
+		t.Errorf("%d actors played, want %d: %v", len(tapes), len(cast.All()), err)
+	}
+	if heard := p.heard(t); len(heard) > 0 {
+		t.Errorf("of the actors there was heard:\n%s", strings.Join(heard, "\n"))
+	}
+}
+
+// reach scans the program that tries to reach all, listens, and sees that it
+// has tried.
+func (p *place) reach(t *testing.T, u user, network string) {
+	t.Helper()
+	keep := filepath.Join(u.dir, "reach-"+network)
+	cmd := u.command(t, "detonaut", "scan", "-q", "-o", "json", "--network", network, "--keep", keep,
+		"--cmd", strings.Join(p.all(), " "), "oci-dir:"+filepath.Join(u.stage, "images", "reach"))
+	out, err := cmd.Output()
+	var r detonaut.Report
+	if err == nil {
+		err = json.Unmarshal(out, &r)
+	}
+	if err != nil || r.Run == nil || r.Coverage.Dropped != 0 {
+		t.Fatalf("%s: %v, %+v\n%s", cmd, err, r.Coverage, out)
+	}
+	if heard := p.heard(t); len(heard) > 0 {
+		t.Errorf("of who tried to reach all there was heard:\n%s", strings.Join(heard, "\n"))
+	}
+	events := kept(t, keep)
+	for _, a := range p.all() {
+		addr := netip.MustParseAddrPort(a).Addr()
+		want := "connected"
+		switch {
+		case addr.IsLoopback():
+			want = "connection refused" // its own
+		case network == "none":
+			want = "network is unreachable"
+		default:
+			answered(t, events, "tcp", a)
+			answered(t, events, "udp", a)
+			answered(t, events, "icmp", addr.String())
+		}
+		if !regexp.MustCompile("(?m)^" + regexp.QuoteMeta(a) + ": .*" + want + "$").MatchString(r.Run.Output) {
+			t.Errorf("there is no %q of %s in the output:\n%s", want, a, r.Run.Output)
+		}
+	}
+	if network == "none" && slices.ContainsFunc(events, func(e *tape.Event) bool { return e.Kind == tape.FlowEnded }) {
+		t.Error("without a network there was a flow")
+	}
+}
+
+// answered wants a flow on the tape to which we are the other end.
+func answered(t *testing.T, events []*tape.Event, network, address string) {
+	t.Helper()
+	if !slices.ContainsFunc(events, func(e *tape.Event) bool {
+		return e.Kind == tape.FlowEnded && e.FlowEnd.Network == network && e.FlowEnd.Remote == address && e.FlowEnd.Sent > 0 && e.FlowEnd.End != "refused"
+	}) {
+		t.Errorf("no flow of %s to %s on the tape", network, address)
+	}
+}
+
+func (p *place) all() []string { return slices.Concat(p.targets, p.strangers) }
+
+// user is somebody who runs Detonaut.
+type user struct {
+	name       string
+	stage, dir string
+	credential *syscall.Credential // nil for who runs the test
+}
+
+// users are those that the test can be.
+func users(t *testing.T, stage string) (list []user) {
+	t.Helper()
+	const somebody = 61_234 // whom no machine knows
+	list = []user{{name: "ordinary user"}}
+	if os.Getuid() == 0 {
+		list = []user{{name: "root"}, {name: "ordinary user", credential: &syscall.Credential{Uid: somebody, Gid: somebody}}}
+	}
+	for i := range list {
+		u := &list[i]
+		u.stage, u.dir = stage, filepath.Join(stage, strings.ReplaceAll(u.name, " ", "-"))
+		if err := os.Mkdir(u.dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if c := u.credential; c != nil {
+			if err := os.Chown(u.dir, int(c.Uid), int(c.Gid)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return list
+}
+
+// command is a program of the stage, run by the user.
+func (u user) command(t *testing.T, program string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(u.stage, program), args...)
+	cmd.Dir = u.dir
+	cmd.Env = append(os.Environ(), "HOME="+u.dir, "TMPDIR="+u.dir, "XDG_CACHE_HOME="+u.dir, "XDG_CONFIG_HOME="+u.dir, "DETONAUT_CHAMBER=")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: u.credential}
+	return cmd
+}
+
+// newPlace furnishes the namespace in which the test is.
+func newPlace(t *testing.T) *place {
+	t.Helper()
+	// A process that does nothing holds the neighbour's namespace.
+	neighbour := exec.CommandContext(t.Context(), "cat")
+	neighbour.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
+	hold, err := neighbour.StdinPipe()
+	if err == nil {
+		err = neighbour.Start()
+	}
+	if err != nil {
+		t.Fatalf("make the neighbour's namespace: %v", err)
+	}
+	t.Cleanup(func() { hold.Close(); neighbour.Wait() })
+	p := new(place)
+	cable(t, neighbour.Process.Pid, p)
+	if os.Getuid() != 0 {
+		// Detonaut must not inherit what only the making of all this needs.
+		if _, _, errno := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0, 0); errno != 0 {
+			t.Fatalf("give up capabilities: %v", errno)
+		}
+	}
+	p.strangers = []string{"203.0.113.9:80", "169.254.169.254:80", "[2001:db8::9]:80"}
+	return p
+}
+
+// cable connects the two, and has them listen.
+//
+// The kernel itself sends nothing over this cable: both ends know each other,
+// so that nobody needs to ask (ARP, neighbour discovery), and a cable without
+// ARP has neither addresses nor groups of its own making to announce (router
+// and multicast listener discovery of IPv6). So every packet is somebody's.
+func cable(t *testing.T, neighbour int, p *place) {
+	t.Helper()
+	pid := fmt.Sprint(neighbour)
+	ip := func(in []string, args ...string) {
+		t.Helper()
+		words := append(in, append([]string{"ip"}, args...)...)
+		if out, err := exec.CommandContext(t.Context(), words[0], words[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v; run testdata/needs.sh test\n%s", strings.Join(words, " "), err, out)
+		}
+	}
+	there := func() []string {
+		return []string{"nsenter", "--preserve-credentials", "--net=/proc/" + pid + "/ns/net"}
+	}
+	here := func() []string { return nil }
+	const hostMAC, neighbourMAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
+	ip(nil, "link", "set", "lo", "up")
+	ip(nil, "addr", "add", bridge+"/32", "dev", "lo")
+	ip(nil, "link", "add", "cable", "address", hostMAC, "type", "veth", "peer", "name", "cable", "address", neighbourMAC, "netns", pid)
+	for _, end := range []struct {
+		in             func() []string
+		own4, own6     string
+		other4, other6 string
+		other          string
+	}{{here, host4, host6, neighbour4, neighbour6, neighbourMAC}, {there, neighbour4, neighbour6, host4, host6, hostMAC}} {
+		ip(end.in(), "link", "set", "cable", "arp", "off", "addrgenmode", "none", "up")
+		ip(end.in(), "addr", "add", end.own4+"/24", "dev", "cable")
+		ip(end.in(), "addr", "add", end.own6+"/64", "dev", "cable", "nodad")
+		for _, other := range []string{end.other4, end.other6} {
+			ip(end.in(), "neigh", "replace", other, "lladdr", end.other, "nud", "permanent", "dev", "cable")
+		}
+	}
+	ip(nil, "route", "add", "default", "via", neighbour4)
+	ip(nil, "-6", "route", "add", "default", "via", neighbour6)
+
+	p.hear(t, "host", "127.0.0.1", "::1", bridge, host4, host6)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // and never unlocked: the thread ends in the namespace that it went to
+		ns, err := os.Open("/proc/" + pid + "/ns/net")
+		if err == nil {
+			defer ns.Close()
+			err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
+		}
+		if err != nil {
+			t.Errorf("enter the neighbour's namespace: %v", err)
+			return
+		}
+		p.hear(t, "neighbour", neighbour4, neighbour6)
+	}()
+	<-done
+	if t.Failed() {
+		t.FailNow()
+	}
+}
+
+// ear is a socket at which something may arrive. It never blocks.
+type ear struct {
+	name string
+	fd   int
+	kind int // of the socket
+}
+
+// hear opens ears in the namespace of the caller's thread: at addresses, and for
+// every packet there. It does not end t: it may be called from any goroutine.
+func (p *place) hear(t *testing.T, who string, addresses ...string) {
+	open := func(name string, domain, kind, protocol int, at unix.Sockaddr) (port int) {
+		fd, err := unix.Socket(domain, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, protocol)
+		if err == nil {
+			err = unix.Bind(fd, at)
+		}
+		if err == nil && kind == unix.SOCK_STREAM {
+			err = unix.Listen(fd, 64)
+		}
+		var own unix.Sockaddr
+		if err == nil {
+			own, err = unix.Getsockname(fd)
+		}
+		if err != nil {
+			t.Errorf("listen as %s: %v", name, err)
+			return 0
+		}
+		t.Cleanup(func() { unix.Close(fd) })
+		p.ears = append(p.ears, ear{name, fd, kind})
+		if a, ok := own.(*unix.SockaddrInet6); ok {
+			return a.Port
+		}
+		return 0
+	}
+	port := open("TCP of the "+who, unix.AF_INET6, unix.SOCK_STREAM, 0, &unix.SockaddrInet6{}) // at every address
+	open("UDP of the "+who, unix.AF_INET6, unix.SOCK_DGRAM, 0, &unix.SockaddrInet6{Port: port})
+	all := uint16(unix.ETH_P_ALL)
+	open("packets of the "+who, unix.AF_PACKET, unix.SOCK_DGRAM, int(all<<8), &unix.SockaddrLinklayer{Protocol: all << 8}) // in network order
+	for _, a := range addresses {
+		p.targets = append(p.targets, net.JoinHostPort(a, fmt.Sprint(port)))
+	}
+}
+
+// heard tells what has arrived since it was last called. Nothing is under way:
+// in one kernel what is sent has arrived when the call that sends it returns.
+func (p *place) heard(t *testing.T) (list []string) {
+	t.Helper()
+	packet := make([]byte, 2048)
+	for _, e := range p.ears {
+		for {
+			var n int
+			var from unix.Sockaddr
+			var err error
+			if e.kind == unix.SOCK_STREAM {
+				if n, from, err = unix.Accept4(e.fd, unix.SOCK_CLOEXEC); err == nil {
+					unix.Close(n)
+					n = 0
+				}
+			} else {
+				n, from, err = unix.Recvfrom(e.fd, packet, 0)
+			}
+			if errors.Is(err, unix.EAGAIN) {
+				break
+			}
+			if err != nil {
+				t.Fatalf("listen as %s: %v", e.name, err)
+			}
+			list = append(list, fmt.Sprintf("%s: %s", e.name, described(packet[:n], from)))
+		}
+	}
+	return list
+}
+
+// described says of a packet of IP whom it is for.
+func described(packet []byte, from unix.Sockaddr) string {
+	l, ok := from.(*unix.SockaddrLinklayer)
+	switch {
+	case ok && len(packet) >= 20 && packet[0]>>4 == 4:
+		return fmt.Sprintf("protocol %d for %s, %x", packet[9], netip.AddrFrom4([4]byte(packet[16:20])), packet)
+	case ok && len(packet) >= 40 && packet[0]>>4 == 6:
+		return fmt.Sprintf("protocol %d for %s, %x", packet[6], netip.AddrFrom16([16]byte(packet[24:40])), packet)
+	case ok:
+		return fmt.Sprintf("type %#04x, %x", l.Protocol, packet)
+	}
+	return fmt.Sprintf("%+v %q", from, packet)
+}
