@@ -13,6 +13,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -41,34 +43,72 @@ type Actor struct {
 
 // All lists every actor, by name.
 func All() []Actor {
-	app := func(args ...string) []string { return append([]string{"/usr/local/bin/app"}, args...) }
-	suspect := func(name string, rules ...string) Actor {
-		return Actor{Name: name, Run: app(), Word: detonaut.Suspicious, Rules: rules}
-	}
+	all := append(local(), networked()...)
+	slices.SortFunc(all, func(a, b Actor) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// app is the command line of most actors.
+func app(args ...string) []string { return append([]string{"/usr/local/bin/app"}, args...) }
+
+// actor is one whose program has its name, and no arguments.
+func actor(name string, word detonaut.Word, rules ...string) Actor {
+	return Actor{Name: name, Run: app(), Word: word, Rules: rules}
+}
+
+// shelled gives an actor a shell.
+func (a Actor) shelled() Actor {
+	a.Shell = true
+	return a
+}
+
+// local are those whose deed is done inside their machine.
+func local() []Actor {
 	persist := func(place, rule string) Actor {
 		return Actor{
 			Name: "persist-" + place, Program: "persist", Run: app(place), Word: detonaut.Suspicious, Rules: []string{"persistence/" + rule},
 		}
 	}
 	return []Actor{
-		{Name: "dropper", Run: app(), Word: detonaut.Suspicious, Rules: []string{
-			"defense-evasion/deletes-its-program", "execution/drops-and-runs", "execution/temporary-program", "execution/written-program",
-		}},
-		suspect("forkstorm", "impact/process-storm"),
-		{Name: "hello", Run: app(), Word: detonaut.Clean},
-		suspect("memfd", "execution/from-memory"),
-		{Name: "miner", Run: []string{
-			"/usr/local/bin/worker", "-o", "stratum+tcp://pool.minexmr.example:3333", "-u", "nobody", "--donate-level=1",
-		}, Word: detonaut.Unwanted, Rules: []string{"impact/miner-program", "impact/mining-pool"}},
+		actor("dropper", detonaut.Suspicious,
+			"defense-evasion/deletes-its-program", "execution/drops-and-runs", "execution/temporary-program", "execution/written-program"),
+		actor("forkstorm", detonaut.Suspicious, "impact/process-storm"),
+		actor("hello", detonaut.Clean),
+		actor("memfd", detonaut.Suspicious, "execution/from-memory"),
 		persist("cron", "cron"),
 		persist("keys", "ssh-key"),
 		persist("preload", "preload"),
 		persist("profile", "login-script"),
 		persist("unit", "service-unit"),
-		suspect("ptrace", "defense-evasion/process-injection"),
-		suspect("scan", "discovery/port-scan"),
-		{Name: "shell", Run: app(), Shell: true, Word: detonaut.Suspicious, Rules: []string{"execution/server-shell"}},
+		actor("ptrace", detonaut.Suspicious, "defense-evasion/process-injection"),
+		actor("scan", detonaut.Suspicious, "discovery/port-scan"),
+		actor("shell", detonaut.Suspicious, "execution/server-shell").shelled(),
 		{Name: "web", Run: app(), Goes: true, Word: detonaut.Clean},
+	}
+}
+
+// networked are those who do it to others, over the network.
+func networked() []Actor {
+	return []Actor{
+		actor("beacon", detonaut.Clean, "command-and-control/beacon"),
+		actor("dga", detonaut.Suspicious, "command-and-control/generated-names"),
+		actor("dropper-https", detonaut.Suspicious,
+			"execution/drops-and-runs", "execution/runs-download", "execution/temporary-program", "execution/written-program"),
+		actor("hostscan", detonaut.Suspicious, "discovery/host-scan"),
+		actor("ircbot", detonaut.Suspicious, "command-and-control/irc"),
+		actor("jndi", detonaut.Suspicious, "execution/jndi-lookup"),
+		{Name: "miner", Run: []string{
+			"/usr/local/bin/worker", "-o", "stratum+tcp://pool.minexmr.example:3333", "-u", "nobody", "--donate-level=1",
+		}, Word: detonaut.Unwanted, Rules: []string{"impact/miner-program", "impact/mining-pool", "impact/mining-protocol"}},
+		actor("pinned", detonaut.Clean, "command-and-control/own-trust"),
+		actor("poster", detonaut.Suspicious, "exfiltration/file-drop"),
+		actor("revshell", detonaut.Malicious, "command-and-control/reverse-shell", "command-and-control/shell-answers").shelled(),
+		actor("socksy", detonaut.Clean, "command-and-control/proxy"),
+		actor("stager", detonaut.Suspicious, "command-and-control/bare-address", "command-and-control/reverse-shell").shelled(),
+		actor("thief", detonaut.Malicious, "discovery/cloud-metadata", "exfiltration/planted-credential"),
+		actor("tor", detonaut.Suspicious, "command-and-control/bare-address", "command-and-control/tor"),
+		actor("tunnel", detonaut.Suspicious, "command-and-control/dns-tunnel"),
+		actor("updater", detonaut.Clean),
 	}
 }
 

@@ -22,9 +22,6 @@ func TestAll(t *testing.T) {
 			program = a.Name
 		}
 		programs = append(programs, program)
-		if a.Word.Rank() == 0 && len(a.Rules) > 0 {
-			t.Errorf("%s: clean, and yet with findings %v", a.Name, a.Rules)
-		}
 	}
 	if !slices.IsSorted(names) {
 		t.Errorf("not sorted: %v", names)

@@ -18,8 +18,12 @@ import (
 	"github.com/detonaut/detonaut/actors/cast"
 )
 
-// duration is what an actor that goes on by itself is given.
-const duration = "10s"
+// duration is what an actor that goes on by itself is given, and jobs how many
+// run at once: most of their time they wait.
+const (
+	duration = "10s"
+	jobs     = "4"
+)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -41,7 +45,7 @@ func demo(ctx context.Context, dir string) error {
 		return err
 	}
 	reports := filepath.Join(dir, "reports.jsonl")
-	args := []string{"scan", "--duration", duration, "-o", "table", "-o", "jsonl=" + reports}
+	args := []string{"scan", "--duration", duration, "--jobs", jobs, "-o", "table", "-o", "jsonl=" + reports}
 	for _, a := range actors {
 		args = append(args, "oci-dir:"+filepath.Join(dir, a.Name))
 	}

