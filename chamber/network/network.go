@@ -144,6 +144,9 @@ func (n *Internet) Close() []string {
 	}
 	n.mu.Unlock()
 	n.stack.close()
+	if n.stack.overrun() {
+		n.bound("flows")
+	}
 	n.http.close()
 	n.running.Wait()
 	n.datagrams.end(n)

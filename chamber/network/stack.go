@@ -132,6 +132,10 @@ func (t *netstack) close() {
 	t.link.Close()
 }
 
+// overrun tells whether more connections began at once than maxHandshakes: the
+// packets of the others were dropped without a word.
+func (t *netstack) overrun() bool { return t.stack.Stats().TCP.ForwardMaxInFlightDrop.Value() > 0 }
+
 // acceptTCP is called for every connection that the subject begins, on a
 // goroutine of its own.
 func (n *Internet) acceptTCP(r *tcp.ForwarderRequest) {
