@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/detonaut/detonaut/chamber/tape"
@@ -77,6 +78,13 @@ const answers = `- host: payload.clients.example
     echo payload ran
 `
 
+// clientFindings is all that is held against them. That package managers fetch
+// is none; that somebody pinned a key is told, and does not count; and the
+// payload of "curl | sh" is a program that was not there.
+var clientFindings = []string{
+	"command-and-control/own-trust", "execution/temporary-program", "execution/written-program",
+}
+
 // Real clients of a real distribution talk to the simulated internet over
 // HTTPS, and what they asked for is in clear on the tape, with the process that
 // asked.
@@ -118,6 +126,9 @@ func TestNetworkClients(t *testing.T) {
 		t.Error("the pinned client's refusal is not on the tape")
 	}
 	attributed(t, events, programs)
+	if diff := cmp.Diff(clientFindings, findings(r)); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
 	shows(t, keep)
 	table(t, r.Run.Output)
 	if t.Failed() {

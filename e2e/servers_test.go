@@ -110,8 +110,8 @@ func TestServers(t *testing.T) {
 			if n < s.processes {
 				t.Errorf("%d processes of %s, want %d or more: %+v", n, s.program, s.processes, r.Run.Processes)
 			}
-			if r.Verdict.Word != detonaut.Clean {
-				t.Errorf("verdict = %s (%+v), want %s; findings %+v, coverage %+v",
+			if r.Verdict.Word != detonaut.Clean || len(r.Findings) > 0 {
+				t.Errorf("verdict = %s (%+v), want %s and no findings; findings %+v, coverage %+v",
 					r.Verdict.Word, r.Verdict.Reasons, detonaut.Clean, r.Findings, r.Coverage)
 			}
 		})
