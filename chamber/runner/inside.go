@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,11 @@ import (
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/sentry"
 )
+
+// memoryLimit is how much memory this process may hold before it looks harder
+// for what it no longer needs. What the subject makes its internet hold is about
+// half as much garbage again otherwise.
+const memoryLimit = 256 << 20
 
 // Inside is the run, in the namespaces that Run made. It owns every file,
 // mount and process of it.
@@ -56,6 +62,7 @@ func inside() error {
 	// is inherited; gVisor would set it once the subject runs, and fail when that
 	// has ended by then. Without it the watch still holds the limit.
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
+	debug.SetMemoryLimit(memoryLimit)
 	tapeFile := os.NewFile(tapeFD, "tape")
 	rec := newRecorder(tapeFile, p)
 	sentry.Register()
