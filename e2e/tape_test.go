@@ -118,8 +118,12 @@ var deeds = []struct {
 	{"setresgid", "call.setresgid", arg("rgid", "1000", "egid", "1000")},
 	{"setuid", "call.setuid", arg("uid", "1000")},
 
-	{"flow", tape.FlowEnded, func(e *tape.Event) bool { return e.PID == 1 && e.FlowEnd.Remote == "203.0.113.9:443" && e.FlowEnd.Network == "tcp" }},
-	{"answer to a question", tape.DNSAnswer, func(e *tape.Event) bool { return e.PID == 1 && e.DNS.Name == "sendto.example" && len(e.DNS.Answers) == 1 }},
+	{"flow", tape.FlowEnded, func(e *tape.Event) bool {
+		return e.PID == 1 && e.FlowEnd.Remote == "203.0.113.9:443" && e.FlowEnd.Network == "tcp"
+	}},
+	{"answer to a question", tape.DNSAnswer, func(e *tape.Event) bool {
+		return e.PID == 1 && e.DNS.Name == "sendto.example" && len(e.DNS.Answers) == 1
+	}},
 	{"stdout", tape.OutputStdout, func(e *tape.Event) bool { return strings.Contains(e.Output.Text, "probe: done\n") }},
 	{"stderr", tape.OutputStderr, func(e *tape.Event) bool { return strings.Contains(e.Output.Text, "\x1b[31mdone\\xff") }},
 }
