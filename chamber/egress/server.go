@@ -250,7 +250,11 @@ func (in *inner) tell(ctx context.Context, r reply, fd int) {
 	if ctx.Err() != nil {
 		return // else the end of ctx interrupts what follows
 	}
-	if err := in.send(r, fd); err != nil && ctx.Err() == nil {
+	err := in.send(r, fd)
+	if errors.Is(err, unix.EPIPE) {
+		return // it is gone, as the next read tells
+	}
+	if err != nil && ctx.Err() == nil {
 		in.err = fmt.Errorf("answer: %w", err)
 		in.broken(in.err)
 	}

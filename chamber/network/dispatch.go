@@ -230,7 +230,9 @@ func (n *Internet) session(s *stream) *service.Session {
 			s.flow.speaks(m.Protocol)
 			n.record(s.flow, &tape.Event{Kind: tape.MessageReceive, Cut: cut, Message: &m})
 		},
-		Passive: func() (netip.AddrPort, func() (net.Conn, error), error) { return n.passives.open(n.ctx, s.flow.remote.Addr()) },
+		Passive: func() (netip.AddrPort, func() (net.Conn, error), error) {
+			return n.passives.open(n.ctx, s.flow.remote.Addr())
+		},
 	}
 	// What is peeked at is read through the session's reader, past s.Read.
 	session.Reader = bufio.NewReaderSize(s, readBuffer)

@@ -8,3 +8,6 @@ func (n *Internet) Reached() []string {
 	defer n.mu.Unlock()
 	return slices.Clone(n.bounds)
 }
+
+// Held is how many bytes of bodies are in memory.
+func (n *Internet) Held() int64 { return n.bodies.Load() }

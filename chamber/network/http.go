@@ -168,7 +168,7 @@ func (n *Internet) answer(s *stream, r *http.Request, body *body) answered {
 		s.flow.speaks("doh")
 		return dnsAnswer(n.answerDNS(s.flow, query, "https"), "application/dns-message")
 	}
-	if b, asked, ok := n.zone.JSON(r.Context(), r); ok {
+	if b, asked, ok := n.zone.JSON(n.ctx, r); ok {
 		s.flow.speaks("doh")
 		n.recordDNS(s.flow, asked)
 		return dnsAnswer(b, "application/dns-json")

@@ -82,9 +82,15 @@ func (n *Internet) fetch(s *stream, r *http.Request, b *body, target string) (an
 	if err != nil {
 		return answered{}, fmt.Errorf("%w: %w", egress.ErrRefused, err)
 	}
-	ctx, cancel := context.WithCancel(r.Context())
+	asking := r.Context()
+	if r.ProtoMajor < 2 {
+		// It ends when the subject says no more, which may have said all that it
+		// wants and be waiting for the answer.
+		asking = context.WithoutCancel(asking)
+	}
+	ctx, cancel := context.WithCancel(asking)
 	stop := context.AfterFunc(n.ctx, cancel)
-	response, err := n.upstream.RoundTrip(outgoing(ctx, r, b, u)) //nolint:bodyclose // its download closes it
+	response, err := n.upstream.RoundTrip(outgoing(ctx, r, b, u))
 	if err == nil && response.StatusCode < http.StatusOK && response.StatusCode != http.StatusSwitchingProtocols {
 		response.Body.Close()
 		err = fmt.Errorf("a response of status %d", response.StatusCode)
