@@ -22,9 +22,10 @@ import (
 const (
 	connections = 10_000
 	slow        = 1_000
+	unheard     = 1_900
 	forged      = 20_000
 	datagrams   = 100_000
-	names       = 80_000
+	names       = 25_000
 	bodyBytes   = 1 << 30
 	garbled     = 2_000
 	workers     = 64
@@ -41,12 +42,14 @@ func hostile(ctx context.Context, deed string) (err error) {
 		said = flood(ctx)
 	case "slow":
 		said = drip(ctx)
+	case "deaf":
+		said = deaf(ctx)
 	case "forge":
 		said, err = forge()
 	case "datagrams":
 		said, err = scatter()
 	case "names":
-		said, err = ask()
+		said = ask()
 	case "zeros":
 		said, err = post(ctx, "", io.LimitReader(zeros{}, bodyBytes))
 	case "bomb":
@@ -111,6 +114,32 @@ func drip(ctx context.Context) string {
 	return fmt.Sprintf("%d of %d connections ended", ended.Load(), open.Load())
 }
 
+// deaf asks and asks, and never listens, so that questions and answers pile up.
+func deaf(ctx context.Context) string {
+	var full atomic.Int64
+	var asking sync.WaitGroup
+	questions := strings.Repeat("GET / HTTP/1.1\r\nHost: deaf.hostile.example\r\n\r\n", 1000)
+	asked := make(chan struct{})
+	for range unheard {
+		asking.Add(1)
+		go func() {
+			c, err := (&net.Dialer{}).DialContext(ctx, "tcp", machine.String())
+			for err == nil {
+				_ = c.SetWriteDeadline(time.Now().Add(3 * time.Second))
+				_, err = io.WriteString(c, questions)
+			}
+			if timeout(err) {
+				full.Add(1)
+			}
+			asking.Done()
+			<-asked // it is held until all are full
+		}()
+	}
+	asking.Wait()
+	close(asked)
+	return fmt.Sprintf("%d of %d connections full", full.Load(), unheard)
+}
+
 func timeout(err error) bool {
 	var ne net.Error
 	return errors.As(err, &ne) && ne.Timeout()
@@ -150,24 +179,23 @@ func scatter() (string, error) {
 	return fmt.Sprint(datagrams, " datagrams"), nil
 }
 
-// ask asks for names that are all different.
-func ask() (string, error) {
-	c, err := net.Dial("udp4", "8.8.8.8:53")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = c.Close() }()
-	answered := 0
-	for i := range names {
-		if _, err := c.Write(query(fmt.Sprintf("host-%d.%s.example", i, strings.Repeat("x", 40)))); err != nil && !errors.Is(err, syscall.ENOBUFS) {
-			return "", err
+// ask asks for names that are long and all different.
+func ask() string {
+	var answered atomic.Int64
+	long := strings.Repeat(strings.Repeat("x", 60)+".", 3)
+	each(names, func(i int) {
+		c, err := net.Dial("udp4", "8.8.8.8:53")
+		if err != nil {
+			return
 		}
-		_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
-		if _, err := c.Read(make([]byte, 512)); err == nil {
-			answered++
+		defer func() { _ = c.Close() }()
+		_, _ = c.Write(query(fmt.Sprintf("host-%d.%szone.example", i, long)))
+		_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		if n, _ := c.Read(make([]byte, 512)); n > 0 {
+			answered.Add(1)
 		}
-	}
-	return fmt.Sprintf("%d of %d names", answered, names), nil
+	})
+	return fmt.Sprintf("%d of %d names", answered.Load(), names)
 }
 
 // query asks for the IPv4 address of a name (RFC 1035, 4.1).
@@ -187,17 +215,19 @@ func (zeros) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// bomb sends a body that is small until somebody unpacks it.
+// bomb sends a body that is small until somebody unpacks it: the same zeros
+// over and over.
 func bomb(ctx context.Context) (string, error) {
+	const part = 16 << 20
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
-	if _, err := io.Copy(z, io.LimitReader(zeros{}, bodyBytes)); err != nil {
+	if _, err := io.Copy(z, io.LimitReader(zeros{}, part)); err != nil {
 		return "", err
 	}
 	if err := z.Close(); err != nil {
 		return "", err
 	}
-	return post(ctx, "gzip", &b)
+	return post(ctx, "gzip", bytes.NewReader(bytes.Repeat(b.Bytes(), 4*bodyBytes/part)))
 }
 
 func post(ctx context.Context, encoding string, body io.Reader) (string, error) {

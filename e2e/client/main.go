@@ -30,7 +30,7 @@ func run(args []string) error {
 	if len(args) < 2 {
 		return errors.New("usage: client get|pinned|reach|hostile and arguments")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	switch args[0] {
 	case "get":
