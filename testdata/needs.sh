@@ -15,6 +15,7 @@ if [ "$(id -u)" != 0 ]; then
 	need newuidmap uidmap # lets mmdebstrap do so for an ordinary user
 fi
 # Real clients of the simulated internet, and judges of what it makes.
+[ -e /etc/ssl/certs/ca-certificates.crt ] || packages+=(ca-certificates) # what their stores have
 need curl curl
 need dig bind9-dnsutils
 need git git
