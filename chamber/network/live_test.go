@@ -27,8 +27,15 @@ var (
 	otherAddr = netip.MustParseAddr("1.1.1.2")
 )
 
+// Ports of protocols in which the server speaks first, so that nobody waits long
+// for the subject.
+const (
+	rawPort    = 21
+	secretPort = 3306
+)
+
 // world is an internet on loopback. Its hosts have HTTP at 80, HTTPS at 443,
-// and in TLS or not whatever raw does at 7007 and 7008.
+// and whatever raw does at two more, in TLS at the second.
 type world struct {
 	t     testing.TB
 	plan  plan.Egress
@@ -42,7 +49,7 @@ func newWorld(t testing.TB, handler http.HandlerFunc, raw func(net.Conn)) *world
 		Names:   map[string][]netip.Addr{"real.example.com": {realAddr}, "other.example.com": {otherAddr}},
 		Servers: map[netip.AddrPort]netip.AddrPort{},
 	}}
-	w.plan.Allow, w.plan.Ports = []string{"real.example.com"}, []uint16{80, 443, 7007, 7008}
+	w.plan.Allow, w.plan.Ports = []string{"real.example.com"}, []uint16{80, 443, rawPort, secretPort}
 	if handler == nil {
 		handler = func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "real "+r.Host) }
 	}
@@ -54,8 +61,8 @@ func newWorld(t testing.TB, handler http.HandlerFunc, raw func(net.Conn)) *world
 	w.at(realAddr, 80, plain.Listener.Addr())
 	w.at(realAddr, 443, secure.Listener.Addr())
 	if raw != nil {
-		w.at(realAddr, 7007, w.listen(nil, raw))
-		w.at(realAddr, 7008, w.listen(&tls.Config{Certificates: secure.TLS.Certificates}, raw))
+		w.at(realAddr, rawPort, w.listen(nil, raw))
+		w.at(realAddr, secretPort, w.listen(&tls.Config{Certificates: secure.TLS.Certificates}, raw))
 	}
 	for _, port := range w.plan.Ports {
 		w.at(otherAddr, port, w.listen(nil, func(net.Conn) { w.other.Add(1) }))

@@ -407,7 +407,7 @@ func TestLiveClose(t *testing.T) {
 			io.WriteString(w, "begun")
 			http.NewResponseController(w).Flush()
 		}
-		close(asked)
+		asked <- struct{}{}
 		<-over
 	}, func(c net.Conn) {
 		io.WriteString(c, "begun")
@@ -415,7 +415,6 @@ func TestLiveClose(t *testing.T) {
 	})
 	defer close(over)
 	for _, what := range []string{"/header", "/body"} {
-		asked = make(chan struct{})
 		s := w.subject(network.Options{})
 		ctx, cancel := context.WithCancel(t.Context())
 		result := make(chan error, 1)
@@ -435,7 +434,7 @@ func TestLiveClose(t *testing.T) {
 		}
 	}
 	s := w.subject(network.Options{})
-	c, err := s.dial(t.Context(), "tcp", "real.example.com:7007")
+	c, err := s.dial(t.Context(), "tcp", fmt.Sprintf("real.example.com:%d", rawPort))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -444,7 +443,7 @@ func TestLiveClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.close()
-	if f := s.flow(7007); !f.Live || f.End != "open" {
+	if f := s.flow(rawPort); !f.Live || f.End != "open" {
 		t.Errorf("flow = %+v", f)
 	}
 }
