@@ -23,7 +23,8 @@ type Flow struct {
 	Sent     int64 `json:"sent"`
 	Received int64 `json:"received"`
 	// End is how it ended: "closed", "reset" (by the subject), "timeout",
-	// "refused" (by us) or "open" (it was when the run ended).
+	// "refused" (by us), "half-open" (it was never established) or "open" (it
+	// was when the run ended).
 	End string `json:"end"`
 	// Reason says why it was refused: "scan" and "flows" by the simulated
 	// internet; or why a live one did not take it: "policy", "unreachable".
