@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/network/cassette"
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/internal/config"
 )
@@ -114,7 +116,7 @@ func (f *networkFlag) internet(cfg *config.Loaded) (plan.Internet, error) {
 	return n, err
 }
 
-// replayed returns the absolute path of a record that can be read.
+// replayed returns the absolute path of a record that can be read, to its end.
 func replayed(name string) (string, error) {
 	fail := func(err error) (string, error) {
 		return "", fmt.Errorf("%w: --network replay=%s: %w", detonaut.ErrUsage, name, err)
@@ -123,7 +125,7 @@ func replayed(name string) (string, error) {
 	if err != nil {
 		return fail(err)
 	}
-	defer f.Close() // it was only looked at
+	defer f.Close() // it is read again by the chamber
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
 		err = errors.New("not a regular file")
@@ -131,8 +133,24 @@ func replayed(name string) (string, error) {
 	if err != nil {
 		return fail(err)
 	}
+	if err := checkRecord(f); err != nil {
+		return fail(fmt.Errorf("%w; make it again with --network record=FILE", err))
+	}
 	if name, err = filepath.Abs(name); err != nil {
 		return fail(err)
 	}
 	return name, nil
+}
+
+// checkRecord reads a record as the chamber will. One that was full when it was
+// made is good for what it has; the report tells.
+func checkRecord(r io.Reader) error {
+	p, err := cassette.NewPlayer(r)
+	if err != nil {
+		return err
+	}
+	if err := p.Err(); errors.Is(err, cassette.ErrCutOff) {
+		return err
+	}
+	return nil
 }
