@@ -20,10 +20,23 @@ import (
 // scan failed, or missed anything.
 func scan(t *testing.T, ref string, args ...string) *detonaut.Report {
 	t.Helper()
-	bin := testenv.Binaries(t)
-	args = append([]string{"scan", "-q", "-o", "json"}, append(args, ref)...)
-	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "detonaut"), args...)
+	return reported(t, ref, scanCommand(t, nil, ref, args...))
+}
+
+// scanCommand is detonaut on one image, started by another command if before is
+// not empty.
+func scanCommand(t *testing.T, before []string, ref string, args ...string) *exec.Cmd {
+	t.Helper()
+	line := append(slices.Clone(before), filepath.Join(testenv.Binaries(t), "detonaut"), "scan", "-q", "-o", "json")
+	line = append(append(line, args...), ref)
+	cmd := exec.CommandContext(t.Context(), line[0], line[1:]...)
 	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+t.TempDir(), "XDG_CONFIG_HOME="+t.TempDir(), "DETONAUT_CHAMBER=")
+	return cmd
+}
+
+// reported runs a command of scanCommand.
+func reported(t *testing.T, ref string, cmd *exec.Cmd) *detonaut.Report {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {

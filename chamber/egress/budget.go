@@ -20,15 +20,19 @@ type budget struct {
 	perAddr     map[netip.Addr]int // as many as are open
 }
 
-// newBudget allows two lookups for each connection: one when the subject asks
-// for a name and one when it connects.
+// lookupsEach is how many lookups each connection may have: a client asks for
+// up to three kinds of addresses of a name (A, AAAA, HTTPS), and connecting takes
+// one more.
+const lookupsEach = 4
+
+// newBudget is a budget of which nothing is spent.
 func newBudget(e plan.Egress) *budget {
 	return &budget{
 		bytes:       e.Bytes,
 		connections: e.Connections,
-		lookups:     2 * e.Connections,
+		lookups:     lookupsEach * e.Connections,
 		dials:       bucket{rate: e.Rate},
-		asks:        bucket{rate: 2 * e.Rate},
+		asks:        bucket{rate: lookupsEach * e.Rate},
 		perAddr:     map[netip.Addr]int{},
 	}
 }

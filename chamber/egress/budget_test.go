@@ -64,10 +64,10 @@ func TestBudgetOfLookups(t *testing.T) {
 	b := newBudget(plan.Egress{Connections: 2, Rate: 1})
 	now := time.Unix(1000, 0)
 	var got []string
-	for i := range 6 {
-		got = append(got, verdict(t, b.lookup(now.Add(time.Duration(i/3)*time.Second))))
+	for i := range 10 {
+		got = append(got, verdict(t, b.lookup(now.Add(time.Duration(i/5)*time.Second))))
 	}
-	want := []string{"", "", "more than 2 lookups in a second", "", "", "the run has had all of its lookups"}
+	want := []string{"", "", "", "", "more than 4 lookups in a second", "", "", "", "", "the run has had all of its lookups"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
