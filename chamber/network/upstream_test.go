@@ -206,16 +206,23 @@ func TestLiveLarge(t *testing.T) {
 func TestLiveManyLarge(t *testing.T) {
 	const size = 9 << 20
 	const all = 10
+	internet := make(chan *subject, all)
 	var begun sync.WaitGroup // all of them have sent more than is held
 	begun.Add(all)
 	w := newWorld(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.CopyN(w, zero{}, size-1)
 		begun.Done()
 		begun.Wait()
+		if held := (<-internet).Held(); held > 64<<20 || held < 32<<20 {
+			t.Errorf("%d bytes are held", held)
+		}
 		_, _ = io.CopyN(w, zero{}, 1)
 	}, nil)
 	w.plan.Bytes = 1 << 30
 	s := w.subject(network.Options{})
+	for range all {
+		internet <- s
+	}
 	results := make(chan error, all)
 	for i := range all {
 		go func() {
@@ -242,8 +249,8 @@ func TestLiveManyLarge(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if most := s.Held(); most != 0 {
-		t.Errorf("%d bytes are held at the end", most)
+	if held := s.Held(); held != 0 {
+		t.Errorf("%d bytes are held at the end", held)
 	}
 }
 
