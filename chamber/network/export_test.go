@@ -11,3 +11,6 @@ func (n *Internet) Reached() []string {
 
 // Held is how many bytes of bodies are in memory.
 func (n *Internet) Held() int64 { return n.bodies.Load() }
+
+// SegmentBytes is how much of a TCP stream passes the cable at once.
+const SegmentBytes = segmentBytes

@@ -62,12 +62,16 @@ func newStack(link *os.File, n *Internet) (_ *netstack, err error) {
 	card, err := fdbased.New(&fdbased.Options{
 		FDs: []int{int(link.Fd())}, MTU: MTU, EthernetHeader: true, Address: tcpip.LinkAddress(gatewayMAC),
 		PacketDispatchMode: fdbased.RecvMMsg,
+		// With one processor, packets would be served by who reads them, and whom
+		// the stack waits for with its lock held when the card is unplugged.
+		ProcessorsPerChannel: 2,
 		// The bytes never leave this machine's memory.
-		RXChecksumOffload: true, TXChecksumOffload: true,
+		RXChecksumOffload: true, TXChecksumOffload: true, GSOMaxSize: segmentBytes,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make network card: %w", err)
 	}
+	card = newPatient(card, n, int(link.Fd()))
 	if n.capture != nil {
 		card = newTap(card, n.capture)
 	}

@@ -87,7 +87,7 @@ func (s *subject) plug(far *os.File) {
 	gateway := tcpip.LinkAddress(net.HardwareAddr{0x02, 0x42, 0x5b, 0x0e, 0x1c, 0x9d})
 	card, err := fdbased.New(&fdbased.Options{
 		FDs: []int{int(far.Fd())}, MTU: network.MTU, EthernetHeader: true, Address: "\x02\x42\xac\x11\x00\x02", PacketDispatchMode: fdbased.RecvMMsg,
-		RXChecksumOffload: true, TXChecksumOffload: true,
+		RXChecksumOffload: true, TXChecksumOffload: true, GSOMaxSize: network.SegmentBytes, ProcessorsPerChannel: 2, // see newStack
 	})
 	if err != nil {
 		s.tb.Fatal(err)
@@ -220,4 +220,11 @@ func (s *subject) flow(port int) *tape.Flow {
 		s.tb.Fatalf("no flow to port %d", port)
 	}
 	return found
+}
+
+// forget drops the events so far: a benchmark makes many.
+func (s *subject) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = nil
 }
