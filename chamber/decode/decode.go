@@ -22,6 +22,7 @@ import (
 
 // Printable writes bytes that are not UTF-8 as \xNN.
 func Printable(s string) string {
+	const digits = "0123456789abcdef"
 	if utf8.ValidString(s) {
 		return s
 	}
@@ -29,7 +30,9 @@ func Printable(s string) string {
 	for len(s) > 0 {
 		r, n := utf8.DecodeRuneInString(s)
 		if r == utf8.RuneError && n == 1 {
-			fmt.Fprintf(&b, `\x%02x`, s[0])
+			b.WriteString(`\x`)
+			b.WriteByte(digits[s[0]>>4])
+			b.WriteByte(digits[s[0]&15])
 		} else {
 			b.WriteString(s[:n])
 		}
