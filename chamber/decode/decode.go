@@ -7,7 +7,6 @@ package decode
 
 import (
 	"encoding/binary"
-	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
