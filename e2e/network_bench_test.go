@@ -42,10 +42,10 @@ func BenchmarkNetwork(b *testing.B) {
 		name, what, scheme string
 		count              int
 	}{
-		{"http-down", "get", "http", 512},
-		{"https-down", "get", "https", 512},
-		{"http-up", "post", "http", 512},
-		{"https-up", "post", "https", 512},
+		{"http-down", "get", "http", 256},
+		{"https-down", "get", "https", 256},
+		{"http-up", "post", "http", 256},
+		{"https-up", "post", "https", 256},
 		{"connections", "connect", "https", 400},
 	} {
 		b.Run(c.name, func(b *testing.B) { n.compare(b, c.what, c.scheme, c.count) })

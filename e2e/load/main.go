@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
@@ -48,7 +49,8 @@ func run(args []string) (time.Duration, error) {
 	switch args[0] {
 	case "get":
 	case "post":
-		body := bytes.Repeat([]byte("0123456789abcdef"), 8<<10)
+		body := make([]byte, 128<<10) // what is stolen is packed, or encrypted
+		_, _ = rand.NewChaCha8([32]byte{}).Read(body)
 		once = func() error { return exchange(ctx, http.MethodPost, body, to) }
 	case "connect":
 		once = func() error { return connect(ctx, to.Host) }
