@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -321,4 +322,46 @@ func TestClose(t *testing.T) {
 	if f := s.flow(9999); f.End != "open" {
 		t.Errorf("flow = %+v", f)
 	}
+}
+
+// An internet closes while it is in use.
+func TestCloseInUse(t *testing.T) {
+	answer := plan.Answer{Host: "load.example.com", Body: strings.Repeat("x", 100_000)}
+	for range 10 {
+		s := newSubject(t, network.Options{Plan: plan.Internet{Answers: []plan.Answer{answer}}})
+		c := s.client()
+		ctx, cancel := context.WithCancel(t.Context())
+		var busy sync.WaitGroup
+		answered := make(chan struct{}, 32)
+		for range cap(answered) {
+			busy.Go(func() {
+				for fetch(ctx, c, "http://load.example.com/") == nil {
+					select {
+					case answered <- struct{}{}:
+					default:
+					}
+				}
+			})
+		}
+		for range cap(answered) {
+			<-answered
+		}
+		s.close()
+		cancel()
+		busy.Wait()
+	}
+}
+
+func fetch(ctx context.Context, c *http.Client, url string) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return err
+	}
+	response, err := c.Do(r)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	return err
 }
