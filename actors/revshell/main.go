@@ -9,7 +9,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"os/exec"
 	"time"
 
 	"github.com/detonaut/detonaut/actors/stage"
@@ -29,15 +28,7 @@ func connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	f, err := conn.(*net.TCPConn).File()
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	cmd := exec.CommandContext(ctx, "/bin/sh")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = f, f, f
-	if err := cmd.Run(); err != nil && ctx.Err() == nil {
+	if err := wire.Shell(ctx, conn); err != nil && ctx.Err() == nil {
 		return err
 	}
 	fmt.Println("the shell is over")

@@ -11,10 +11,10 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"time"
 
 	"github.com/detonaut/detonaut/actors/stage"
+	"github.com/detonaut/detonaut/actors/wire"
 )
 
 func main() { stage.Play(serve) }
@@ -32,20 +32,7 @@ func serve(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, <-answer)
 	}
-	return errors.Join(shell(ctx, conn), <-answer)
-}
-
-// shell makes conn the input and output of a shell, and closes it.
-func shell(ctx context.Context, conn net.Conn) error {
-	defer conn.Close()
-	f, err := conn.(*net.TCPConn).File()
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	cmd := exec.CommandContext(ctx, "/bin/sh")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = f, f, f
-	return cmd.Run()
+	return errors.Join(wire.Shell(ctx, conn), <-answer)
 }
 
 func ask(ctx context.Context, address string) error {

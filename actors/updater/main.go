@@ -29,23 +29,11 @@ var pauses = []time.Duration{
 func main() { stage.Play(serve) }
 
 func serve(ctx context.Context) error {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", ":8080")
+	stop, err := wire.Serve(ctx, ":8080", "healthy")
 	if err != nil {
 		return err
 	}
-	s := &http.Server{
-		ReadHeaderTimeout: 10 * time.Second,
-		Handler:           http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "healthy") }),
-	}
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(l) }()
-	err = errors.Join(clock(ctx), update(ctx))
-	err = errors.Join(err, s.Close())
-	if e := <-served; !errors.Is(e, http.ErrServerClosed) {
-		err = errors.Join(err, e)
-	}
-	return err
+	return errors.Join(clock(ctx), update(ctx), stop())
 }
 
 // update looks for versions and, as often, at its own health.

@@ -1,5 +1,5 @@
-// Package wire is how the actors talk to others: requests with a bound, and the
-// addresses at which nobody can be.
+// Package wire is how the actors talk to others: requests with a bound, servers
+// and shells, and the addresses at which nobody can be.
 package wire
 
 import (
