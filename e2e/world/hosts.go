@@ -53,8 +53,9 @@ func serve(ctx context.Context, out *log) error {
 	if err1 != nil || err2 != nil {
 		return fmt.Errorf("%w, %w", err1, err2)
 	}
-	go func() { _ = http.Serve(plain, site) }() //nolint:gosec // no stranger comes here
 	server := &http.Server{Handler: site, TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}}, ReadHeaderTimeout: time.Minute}
+	// Both end with the process; whoever is not served says so in its test.
+	go func() { _ = server.Serve(plain) }()
 	go func() { _ = server.ServeTLS(secure, "", "") }()
 	for _, port := range []int{7, 25, 587, 8080} {
 		l, err := listen(port)
