@@ -2,6 +2,7 @@ package network
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -128,12 +129,13 @@ func (n *Internet) answerHTTP(w http.ResponseWriter, r *http.Request) {
 	defer n.running.Done()
 	defer func() {
 		cause := recover()
-		if cause != nil && cause != http.ErrAbortHandler { //nolint:errorlint // it is that value
+		if cause == nil {
+			return
+		}
+		if err, _ := cause.(error); !errors.Is(err, http.ErrAbortHandler) {
 			n.bound("servers")
 		}
-		if cause != nil {
-			panic(http.ErrAbortHandler) // the server ends the connection
-		}
+		panic(http.ErrAbortHandler) // the server ends the connection
 	}()
 	s := r.Context().Value(streamKey{}).(*stream)
 	x := &exchangeHTTP{internet: n, stream: s, event: &tape.HTTP{

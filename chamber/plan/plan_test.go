@@ -20,12 +20,32 @@ func valid() plan.Plan {
 	}
 }
 
+// change makes another plan of a valid one.
+type change struct {
+	name   string
+	change func(*plan.Plan)
+	want   string // part of the error; empty for none
+}
+
+func validate(t *testing.T, cases []change) {
+	t.Helper()
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			p := valid()
+			c.change(&p)
+			err := p.Validate()
+			if c.want == "" && err != nil {
+				t.Errorf("got %v, want a valid plan", err)
+			}
+			if c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("got %v, want an error with %q", err, c.want)
+			}
+		})
+	}
+}
+
 func TestValidate(t *testing.T) {
-	cases := []struct {
-		name   string
-		change func(*plan.Plan)
-		want   string // part of the error; empty for none
-	}{
+	cases := []change{
 		{"as it is", func(*plan.Plan) {}, ""},
 		{"full detail", func(p *plan.Plan) { p.Detail = plan.Full }, ""},
 		{"untraced", func(p *plan.Plan) { p.Detail = plan.Untraced }, ""},
@@ -58,19 +78,7 @@ func TestValidate(t *testing.T) {
 		{"no output", func(p *plan.Plan) { p.Limits.Output = 0 }, "limits.output: "},
 		{"no events", func(p *plan.Plan) { p.Limits.Events = 0 }, "limits.events: "},
 	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			p := valid()
-			c.change(&p)
-			err := p.Validate()
-			if c.want == "" && err != nil {
-				t.Errorf("got %v, want a valid plan", err)
-			}
-			if c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-				t.Errorf("got %v, want an error with %q", err, c.want)
-			}
-		})
-	}
+	validate(t, cases)
 }
 
 // TestValidateInternet holds what a plan says of the network to its mode.
@@ -90,11 +98,7 @@ func TestValidateInternet(t *testing.T) {
 		return plan.Internet{Trust: []plan.TrustStore{{Path: path, Kind: kind}}}
 	}
 	answer := func(a plan.Answer) plan.Internet { return plan.Internet{Answers: []plan.Answer{a}} }
-	cases := []struct {
-		name   string
-		change func(*plan.Plan)
-		want   string // part of the error; empty for none
-	}{
+	cases := []change{
 		{"simulated", simulated(plan.Internet{}), ""},
 		{"simulated with everything", simulated(plan.Internet{
 			ResolveRandom: true, NoProbe: true, Replay: "/record",
@@ -126,19 +130,7 @@ func TestValidateInternet(t *testing.T) {
 		{"a trust store with a NUL", simulated(store("/etc/\x00", plan.PKCS12)), "internet.trust: "},
 		{"a trust store of no kind", simulated(store("/etc/cert.pem", "")), "internet.trust: "},
 	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			p := valid()
-			c.change(&p)
-			err := p.Validate()
-			if c.want == "" && err != nil {
-				t.Errorf("got %v, want a valid plan", err)
-			}
-			if c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-				t.Errorf("got %v, want an error with %q", err, c.want)
-			}
-		})
-	}
+	validate(t, cases)
 }
 
 func TestValidateNamesEverything(t *testing.T) {

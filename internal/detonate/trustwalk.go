@@ -92,9 +92,9 @@ type branch struct {
 // runtimes and their packages, hashed directories, the key stores of Java.
 func (f *finder) walk() error {
 	seen := 0
-	for todo := []branch{{".", "", 0}}; len(todo) > 0; {
-		b := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
+	for waiting := []branch{{".", "", 0}}; len(waiting) > 0; {
+		b := waiting[len(waiting)-1]
+		waiting = waiting[:len(waiting)-1]
 		dir, hashed := path.Join(b.parent, b.name), 0
 		err := f.eachEntry(dir, func(e fs.DirEntry) error {
 			if seen++; seen > maxWalkEntries {
@@ -109,7 +109,7 @@ func (f *finder) walk() error {
 			case b.depth == maxWalkDepth:
 				f.cut = true
 			case b.depth > 0 || !slices.Contains(mountedOver, e.Name()):
-				todo = append(todo, branch{dir, e.Name(), b.depth + 1})
+				waiting = append(waiting, branch{dir, e.Name(), b.depth + 1})
 			}
 			return nil
 		})

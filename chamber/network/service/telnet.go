@@ -83,7 +83,7 @@ func telnetLine(s *Session) (string, error) {
 			// RFC 854: a CR has LF or NUL after it. Some clients send it alone.
 			if s.Reader.Buffered() > 0 {
 				if next, _ := s.Reader.Peek(1); next[0] == '\n' || next[0] == 0 {
-					s.Reader.Discard(1) //nolint:errcheck // it is there
+					_, _ = s.Reader.Discard(1) // it was peeked at
 				}
 			}
 			return line.String(), nil
