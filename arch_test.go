@@ -64,6 +64,7 @@ var alone = map[string][]string{
 	".":                nil,
 	"chamber/artifact": nil,
 	"chamber/bait":     nil,
+	"chamber/content":  nil,
 	"chamber/egress":   {"chamber/plan", "golang.org/x/sys/unix"},
 	"chamber/plan":     nil,
 	"chamber/version":  nil,

@@ -77,6 +77,45 @@ type Coverage struct {
 	Folded  uint64 `json:"events_folded"`
 	Cut     uint64 `json:"events_cut"`
 	Dropped uint64 `json:"events_dropped"`
+	// Bounds are the limits that were reached, by the names that docs/tape.md
+	// lists.
+	Bounds []string `json:"bounds,omitempty"`
+	// Unimplemented are system calls that the subject made and the sandbox does
+	// not have, by name.
+	Unimplemented []Call `json:"unimplemented,omitempty"`
+	// Checks are what the subject did that programs do to find out whether they
+	// are being watched. Honest programs do some of them, too.
+	Checks []Check `json:"checks,omitempty"`
+	// Unstarted tells of the programs of the image that never ran; nil when the
+	// image is not at hand.
+	Unstarted *Unstarted `json:"unstarted,omitempty"`
+}
+
+// Call is a system call, and how often it was made.
+type Call struct {
+	Name  string `json:"name"`
+	Count uint64 `json:"count"`
+	// Event is the sequence number of the first.
+	Event uint64 `json:"event"`
+}
+
+// Check is one way to find out about a sandbox.
+type Check struct {
+	// Name is what was looked at: "kernel version", "processor" ... (docs/report.md).
+	Name  string `json:"name"`
+	Count uint64 `json:"count"`
+	// PID is who looked first, and Event that event.
+	PID   int32  `json:"pid"`
+	Event uint64 `json:"event"`
+}
+
+// Unstarted tells of the programs of an image that never ran.
+type Unstarted struct {
+	// Programs is how many the image has, Count how many of them never ran.
+	Programs int `json:"programs"`
+	Count    int `json:"count"`
+	// Paths are the first of them: those of the upper layers first.
+	Paths []string `json:"paths,omitempty"`
 }
 
 // Run is a digest of a tape: what the subject did, for people and for search.
@@ -92,8 +131,10 @@ type Run struct {
 	// ExitCode is that of the subject's first process, if it exited.
 	ExitCode int    `json:"exit_code"`
 	Signal   string `json:"signal,omitempty"`
-	// Elapsed is how long the subject ran, in nanoseconds.
-	Elapsed time.Duration `json:"elapsed_ns"`
+	// Elapsed is how long the subject ran, in nanoseconds; Simulated how long by
+	// its own clocks, when these were moved on.
+	Elapsed   time.Duration `json:"elapsed_ns"`
+	Simulated time.Duration `json:"simulated_ns,omitempty"`
 	// CPU is the processor time of the sandbox, in nanoseconds.
 	CPU time.Duration `json:"cpu_ns"`
 	// MaxMemory is the most memory the sandbox held, in bytes.
@@ -115,9 +156,13 @@ type Run struct {
 	Bodies     []Body      `json:"bodies,omitempty"`
 	// Trust is what became of the image's trust stores; nil when none was
 	// touched.
-	Trust        *Trust   `json:"trust,omitempty"`
-	FilesWritten []string `json:"files_written,omitempty"`
-	FilesDeleted []string `json:"files_deleted,omitempty"`
+	Trust *Trust `json:"trust,omitempty"`
+	// Payloads are contents of files and of memory, each once, that were written
+	// while it ran; Changes is what differs from the image at the end.
+	Payloads     []Payload `json:"payloads,omitempty"`
+	Changes      []Change  `json:"changes,omitempty"`
+	FilesWritten []string  `json:"files_written,omitempty"`
+	FilesDeleted []string  `json:"files_deleted,omitempty"`
 	// Output is the head of what the subject wrote to stdout and stderr, as
 	// it wrote it: escape it.
 	Output string `json:"output,omitempty"`
@@ -259,6 +304,42 @@ type Body struct {
 	Kept  bool   `json:"kept,omitempty"`
 	Count int    `json:"count"`
 	Event uint64 `json:"event"`
+}
+
+// Payload is one content, of one or more files or pieces of memory.
+type Payload struct {
+	SHA256 string `json:"sha256,omitempty"`
+	Size   int64  `json:"size"`
+	// Type is the kind of content: "elf", "shell" ... (docs/tape.md).
+	Type string `json:"type,omitempty"`
+	// Hows are why it was kept: "executed", "deleted" ...; Paths where it was.
+	Hows  []string `json:"hows"`
+	Paths []string `json:"paths"`
+	// PID is who did that first; 0 for what was left at the end.
+	PID int32 `json:"pid,omitempty"`
+	// Kept is set when the artifacts of the run have it, by its hash.
+	Kept bool `json:"kept,omitempty"`
+	// Events belong to it: those that kept it, and those of the deeds.
+	Events []uint64 `json:"events"`
+}
+
+// Change is one path that differs from the image at the end of a run.
+type Change struct {
+	// Kind is "add", "modify" or "remove".
+	Kind string `json:"kind"`
+	Path string `json:"path"`
+	// Type is "file", "dir", "symlink" ...; Target that of a symlink.
+	Type   string `json:"type,omitempty"`
+	Target string `json:"target,omitempty"`
+	SHA256 string `json:"sha256,omitempty"`
+	Size   int64  `json:"size,omitempty"`
+	// Mode is its permissions, Was those that the image has.
+	Mode uint32 `json:"mode,omitempty"`
+	Was  uint32 `json:"was,omitempty"`
+	// Privileged is set when it gives rights that it did not give before: it is
+	// setuid or setgid, or has capabilities.
+	Privileged bool   `json:"privileged,omitempty"`
+	Event      uint64 `json:"event"`
 }
 
 // Trust is how many trust stores of the image got the run's CA, and how many

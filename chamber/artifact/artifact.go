@@ -1,6 +1,6 @@
 // Package artifact is the stream on which the chamber hands over what is no
-// event: the capture of the network, the record of a live one, and the bodies
-// of what was sent and received.
+// event: the capture of the network, the record of a live one, the bodies of
+// what was sent and received, and the payloads: what files and memory held.
 //
 // A stream is a list of frames: a byte that says what it carries, the length
 // of that as four bytes, most significant first, and that. The last frame is
@@ -17,7 +17,8 @@ import (
 const (
 	captureFrame byte = 'C' // the next bytes of the capture
 	recordFrame  byte = 'R' // the next bytes of the record
-	blobFrame    byte = 'B' // one whole blob
+	blobFrame    byte = 'B' // one whole body
+	payloadFrame byte = 'F' // one whole payload
 	endFrame     byte = 'E' // nothing follows; empty
 )
 
@@ -32,14 +33,21 @@ const maxChunk = 64 << 10
 type Limits struct {
 	Capture int64 // all of the capture
 	Record  int64 // all of the record
-	Blob    int64 // one blob, at most 2 GiB
-	Blobs   int64 // all blobs
-	Count   int   // how many blobs
+	Blob    int64 // one body, at most 2 GiB
+	Blobs   int64 // all bodies
+	Count   int   // how many bodies
+
+	Payload  int64 // one payload, at most 2 GiB
+	Payloads int64 // all payloads
+	Files    int   // how many payloads
 }
 
 // DefaultLimits are those that the chamber and its caller agree on.
 func DefaultLimits() Limits {
-	return Limits{Capture: 256 << 20, Record: 256 << 20, Blob: 16 << 20, Blobs: 256 << 20, Count: 10_000}
+	return Limits{
+		Capture: 256 << 20, Record: 256 << 20, Blob: 16 << 20, Blobs: 256 << 20, Count: 10_000,
+		Payload: 64 << 20, Payloads: 512 << 20, Files: 10_000,
+	}
 }
 
 var (
@@ -60,15 +68,17 @@ type Sink interface {
 	Capture(b []byte) error
 	// Record takes the next bytes of the record of a live network.
 	Record(b []byte) error
-	// Blob takes one whole blob, which is not empty.
+	// Blob takes one whole body, which is not empty.
 	Blob(b []byte) error
+	// Payload takes one whole payload, which is not empty.
+	Payload(b []byte) error
 }
 
 // usage is how much of its limits a stream has used.
 type usage struct {
 	Limits
-	capture, record, blobs int64
-	count                  int
+	capture, record, blobs, payloads int64
+	count, files                     int
 }
 
 // take counts a frame, and names the bound that it is over.
@@ -80,6 +90,8 @@ func (u *usage) take(kind byte, size int64) (over string) {
 		return "record"
 	case kind == blobFrame && (size > u.Blob || size > u.Blobs-u.blobs || u.count >= u.Count):
 		return "bodies"
+	case kind == payloadFrame && (size > u.Payload || size > u.Payloads-u.payloads || u.files >= u.Files):
+		return "payloads"
 	}
 	switch kind {
 	case captureFrame:
@@ -89,6 +101,9 @@ func (u *usage) take(kind byte, size int64) (over string) {
 	case blobFrame:
 		u.blobs += size
 		u.count++
+	case payloadFrame:
+		u.payloads += size
+		u.files++
 	}
 	return ""
 }

@@ -19,16 +19,17 @@ import (
 // received is a sink that keeps all it gets.
 type received struct {
 	capture, record []byte
-	blobs           []string
+	blobs, payloads []string
 	err             error
 }
 
 func (r *received) Capture(b []byte) error { r.capture = append(r.capture, b...); return r.err }
 func (r *received) Record(b []byte) error  { r.record = append(r.record, b...); return r.err }
 func (r *received) Blob(b []byte) error    { r.blobs = append(r.blobs, string(b)); return r.err }
+func (r *received) Payload(b []byte) error { r.payloads = append(r.payloads, string(b)); return r.err }
 
 // small are limits that a test runs into.
-var small = artifact.Limits{Capture: 200_000, Record: 10, Blob: 8, Blobs: 12, Count: 3}
+var small = artifact.Limits{Capture: 200_000, Record: 10, Blob: 8, Blobs: 12, Count: 3, Payload: 9, Payloads: 12, Files: 2}
 
 func write(t *testing.T, w io.Writer, text string) {
 	t.Helper()
@@ -48,6 +49,11 @@ func TestStream(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for _, payload := range []string{"first", "first", "program"} { // the body of that name is another thing
+		if err := w.Payload([]byte(payload)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	write(t, w.Capture(), long)
 	write(t, w.Capture(), "")
 	write(t, w.Record(), "two")
@@ -64,7 +70,7 @@ func TestStream(t *testing.T) {
 	if err := artifact.Read(iotest.OneByteReader(&stream), &got, small); err != nil {
 		t.Fatal(err)
 	}
-	want := received{capture: []byte("head " + long), record: []byte("onetwo"), blobs: []string{"first", "second"}}
+	want := received{capture: []byte("head " + long), record: []byte("onetwo"), blobs: []string{"first", "second"}, payloads: []string{"first", "program"}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(received{})); diff != "" {
 		t.Errorf("(-written +read):\n%s", diff)
 	}

@@ -11,7 +11,7 @@ import (
 // Read reads one stream to its end and gives sink what it carries, in order.
 // An error about the stream is [ErrBroken]; one of sink is wrapped as it is.
 // Memory is used for bytes that came, not for those that were announced: at
-// most some times Limits.Blob.
+// most some times the greater of Limits.Blob and Limits.Payload.
 func Read(r io.Reader, sink Sink, l Limits) error {
 	used := usage{Limits: l}
 	var buf bytes.Buffer
@@ -62,7 +62,7 @@ func readEnd(r io.Reader, size int64) error {
 
 func checkFrame(used *usage, kind byte, size int64) error {
 	switch kind {
-	case blobFrame:
+	case blobFrame, payloadFrame:
 	case captureFrame, recordFrame:
 		if size > maxChunk {
 			return fmt.Errorf("%w: a frame of %d bytes, at most %d", ErrBroken, size, maxChunk)
@@ -87,6 +87,8 @@ func give(sink Sink, kind byte, b []byte) (err error) {
 		err = sink.Record(b)
 	case blobFrame:
 		err = sink.Blob(b)
+	case payloadFrame:
+		err = sink.Payload(b)
 	}
 	if err != nil {
 		return fmt.Errorf("take artifact: %w", err)

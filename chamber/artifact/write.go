@@ -15,15 +15,21 @@ type Writer struct {
 	mu    sync.Mutex
 	w     io.Writer
 	used  usage
-	seen  map[[sha256.Size]byte]struct{} // blobs that were written
-	full  []string                       // bounds that were hit
-	err   error                          // the first failure to write
+	seen  map[content]struct{} // what was written whole
+	full  []string             // bounds that were hit
+	err   error                // the first failure to write
 	ended bool
 }
 
 // NewWriter returns a Writer on w. The caller closes it, and w after it.
 func NewWriter(w io.Writer, l Limits) *Writer {
-	return &Writer{w: w, used: usage{Limits: l}, seen: map[[sha256.Size]byte]struct{}{}}
+	return &Writer{w: w, used: usage{Limits: l}, seen: map[content]struct{}{}}
+}
+
+// content is what a whole frame carries, and as what.
+type content struct {
+	kind byte
+	sum  [sha256.Size]byte
 }
 
 // Capture returns where the capture goes. One call of its Write is written
@@ -52,27 +58,32 @@ func (a appender) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Blob hands over b whole. One that was handed over before, or is empty, costs
+// Blob hands over a body whole. One that was handed over before, or is empty, costs
 // nothing. [ErrFull] is returned for one that is too large, or one too many:
 // it is not kept, and smaller ones may be.
-func (w *Writer) Blob(b []byte) error {
+func (w *Writer) Blob(b []byte) error { return w.whole(blobFrame, b) }
+
+// Payload hands over a payload whole, as Blob does a body.
+func (w *Writer) Payload(b []byte) error { return w.whole(payloadFrame, b) }
+
+func (w *Writer) whole(kind byte, b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	sum := sha256.Sum256(b)
+	key := content{kind, sha256.Sum256(b)}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if _, ok := w.seen[sum]; ok && w.err == nil {
+	if _, ok := w.seen[key]; ok && w.err == nil {
 		return nil
 	}
-	if err := w.take(blobFrame, b); err != nil {
+	if err := w.take(kind, b); err != nil {
 		return err
 	}
-	w.seen[sum] = struct{}{}
-	return w.frame(blobFrame, b)
+	w.seen[key] = struct{}{}
+	return w.frame(kind, b)
 }
 
-// Bounds names the bounds that were hit: "bodies", "capture", "record".
+// Bounds names the bounds that were hit: "bodies", "capture", "payloads", "record".
 func (w *Writer) Bounds() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -135,6 +135,7 @@ type kept struct {
 
 func (k *kept) Capture([]byte) error  { return nil }
 func (k *kept) Record(b []byte) error { k.record.Write(b); return nil }
+func (k *kept) Payload([]byte) error  { return nil }
 func (k *kept) Blob(b []byte) error   { k.bodies = append(k.bodies, bytes.Clone(b)); return nil }
 
 // keep returns where artifacts go to; done waits for them.

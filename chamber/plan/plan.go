@@ -36,6 +36,14 @@ type Plan struct {
 	// Hostname is what the subject sees as its own.
 	Hostname string `json:"hostname"`
 
+	// Machine is what the subject is told of the machine that it runs on.
+	Machine Machine `json:"machine,omitzero"`
+	// Travel bounds how far the profile Time moves clocks on; zero otherwise.
+	Travel Travel `json:"travel,omitzero"`
+	// Stay keeps the run going until the time limit even when nothing can happen
+	// before that any more.
+	Stay bool `json:"stay,omitempty"`
+
 	Network  Network  `json:"network"`
 	Internet Internet `json:"internet,omitzero"`
 
@@ -46,8 +54,13 @@ type Plan struct {
 // Profile is a kind of run.
 type Profile string
 
-// Default runs the command that the image itself asks for.
-const Default Profile = "default"
+// Profiles. Each runs the command that the image itself asks for.
+const (
+	Default Profile = "default"
+	// Time moves the clocks of the subject on whenever it only waits for time to
+	// pass: hours go by in seconds.
+	Time Profile = "time"
+)
 
 // User is who the subject runs as, inside the sandbox.
 type User struct {
@@ -140,9 +153,8 @@ func (p *Plan) Validate() error {
 	if p.Hostname == "" || len(p.Hostname) > 63 {
 		bad("hostname", "must have 1 to 63 characters")
 	}
-	if p.Profile != Default {
-		bad("profile", "%q is unknown", p.Profile)
-	}
+	p.validateTime(bad)
+	p.Machine.validate(bad)
 	p.Internet.validate(p.Network, bad)
 	if p.Detail != Normal && p.Detail != Full && p.Detail != Untraced {
 		bad("detail", "%q is unknown", p.Detail)

@@ -158,7 +158,7 @@ func (e *Event) check() error {
 }
 
 // A payload set, one bit a field of Event.
-type payload uint16
+type payload uint32
 
 const (
 	startPayload payload = 1 << iota
@@ -176,6 +176,9 @@ const (
 	messagePayload
 	baitPayload
 	trustPayload
+	payloadPayload
+	changePayload
+	jumpPayload
 )
 
 func (e *Event) payload() (p payload) {
@@ -199,6 +202,9 @@ func (e *Event) payload() (p payload) {
 	add(messagePayload, e.Message != nil)
 	add(baitPayload, e.Bait != nil)
 	add(trustPayload, e.Trust != nil)
+	add(payloadPayload, e.Payload != nil)
+	add(changePayload, e.Change != nil)
+	add(jumpPayload, e.Jump != nil)
 	return p
 }
 
@@ -214,7 +220,10 @@ var payloads = map[Kind]payload{
 	SocketLocal: socketPayload,
 	FlowEnded:   flowPayload, DNSAnswer: dnsPayload, TLSHandshake: tlsPayload, HTTPExchange: httpPayload,
 	MessageReceive: messagePayload, BaitSent: baitPayload, TrustInstall: trustPayload,
-	MemoryExec:   memoryPayload,
+	MemoryExec:  memoryPayload,
+	PayloadKeep: payloadPayload,
+	ChangeAdd:   changePayload, ChangeModify: changePayload, ChangeRemove: changePayload,
+	TimeJump:     jumpPayload,
 	OutputStdout: outputPayload, OutputStderr: outputPayload,
 }
 

@@ -28,6 +28,9 @@ type Event struct {
 	// the sandbox's first PID namespace; 0 for the run itself.
 	PID int32 `json:"pid,omitempty"`
 	TID int32 `json:"tid,omitempty"`
+	// Ahead is how many nanoseconds the clocks of the subject had been moved on by
+	// then, beyond the time that passed: see TimeJump.
+	Ahead int64 `json:"ahead,omitempty"`
 	// Count is how many identical events this one stands for; 0 means 1.
 	// Folded events are written down at most a second after the last of them,
 	// and Time is then that of the writing.
@@ -57,6 +60,10 @@ type Event struct {
 	Message *Message `json:"message,omitempty"`
 	Bait    *Bait    `json:"bait,omitempty"`
 	Trust   *Trust   `json:"trust,omitempty"`
+
+	Payload *Payload `json:"payload,omitempty"`
+	Change  *Change  `json:"change,omitempty"`
+	Jump    *Jump    `json:"time,omitempty"`
 }
 
 // Kind is what happened, as family.deed. Kinds of the family "call" are open:
@@ -64,7 +71,8 @@ type Event struct {
 type Kind string
 
 // Kinds of events. The payload of family f is the field named f; that of
-// run.start is Start, that of run.end is End, that of flow.end is FlowEnd.
+// run.start is Start, that of run.end is End, that of flow.end is FlowEnd, that
+// of time.jump is Jump.
 const (
 	RunStart Kind = "run.start" // always the first event
 	RunEnd   Kind = "run.end"   // always the last event
@@ -115,6 +123,20 @@ const (
 
 	MemoryExec Kind = "memory.exec" // memory became writable and executable
 
+	// PayloadKeep is what a file, or memory, held at a moment after which it might
+	// be gone. It comes before the event of the deed that was about to be done.
+	PayloadKeep Kind = "payload.keep"
+
+	// What the file systems differ in from the image, at the end of the run. These
+	// come last but for run.end, in the order of their paths.
+	ChangeAdd    Kind = "change.add"
+	ChangeModify Kind = "change.modify" // content, permissions, owner or kind
+	ChangeRemove Kind = "change.remove"
+
+	// TimeJump is the clocks of the subject being moved on: nothing could happen
+	// before a timer, so the time until then was left out.
+	TimeJump Kind = "time.jump"
+
 	OutputStdout Kind = "output.stdout"
 	OutputStderr Kind = "output.stderr"
 )
@@ -137,7 +159,7 @@ type Start struct {
 // Reason is why a run ended.
 type Reason string
 
-// Reasons. All but the last two are facts about the subject.
+// Reasons. All but Killed and Broken are facts about the subject.
 const (
 	Exited      Reason = "exited"       // its first process ended by itself
 	Signalled   Reason = "signalled"    // its first process was ended by a signal
@@ -145,6 +167,8 @@ const (
 	TimeLimit   Reason = "time-limit"   // it ran as long as the plan allowed
 	MemoryLimit Reason = "memory-limit" // it used more memory than the plan allowed
 	EventLimit  Reason = "event-limit"  // it did more than the tape may hold
+	Quiescent   Reason = "quiescent"    // nothing could happen any more before the time limit
+	TravelLimit Reason = "travel-limit" // its clocks were moved on as far, or as often, as the plan allowed
 	Killed      Reason = "killed"       // whoever started the run ended it
 	Broken      Reason = "sandbox-failed"
 )
@@ -175,6 +199,10 @@ type End struct {
 	// OutputCut how many of them are not on the tape.
 	Output    int64 `json:"output"`
 	OutputCut int64 `json:"output_cut"`
+	// Ahead is how many nanoseconds the clocks of the subject were moved on, in
+	// Jumps steps.
+	Ahead int64  `json:"ahead"`
+	Jumps uint64 `json:"jumps"`
 	// Bounds names the limits of the plan that the subject ran into without
 	// being ended for it: "processes", "file_size", "disk", "output".
 	Bounds []string `json:"bounds,omitempty"`
@@ -287,6 +315,9 @@ type Call struct {
 	// Args are by the names of the manual page, symbolic where a number has a
 	// name: {"request": "PTRACE_ATTACH", "pid": "7"}.
 	Args map[string]string `json:"args,omitempty"`
+	// Unimplemented is set when the sandbox does not have the call: what a real
+	// kernel would have answered is not known.
+	Unimplemented bool `json:"unimplemented,omitempty"`
 }
 
 // Output is the payload of output events: what was written within some

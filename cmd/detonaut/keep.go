@@ -23,6 +23,7 @@ const (
 	captureFile = "network.pcapng"
 	archiveFile = "network.har"
 	bodiesDir   = "bodies"
+	payloadsDir = "payloads"
 )
 
 // keeper keeps what came of images: below a directory, and the record of a
@@ -86,6 +87,7 @@ func (k *keeper) run(d detonaut.Digest) (pipeline.Recorder, error) {
 		}
 		kept.dir = dir
 		kept.capture.path = filepath.Join(dir, captureFile)
+		kept.bodies.path, kept.payloads.path = filepath.Join(dir, bodiesDir), filepath.Join(dir, payloadsDir)
 	}
 	if k.record != "" {
 		kept.record.path = k.record

@@ -29,9 +29,9 @@ type keptRun struct {
 	mu        *sync.Mutex          // over the names in dir
 
 	// These belong to the goroutine of the artifacts, until Close.
-	capture partialFile
-	record  partialFile
-	bodies  string // a directory; empty before the first body
+	capture          partialFile
+	record           partialFile
+	bodies, payloads wholes
 }
 
 // Record writes an event to the tape.
@@ -57,26 +57,47 @@ func (k *keptRun) Close(whole bool) error {
 		errs = append(errs, k.tape.Close())
 	}
 	if k.ended {
-		for _, name := range []string{captureFile, archiveFile, bodiesDir} {
+		for _, name := range []string{captureFile, archiveFile, bodiesDir, payloadsDir} {
 			errs = append(errs, os.RemoveAll(filepath.Join(k.dir, name)))
 		}
 	}
-	errs = append(errs, k.capture.close(whole), k.record.close(whole), k.closeBodies(whole))
+	errs = append(errs, k.capture.close(whole), k.record.close(whole), k.bodies.close(whole), k.payloads.close(whole))
 	if whole && k.exchanges && errors.Join(errs...) == nil {
 		errs = append(errs, writeWhole(filepath.Join(k.dir, archiveFile), k.archive))
 	}
 	return errors.Join(errs...)
 }
 
-func (k *keptRun) closeBodies(whole bool) error {
-	if k.bodies == "" {
+// wholes are things that are kept under their hashes, in a directory that gets
+// its name when all of them are there.
+type wholes struct {
+	path string // the name it gets
+	dir  string // what it is called before; empty before the first thing
+}
+
+// put writes b. It is data, whatever it claims to be: nobody may execute it.
+func (w *wholes) put(b []byte) (err error) {
+	if w.path == "" {
 		return nil
 	}
-	defer os.RemoveAll(k.bodies)
+	if w.dir == "" {
+		if w.dir, err = os.MkdirTemp(filepath.Dir(w.path), filepath.Base(w.path)+".*.partial"); err != nil {
+			return fmt.Errorf("keep %s: %w", filepath.Base(w.path), err)
+		}
+	}
+	sum := sha256.Sum256(b)
+	return os.WriteFile(filepath.Join(w.dir, hex.EncodeToString(sum[:])), b, 0o644)
+}
+
+func (w *wholes) close(whole bool) error {
+	if w.dir == "" {
+		return nil
+	}
+	defer os.RemoveAll(w.dir)
 	if !whole {
 		return nil
 	}
-	return errors.Join(os.Chmod(k.bodies, 0o755), os.Rename(k.bodies, filepath.Join(k.dir, bodiesDir)))
+	return errors.Join(os.Chmod(w.dir, 0o755), os.Rename(w.dir, w.path))
 }
 
 // archive makes an HTTP archive of the tape and the bodies.
@@ -130,18 +151,8 @@ func (a keptArtifacts) Record(b []byte) error {
 	return a.run.record.append(b)
 }
 
-// Blob writes a body under its hash. It is data, whatever it claims to be:
-// nobody may execute it.
-func (a keptArtifacts) Blob(b []byte) (err error) {
-	k := a.run
-	if k.dir == "" {
-		return nil
-	}
-	if k.bodies == "" {
-		if k.bodies, err = os.MkdirTemp(k.dir, bodiesDir+".*.partial"); err != nil {
-			return fmt.Errorf("keep bodies: %w", err)
-		}
-	}
-	sum := sha256.Sum256(b)
-	return os.WriteFile(filepath.Join(k.bodies, hex.EncodeToString(sum[:])), b, 0o644)
-}
+// Blob keeps a body.
+func (a keptArtifacts) Blob(b []byte) error { return a.run.bodies.put(b) }
+
+// Payload keeps what a file or memory held.
+func (a keptArtifacts) Payload(b []byte) error { return a.run.payloads.put(b) }

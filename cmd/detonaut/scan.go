@@ -72,7 +72,7 @@ Exit codes: 0 done, 1 something of ours failed, 2 --fail-on was reached,
 	fl.StringVar(&f.list, "list", "", "`FILE` with one REF a line and # comments; - is standard input")
 	addOutputFlag(cmd, &f.output)
 	addThresholdFlags(cmd, &f.failOn, &f.strict)
-	fl.StringVar(&f.keep, "keep", "", "`DIR` in which tape.jsonl.zst, report.json, network.pcapng, network.har and bodies/ of each image are kept, in a folder named for its digest")
+	fl.StringVar(&f.keep, "keep", "", "`DIR` in which tape.jsonl.zst, report.json, network.pcapng, network.har, bodies/ and payloads/ of each image are kept, in a folder named for its digest")
 	fl.StringVar(&f.entrypoint, "entrypoint", "", "`COMMAND` to run instead of the image's entrypoint: words, or a JSON array")
 	fl.StringVar(&f.cmd, "cmd", "", "`ARGUMENTS` instead of the image's cmd: words, or a JSON array")
 	fl.StringArrayVar(&f.env, "env", nil, "`NAME=VALUE` to set over the image's environment; NAME alone removes it")

@@ -131,6 +131,7 @@ type blobs struct{ to *[]string }
 func (b blobs) Capture([]byte) error   { return nil }
 func (b blobs) Record([]byte) error    { return nil }
 func (b blobs) Blob(body []byte) error { *b.to = append(*b.to, string(body)); return nil }
+func (b blobs) Payload(p []byte) error { *b.to = append(*b.to, string(p)); return nil }
 
 func replays(end tape.End) detonate.Sandbox { return &fake.Sandbox{Events: aTape(end)} }
 

@@ -23,11 +23,13 @@ type collected struct {
 	capture int
 	record  string
 	blobs   []string
+	payload string
 	err     error
 }
 
 func (c *collected) Capture(b []byte) error { c.capture += len(b); return c.err }
 func (c *collected) Record(b []byte) error  { c.record += string(b); return c.err }
+func (c *collected) Payload(b []byte) error { c.payload += string(b); return c.err }
 func (c *collected) Blob(b []byte) error    { c.blobs = append(c.blobs, string(b)); return c.err }
 
 func TestRunHandsOver(t *testing.T) {
@@ -37,7 +39,7 @@ func TestRunHandsOver(t *testing.T) {
 	if err != nil || result.End.Reason != tape.Exited {
 		t.Fatalf("got %q and %v, want %q and no error", result.End.Reason, err, tape.Exited)
 	}
-	want := collected{capture: 100 * 8 << 10, record: "record", blobs: []string{"body"}}
+	want := collected{capture: 100 * 8 << 10, record: "record", blobs: []string{"body"}, payload: "payload"}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(collected{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -104,6 +104,7 @@ func handOver() {
 	}
 	io.WriteString(w.Record(), "record")
 	w.Blob([]byte("body"))
+	w.Payload([]byte("payload"))
 	if w.Close() != nil {
 		exit(1)
 	}

@@ -109,7 +109,8 @@ func (c *collector) take(name string, b []byte) error {
 
 func (c *collector) Capture(b []byte) error { return c.take("piece of the capture", b) }
 func (c *collector) Record(b []byte) error  { return c.take("piece of the record", b) }
-func (c *collector) Blob(b []byte) error    { return c.take("blob", b) }
+func (c *collector) Blob(b []byte) error    { return c.take("body", b) }
+func (c *collector) Payload(b []byte) error { return c.take("payload", b) }
 
 // twice shows that a sandbox can be used again, and by two runs at once.
 func (s suite) twice() {
