@@ -1,0 +1,136 @@
+package testenv
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Leftovers tells what runs of Detonaut have left on this machine: processes,
+// mounts, cgroups and files that were not there when it was made. A namespace
+// lives as long as a process in it or a mount of it, so these tell of namespaces,
+// too. It is safe for several goroutines.
+type Leftovers struct {
+	programs []os.FileInfo
+	dirs     []string
+	before   map[string]bool
+}
+
+// sharedPlaces are where runs might leave files, beside those of other programs.
+var sharedPlaces = []string{"/tmp", "/var/tmp", "/dev/shm", "/run", "/mnt"}
+
+// NewLeftovers looks at the machine before the runs. Processes are known by
+// their programs: whoever wants to see those of its own runs only makes copies
+// of the binaries. dirs belong to the runs alone, and nothing may be left
+// below them; a directory that does not exist is empty.
+func NewLeftovers(tb testing.TB, programs []string, dirs ...string) *Leftovers {
+	tb.Helper()
+	l := &Leftovers{dirs: dirs}
+	for _, p := range programs {
+		info, err := os.Stat(p)
+		if err != nil {
+			tb.Fatalf("look at a program: %v", err)
+		}
+		l.programs = append(l.programs, info)
+	}
+	l.before = l.now()
+	return l
+}
+
+// leftoversGrace is how long Check waits for what is not ours to be gone: in
+// places that are shared others may be at work.
+const leftoversGrace = 2 * time.Second
+
+// Check fails tb for everything that is left, when all runs are over.
+func (l *Leftovers) Check(tb testing.TB) {
+	tb.Helper()
+	left := l.Find()
+	again := time.NewTicker(leftoversGrace / 20)
+	defer again.Stop()
+	for end := time.Now().Add(leftoversGrace); len(left) > 0 && time.Now().Before(end); left = l.Find() {
+		<-again.C
+	}
+	for _, what := range left {
+		tb.Errorf("left behind: %s", what)
+	}
+}
+
+// Find lists what is there and was not before, in words, sorted.
+func (l *Leftovers) Find() (left []string) {
+	for what := range l.now() {
+		if !l.before[what] {
+			left = append(left, what)
+		}
+	}
+	slices.Sort(left)
+	return left
+}
+
+func (l *Leftovers) now() map[string]bool {
+	found := make(map[string]bool)
+	add := func(format string, args ...any) { found[fmt.Sprintf(format, args...)] = true }
+	for _, p := range processes() {
+		// A zombie has no program any more; ours has us as a parent.
+		if l.ours(p.pid) || p.state == "Z" && p.parent == os.Getpid() {
+			add("process %d (%s), started at %s, state %s", p.pid, p.name, p.started, p.state)
+		}
+	}
+	mounts, _ := os.ReadFile("/proc/self/mountinfo")
+	for line := range strings.Lines(string(mounts)) {
+		add("mount %s", strings.TrimSpace(line))
+	}
+	below := func(root string, visit func(path string, d fs.DirEntry)) {
+		// What cannot be read, or is gone by now, is not there.
+		_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && path != root {
+				visit(path, d)
+			}
+			return nil
+		})
+	}
+	below("/sys/fs/cgroup", func(path string, d fs.DirEntry) {
+		if d.IsDir() {
+			add("cgroup %s", path)
+		}
+	})
+	for _, dir := range l.dirs {
+		below(dir, func(path string, _ fs.DirEntry) { add("file %s", path) })
+	}
+	for _, dir := range sharedPlaces {
+		entries, _ := os.ReadDir(dir)
+		for _, e := range entries {
+			if path := filepath.Join(dir, e.Name()); suspect(path) {
+				add("file %s", path)
+			}
+		}
+	}
+	return found
+}
+
+// ours tells whether a process runs one of the programs.
+func (l *Leftovers) ours(pid int) bool {
+	exe, err := os.Stat(fmt.Sprintf("/proc/%d/exe", pid))
+	return err == nil && slices.ContainsFunc(l.programs, func(p os.FileInfo) bool { return os.SameFile(p, exe) })
+}
+
+// suspect tells whether a file of a place that is shared may be of a run: its
+// processes are others than who runs the tests, or it names one of ours.
+func suspect(path string) bool {
+	for _, name := range []string{"detonaut", "runsc", "gvisor"} {
+		if strings.Contains(filepath.Base(path), name) {
+			return true
+		}
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) != os.Getuid()
+}
