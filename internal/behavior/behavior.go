@@ -91,7 +91,7 @@ func NewAnalysis(detectors ...Detector) *Analysis {
 // returns an error.
 func (a *Analysis) Record(e *tape.Event) error {
 	p := a.tree.apply(e)
-	a.digest.add(e)
+	a.digest.add(e, p)
 	a.coverage.add(e)
 	m := Moment{Event: e, Process: p}
 	for _, d := range a.detectors {

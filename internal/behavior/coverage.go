@@ -123,17 +123,20 @@ var keptBeside = map[string]string{
 	"artifacts": "artifacts: they are not whole",
 	"bodies":    "bodies: some were too large to be kept",
 	"capture":   "capture: it is not whole",
+	"changes":   "changes: there were more",
+	"files":     "payloads: not every file that was deleted, replaced, shortened or left was kept",
 	"names":     "connections: some have no name, there were too many",
 	"record":    "record: it is not whole",
 }
 
 // keptFrom are bounds of the network that kept the subject from something, so
-// that what it does with all it asks for was not seen. Ports that a scan found
-// closed are not among them: most ports are.
+// that what it does with all it asks for was not seen, and one that kept us from
+// what it ran. Ports that a scan found closed are not among them: most ports are.
 var keptFrom = map[string]string{
 	"datagrams": "the subject sent more datagrams at once than are answered",
 	"flows":     "the subject had more connections at once than are answered",
 	"live":      "the subject asked for more of the live network than its plan allows",
+	"payloads":  "not every program that ran was kept",
 	"questions": "the subject asked for more names than are answered",
 	"servers":   "a server of the simulated internet failed",
 }
@@ -150,10 +153,11 @@ func (c *coverage) blind() string {
 }
 
 // unfinished says why the way a run ended hides what the subject does, or "".
-// Running until its time is over is what a server does.
+// Running until its time is over is what a server does, and after quiescence there
+// is nothing to come.
 func unfinished(end *tape.End) string {
 	switch end.Reason {
-	case tape.TimeLimit:
+	case tape.TimeLimit, tape.TravelLimit, tape.Quiescent:
 		return ""
 	case tape.Exited:
 		if end.ExitCode == 0 {

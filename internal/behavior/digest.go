@@ -32,12 +32,15 @@ type digest struct {
 	written   bounded[struct{}]
 	deleted   bounded[struct{}]
 	traffic   traffic
+	payloads  payloads
 	output    strings.Builder
 	outputCut bool
 }
 
-func (d *digest) add(e *tape.Event) {
+// add takes an event of the process p.
+func (d *digest) add(e *tape.Event, p *Process) {
 	d.elapsed = time.Duration(e.Time)
+	d.payloads.add(e, p)
 	switch {
 	case e.Start != nil:
 		d.start = *e.Start
@@ -113,11 +116,16 @@ func (d *digest) file(e *tape.Event) {
 	case tape.FileCreate, tape.FileTruncate, tape.FileWrite:
 		d.wrote(f.Path)
 	case tape.FileOpen:
-		if strings.Contains(f.Flags, "O_WRONLY") || strings.Contains(f.Flags, "O_RDWR") {
+		if writes(f.Flags) {
 			d.wrote(f.Path)
 		}
 	default: // what changes no content
 	}
+}
+
+// writes tells whether flags of open are those of somebody who writes.
+func writes(flags string) bool {
+	return strings.Contains(flags, "O_WRONLY") || strings.Contains(flags, "O_RDWR")
 }
 
 func (d *digest) wrote(path string) {
@@ -136,6 +144,7 @@ func (d *digest) run() detonaut.Run {
 		Listeners: d.listeners.values(), Output: d.output.String(), Network: string(d.start.Plan.Network),
 	}
 	d.traffic.tell(&r)
+	d.payloads.tell(&r)
 	if r.Command == nil {
 		r.Command = []string{}
 	}
@@ -143,6 +152,9 @@ func (d *digest) run() detonaut.Run {
 		r.EndReason, r.EndDetail = string(d.end.Reason), d.end.Detail
 		r.ExitCode, r.Signal = d.end.ExitCode, d.end.Signal
 		r.CPU, r.MaxMemory = time.Duration(d.end.CPU), d.end.MaxMemory
+		if d.end.Ahead > 0 {
+			r.Simulated = d.elapsed + time.Duration(d.end.Ahead)
+		}
 	}
 	for _, p := range d.processes {
 		r.Processes = append(r.Processes, detonaut.Process{
@@ -161,6 +173,7 @@ func (d *digest) notes() (notes []string) {
 	if d.unlisted > 0 {
 		notes = append(notes, fmt.Sprintf("processes: %d more are not listed", d.unlisted))
 	}
+	payloads, changes := d.payloads.full()
 	for _, list := range []struct {
 		name string
 		full bool
@@ -173,6 +186,8 @@ func (d *digest) notes() (notes []string) {
 		{"messages", d.traffic.messages.full},
 		{"baits", d.traffic.baits.full},
 		{"bodies", d.traffic.bodies.full},
+		{"payloads", payloads},
+		{"changes", changes},
 		{"files_written", d.written.full},
 		{"files_deleted", d.deleted.full},
 	} {

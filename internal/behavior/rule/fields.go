@@ -53,7 +53,8 @@ func fieldTable() map[string]map[string]*types.FieldType {
 			"path":    text(func(m *tape.Memory) string { return m.Path }),
 		},
 		"Call": {
-			"args": named(func(c *tape.Call) map[string]string { return c.Args }),
+			"args":          named(func(c *tape.Call) map[string]string { return c.Args }),
+			"unimplemented": truth(func(c *tape.Call) bool { return c.Unimplemented }),
 		},
 		"Output": {
 			"text": text(func(o *tape.Output) string { return o.Text }),
@@ -62,6 +63,7 @@ func fieldTable() map[string]map[string]*types.FieldType {
 		"Process": processFields(),
 	}
 	maps.Copy(table, trafficTable())
+	maps.Copy(table, payloadTable())
 	return table
 }
 
@@ -92,6 +94,9 @@ func eventFields() map[string]*types.FieldType {
 		"message":  payload(messageType, func(e *tape.Event) *tape.Message { return e.Message }),
 		"bait":     payload(baitType, func(e *tape.Event) *tape.Bait { return e.Bait }),
 		"trust":    payload(trustType, func(e *tape.Event) *tape.Trust { return e.Trust }),
+
+		"payload": payload(payloadType, func(e *tape.Event) *tape.Payload { return e.Payload }),
+		"change":  payload(changeType, func(e *tape.Event) *tape.Change { return e.Change }),
 	}
 }
 

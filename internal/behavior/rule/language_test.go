@@ -143,18 +143,19 @@ func TestExamplesThatFail(t *testing.T) {
 // the tape.
 func TestFieldsAreThoseOfTheTape(t *testing.T) {
 	table := fieldTable()
-	// Totals of a run are for coverage, its plan and the sums of its output
-	// for nobody to judge by; written is ours.
+	// Totals of a run are for coverage, its plan, its clocks and the sums of its
+	// output for nobody to judge by; written and privileged are ours.
 	without := map[string][]string{
-		"Event": {"start"},
-		"End":   {"detail", "events", "folded", "cut", "dropped", "cpu_ns", "max_memory", "output", "output_cut"},
+		"Event": {"start", "ahead", "time"},
+		"End":   {"detail", "events", "folded", "cut", "dropped", "cpu_ns", "max_memory", "output", "output_cut", "ahead", "jumps"},
 	}
-	ours := map[string][]string{"Event": {"written"}}
+	ours := map[string][]string{"Event": {"written"}, "Change": {"privileged"}}
 	for name, value := range map[string]any{
 		"Event": tape.Event{}, "End": tape.End{}, "Exec": tape.Process{}, "File": tape.File{}, "Socket": tape.Socket{},
 		"Question": tape.Question{}, "Memory": tape.Memory{}, "Call": tape.Call{}, "Output": tape.Output{},
 		"Flow": tape.Flow{}, "DNS": tape.DNS{}, "TLS": tape.TLS{}, "HTTP": tape.HTTP{}, "Header": tape.Header{}, "Body": tape.Body{},
 		"Message": tape.Message{}, "Bait": tape.Bait{}, "Trust": tape.Trust{},
+		"Payload": tape.Payload{}, "Change": tape.Change{},
 	} {
 		want := slices.Clone(ours[name])
 		for i := range reflect.TypeOf(value).NumField() {

@@ -33,7 +33,7 @@ func sizeOf(e *tape.Event) int {
 	case e.Start != nil, e.End != nil:
 		n += tape.MaxLine
 	default:
-		n += sizeOfTraffic(e)
+		n += sizeOfTraffic(e) + sizeOfPayload(e)
 	}
 	return n
 }

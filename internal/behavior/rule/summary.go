@@ -67,6 +67,13 @@ func tell(e *tape.Event) string {
 			args = append(args, limit(k, 40)+"="+limit(e.Call.Args[k], 80))
 		}
 		s = strings.Join(args, " ")
+	case e.Payload != nil:
+		s = fmt.Sprintf("%s %s", limit(string(e.Payload.How), 20), limit(e.Payload.Path, 120))
+		if e.Payload.SHA256 != "" {
+			s += " sha256 " + limit(e.Payload.SHA256, 64)
+		}
+	case e.Change != nil:
+		s = tellChange(e.Change)
 	case e.End != nil:
 		s = string(e.End.Reason) + " " + strings.Join(e.End.Bounds, " ")
 	default:
@@ -75,6 +82,21 @@ func tell(e *tape.Event) string {
 	s = strings.TrimSpace(string(e.Kind) + " " + s)
 	if e.Errno != "" {
 		s += " (" + limit(e.Errno, 20) + ")"
+	}
+	return s
+}
+
+// tellChange says what is different at the end.
+func tellChange(c *tape.Change) string {
+	s := limit(c.Path, 120)
+	if c.Target != "" {
+		s += " -> " + limit(c.Target, 120)
+	}
+	if c.Mode != c.Was && c.Type == "file" {
+		s += fmt.Sprintf(" %04o", c.Mode)
+	}
+	if c.Capabilities != "" {
+		s += " with capabilities"
 	}
 	return s
 }

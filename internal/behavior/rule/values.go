@@ -112,6 +112,9 @@ func (v *vocabulary) NativeToValue(value any) ref.Val {
 	if x := trafficValue(value); x != nil {
 		return x
 	}
+	if x := payloadValue(value); x != nil {
+		return x
+	}
 	return v.Adapter.NativeToValue(value)
 }
 
