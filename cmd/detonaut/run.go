@@ -112,7 +112,10 @@ var configFlags = []configFlag{
 	{"insecure", "image.insecure", "`REGISTRIES` whose certificate is not checked"},
 	{"chamber", "chamber", "`PATH` of detonaut-chamber"},
 	{"rules", "rules.dir", "`DIR` of rules to use instead of those built in"},
-	{"profile", "run.profile", "`KIND` of run: default"},
+	{"profile", "run.profile", "`KIND` of run: default, or time, which moves the clocks of an image on whenever it only waits"},
+	{"stay", "run.stay", "go on to the end of --duration even when nothing can happen any more"},
+	{"travel-days", "run.travel.days", "`NUMBER` of days that the profile time may leave out"},
+	{"travel-jumps", "run.travel.jumps", "`NUMBER` of steps in which it may do so"},
 	{"detail", "run.detail", "`DETAIL` of the tape: normal, or full with every read, write and thread"},
 	{"duration", "run.duration", "longest `TIME` that an image may run, such as 30s"},
 	{"memory", "run.memory", "most memory an image may use, as a `SIZE` such as 1GiB"},
@@ -133,8 +136,12 @@ func addConfigFlags(cmd *cobra.Command, names ...string) {
 	defaults := config.Defaults()
 	for _, name := range names {
 		for _, cf := range configFlags {
-			if cf.name == name {
-				cmd.Flags().String(cf.name, defaults.Text(cf.key), cf.usage)
+			switch text := defaults.Text(cf.key); {
+			case cf.name != name:
+			case text == "false": // what may be switched on needs no value
+				cmd.Flags().Bool(cf.name, false, cf.usage)
+			default:
+				cmd.Flags().String(cf.name, text, cf.usage)
 			}
 		}
 	}

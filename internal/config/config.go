@@ -68,6 +68,10 @@ type Run struct {
 	Disk      Bytes         `yaml:"disk"`
 	Output    Bytes         `yaml:"output"`
 	Events    int           `yaml:"events"`
+	// Travel bounds the profile time. Stay keeps a run going in which nothing can
+	// happen any more.
+	Travel Travel `yaml:"travel"`
+	Stay   bool   `yaml:"stay"`
 	// Network is simulated or none, or, for the run for which it is typed, live.
 	Network string `yaml:"network"`
 	// ResolveRandom has names that look random exist.
@@ -77,6 +81,12 @@ type Run struct {
 	// Answers is the path of a file of canned answers; see [ReadAnswers].
 	Answers string `yaml:"answers"`
 	Live    Live   `yaml:"live"`
+}
+
+// Travel bounds how far clocks are moved on; see [plan.Travel].
+type Travel struct {
+	Days  int `yaml:"days"`
+	Jumps int `yaml:"jumps"`
 }
 
 // Live bounds a live network; see [plan.Egress].
@@ -103,7 +113,7 @@ type Scan struct {
 
 // Default is the configuration where nobody says otherwise.
 func Default() Config {
-	l, egress := plan.DefaultLimits(), plan.DefaultEgress()
+	l, egress, travel := plan.DefaultLimits(), plan.DefaultEgress(), plan.DefaultTravel()
 	return Config{
 		Image: Image{
 			Platform:        "linux/" + runtime.GOARCH,
@@ -122,6 +132,7 @@ func Default() Config {
 			Profile: string(plan.Default), Detail: string(plan.Normal),
 			Duration: l.Duration, Memory: Bytes(l.Memory), Processes: l.Processes, FileSize: Bytes(l.FileSize),
 			Disk: Bytes(l.Disk), Output: Bytes(l.Output), Events: int(l.Events),
+			Travel:  Travel{Days: travel.Days, Jumps: travel.Jumps},
 			Network: string(plan.Simulated),
 			Live:    Live{Bytes: Bytes(egress.Bytes), Connections: egress.Connections, Rate: egress.Rate},
 		},
@@ -136,8 +147,8 @@ func (c *Config) Validate() error {
 	bad := func(key, format string, args ...any) {
 		errs = append(errs, fmt.Errorf("%w: %s: %s", detonaut.ErrUsage, key, fmt.Sprintf(format, args...)))
 	}
-	if c.Run.Profile != string(plan.Default) {
-		bad("run.profile", "%q is unknown: use %s", c.Run.Profile, plan.Default)
+	if p := plan.Profile(c.Run.Profile); p != plan.Default && p != plan.Time {
+		bad("run.profile", "%q is unknown: use %s or %s", c.Run.Profile, plan.Default, plan.Time)
 	}
 	if d := plan.Detail(c.Run.Detail); d != plan.Normal && d != plan.Full {
 		bad("run.detail", "%q is unknown: use %s or %s", c.Run.Detail, plan.Normal, plan.Full)
@@ -164,6 +175,8 @@ func (c *Config) Validate() error {
 		{"run.disk", int64(c.Run.Disk)},
 		{"run.output", int64(c.Run.Output)},
 		{"run.events", int64(c.Run.Events)},
+		{"run.travel.days", int64(c.Run.Travel.Days)},
+		{"run.travel.jumps", int64(c.Run.Travel.Jumps)},
 		{"run.live.bytes", int64(c.Run.Live.Bytes)},
 		{"run.live.connections", int64(c.Run.Live.Connections)},
 		{"run.live.rate", int64(c.Run.Live.Rate)},

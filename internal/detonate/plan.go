@@ -34,6 +34,13 @@ type Overrides struct {
 	Profile plan.Profile
 	Detail  plan.Detail
 	Network plan.Network
+	// Machine is plan.DefaultMachine when it is zero.
+	Machine plan.Machine
+	// Travel bounds the profile plan.Time, and is not looked at with another;
+	// what is 0 of it has its default.
+	Travel plan.Travel
+	// Stay keeps a run going in which nothing can happen any more.
+	Stay bool
 	// Internet is taken as it is, but for the trust stores, which are the
 	// image's.
 	Internet plan.Internet
@@ -88,6 +95,9 @@ func NewPlan(img detonaut.Image, fsys fs.FS, o Overrides) (plan.Plan, error) {
 		User:     who.User,
 		Tmp:      tmp,
 		Hostname: host,
+		Machine:  or(o.Machine, plan.DefaultMachine()),
+		Travel:   travel(o),
+		Stay:     o.Stay,
 		Network:  or(o.Network, plan.Simulated),
 		Internet: o.Internet,
 		Detail:   or(o.Detail, plan.Normal),
@@ -220,6 +230,15 @@ func limits(l plan.Limits) plan.Limits {
 		Output:    or(l.Output, d.Output),
 		Events:    or(l.Events, d.Events),
 	}
+}
+
+// travel bounds the profile that moves clocks on; there is none of another.
+func travel(o Overrides) plan.Travel {
+	if o.Profile != plan.Time {
+		return plan.Travel{}
+	}
+	d := plan.DefaultTravel()
+	return plan.Travel{Days: or(o.Travel.Days, d.Days), Jumps: or(o.Travel.Jumps, d.Jumps)}
 }
 
 // or returns v, or the fallback when v is zero.

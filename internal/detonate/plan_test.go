@@ -108,7 +108,7 @@ func TestNewPlan(t *testing.T) {
 		Digest: "sha256:0123", Profile: plan.Default, Args: []string{"app", "-a", "-c"},
 		Env: []string{"PATH=/bin:/usr/bin", "HOSTNAME=" + got.Hostname, "A=3", "B=4", "C=", "HOME=/var/cache/nginx"},
 		Dir: "/srv", User: plan.User{UID: 101, GID: 102, Groups: []uint32{102, 10, 103}}, Tmp: true,
-		Hostname: got.Hostname, Network: plan.Simulated, Detail: plan.Normal, Limits: plan.DefaultLimits(),
+		Hostname: got.Hostname, Machine: plan.DefaultMachine(), Network: plan.Simulated, Detail: plan.Normal, Limits: plan.DefaultLimits(),
 		Internet: plan.Internet{Trust: []plan.TrustStore{
 			{Path: "/etc/ssl/cert.pem", Kind: plan.PEMFile},
 			{Path: "/etc/ssl/certs", Kind: plan.HashedDir},
@@ -121,6 +121,26 @@ func TestNewPlan(t *testing.T) {
 	}
 	if len(got.Hostname) != 12 || strings.Trim(got.Hostname, "0123456789abcdef") != "" {
 		t.Errorf("hostname %q does not look like one of Docker's", got.Hostname)
+	}
+}
+
+// TestNewPlanTime makes plans that move clocks on, and one that does not.
+func TestNewPlanTime(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		over detonate.Overrides
+		want plan.Travel
+	}{
+		{"defaults", detonate.Overrides{Profile: plan.Time}, plan.DefaultTravel()},
+		{"a day", detonate.Overrides{Profile: plan.Time, Travel: plan.Travel{Days: 1}}, plan.Travel{Days: 1, Jumps: plan.DefaultTravel().Jumps}},
+		{"another profile", detonate.Overrides{Travel: plan.Travel{Days: 1, Jumps: 1}}, plan.Travel{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := detonate.NewPlan(newImage(detonaut.Config{Entrypoint: []string{"app"}}), root(), c.over)
+			if err != nil || got.Travel != c.want {
+				t.Errorf("got %+v and %v, want %+v", got.Travel, err, c.want)
+			}
+		})
 	}
 }
 
