@@ -251,18 +251,3 @@ func cloneNamespaces(flags func(c *call) uint64) args {
 		return map[string]string{"flags": flagNames(made, cloneFlags)}, made != 0
 	}
 }
-
-// laterCalls names system calls that gVisor has no entry for. Their numbers
-// are the same on all architectures.
-var laterCalls = map[uintptr]string{
-	442: "mount_setattr", 443: "quotactl_fd", 444: "landlock_create_ruleset", 445: "landlock_add_rule",
-	446: "landlock_restrict_self", 447: "memfd_secret", 448: "process_mrelease", 449: "futex_waitv",
-	450: "set_mempolicy_home_node", 451: "cachestat", 452: "fchmodat2", 453: "map_shadow_stack", 457: "statmount", 458: "listmount",
-}
-
-func missingName(no uintptr) string {
-	if name, ok := laterCalls[no]; ok {
-		return name
-	}
-	return fmt.Sprintf("sys_%d", no)
-}

@@ -26,7 +26,9 @@ type call struct {
 	t       *kernel.Task
 	syscall string
 	args    arch.SyscallArguments
+	support support
 	run     func() // executes the call; sets ret and err
+	told    bool   // an event of the family "call" tells of it
 
 	ret uintptr
 	err error
@@ -53,19 +55,20 @@ func hooks() map[string]hook {
 func install(table *kernel.SyscallTable) {
 	hooks := hooks()
 	for no, entry := range table.Table {
-		entry.Fn = wrap(entry.Name, entry.Fn, hooks[entry.Name], transfers[entry.Name])
+		entry.Fn = wrap(entry, hooks[entry.Name], transfers[entry.Name])
 		table.Table[no] = entry
 	}
-	missing := table.Missing
+	unknown := table.Missing
 	table.Missing = func(t *kernel.Task, no uintptr, args arch.SyscallArguments) (uintptr, error) {
-		ret, err := missing(t, no, args)
+		ret, err := unknown(t, no, args)
 		tr := active.Load()
 		if tr == nil {
 			return ret, err
 		}
 		tr.begin(t)
 		if tr.detail != plan.Untraced {
-			c := &call{tr: tr, t: t, syscall: missingName(no), args: args, ret: ret, err: err}
+			c := &call{tr: tr, t: t, args: args, ret: ret, err: err}
+			c.syscall, c.support = missing(no)
 			c.emitCall(nil)
 		}
 		return ret, err
@@ -73,8 +76,9 @@ func install(table *kernel.SyscallTable) {
 	table.Init()
 }
 
-// wrap returns fn with h around it; h and skip may be nil.
-func wrap(name string, fn kernel.SyscallFn, h hook, skip dull) kernel.SyscallFn {
+// wrap returns the function of entry with h around it; h and skip may be nil.
+func wrap(entry kernel.Syscall, h hook, skip dull) kernel.SyscallFn {
+	name, fn, has := entry.Name, entry.Fn, supportOf(entry)
 	return func(t *kernel.Task, no uintptr, args arch.SyscallArguments) (uintptr, *kernel.SyscallControl, error) {
 		tr := active.Load()
 		if tr == nil {
@@ -86,14 +90,17 @@ func wrap(name string, fn kernel.SyscallFn, h hook, skip dull) kernel.SyscallFn 
 		}
 		if h == nil || skip != nil && skip(tr, t, args) {
 			ret, control, err := fn(t, no, args)
-			tr.noteBound(err)
+			if tr.noteBound(err); has.lacks(err) {
+				(&call{tr: tr, t: t, syscall: name, args: args, err: err, support: has}).lack()
+			}
 			return ret, control, err
 		}
 		var control *kernel.SyscallControl
-		c := &call{tr: tr, t: t, syscall: name, args: args}
+		c := &call{tr: tr, t: t, syscall: name, args: args, support: has}
 		c.run = func() { c.ret, control, c.err = fn(t, no, args) }
 		h(c)
 		tr.noteBound(c.err)
+		c.lack()
 		return c.ret, control, c.err
 	}
 }
@@ -144,7 +151,8 @@ func (c *call) emit(ev *tape.Event) {
 // emitCall reports the call as an event of the family "call".
 func (c *call) emitCall(args map[string]string) {
 	ev := c.event(tape.Kind(tape.CallPrefix + c.syscall))
-	ev.Call = &tape.Call{}
+	ev.Call = &tape.Call{Unimplemented: c.support.lacks(c.err)}
+	c.told = true
 	if len(args) > 0 {
 		ev.Call.Args = make(map[string]string, len(args))
 		for k, v := range args {

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/abi/linux"
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
 
 	"github.com/detonaut/detonaut/chamber/tape"
@@ -145,6 +146,36 @@ func TestCandidates(t *testing.T) {
 	} {
 		if diff := cmp.Diff(want, candidates(program, env)); diff != "" {
 			t.Errorf("candidates(%q) (-want +got):\n%s", program, diff)
+		}
+	}
+}
+
+// What gVisor says of itself is what supportOf knows.
+func TestSupportIsWhatGVisorSays(t *testing.T) {
+	for no, entry := range table().Table {
+		has := supportOf(entry)
+		enosys := strings.Contains(entry.Note, unix.ENOSYS.Error()) || strings.Contains(entry.Note, linuxerr.ENOSYS.Error())
+		if entry.SupportLevel == kernel.SupportUnimplemented && has == present && !enosys {
+			t.Errorf("%d %s: %s", no, entry.Name, entry.Note)
+		}
+		if has == stubs && (entry.SupportLevel != kernel.SupportUnimplemented || enosys) {
+			t.Errorf("%d %s is no stub: %s", no, entry.Name, entry.Note)
+		}
+		if no >= firstLater && no-firstLater < uintptr(len(laterCalls)) && laterCalls[no-firstLater] != "" {
+			t.Errorf("%d %s is an entry", no, entry.Name)
+		}
+	}
+}
+
+func TestMissing(t *testing.T) {
+	for no, want := range map[uintptr]string{440: "process_madvise", 441: "sys_441", 444: "landlock_create_ruleset", 469: "file_setattr", 500: "sys_500"} {
+		if name, has := missing(no); name != want || !has.lacks(linuxerr.ENOSYS) || has.lacks(linuxerr.EPERM) {
+			t.Errorf("%d: %s, %d", no, name, has)
+		}
+	}
+	for _, no := range []uintptr{335, 423, 512, 1 << 40} {
+		if name, has := missing(no); !strings.HasPrefix(name, "sys_") || has.lacks(linuxerr.ENOSYS) {
+			t.Errorf("%d: %s, %d", no, name, has)
 		}
 	}
 }
