@@ -21,3 +21,13 @@ func Type(head []byte) string {
 		return ""
 	}
 }
+
+// IsProgram tells whether what begins with head can be executed.
+func IsProgram(head []byte) bool {
+	switch Type(head) {
+	case "elf", "script":
+		return true
+	default:
+		return false
+	}
+}

@@ -136,7 +136,7 @@ func newSandbox(dir string, p *plan.Plan, net *internet) (*sandbox, error) {
 		return nil, err
 	}
 	session := filepath.Join(dir, "session.json")
-	if err := writeJSON(session, sentry.Session(p, net.setup())); err != nil {
+	if err := writeJSON(session, sentry.Session(p, net.setup(), net.out != nil)); err != nil {
 		return nil, err
 	}
 	conf, err := newConfig(filepath.Join(dir, "state"), session, os.Args[1:], p.Network)

@@ -1,7 +1,10 @@
 package runner
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/detonaut/detonaut/chamber/artifact"
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
@@ -95,6 +99,9 @@ func (s *sandbox) readEvents(rec *recorder) error {
 			}
 			return err
 		}
+		if line, err = s.keepPayload(line); err != nil {
+			return err
+		}
 		if err := rec.event(line); err != nil {
 			return err
 		}
@@ -102,6 +109,37 @@ func (s *sandbox) readEvents(rec *recorder) error {
 			s.flushed()
 		}
 	}
+}
+
+// keepPayload hands over the content that belongs to an event, if any does.
+// Whether it could is in the event.
+func (s *sandbox) keepPayload(line tape.Line) (tape.Line, error) {
+	if line.Kind != tape.PayloadKeep {
+		return line, nil
+	}
+	e, err := line.Decode()
+	if err != nil {
+		return line, err
+	}
+	b := s.events.Attached()
+	if len(b) == 0 {
+		return line, nil // it was handed over before, or is not kept
+	}
+	if sum := sha256.Sum256(b); e.Payload.SHA256 != hex.EncodeToString(sum[:]) || !e.Payload.Kept {
+		return line, fmt.Errorf("%w: a payload that is not what its event says", tape.ErrInvalid)
+	}
+	switch err := s.net.out.Payload(b); {
+	case err == nil:
+		return line, nil
+	case !errors.Is(err, artifact.ErrFull):
+		return line, err
+	}
+	e.Payload.Kept = false
+	var again bytes.Buffer
+	if err := tape.NewEncoder(&again).Record(e); err != nil {
+		return line, err
+	}
+	return tape.ParseLine(again.Bytes())
 }
 
 // startAndWait starts the subject and returns when the run is over, with the

@@ -2,6 +2,7 @@ package sentry
 
 import (
 	"bytes"
+	"encoding/binary"
 	"os"
 	"slices"
 	"sync"
@@ -171,6 +172,24 @@ func (e *emitter) emitLast(ev *tape.Event) {
 		e.send()
 	}
 }
+
+// attach sends a piece of a content ahead of its event.
+func (e *emitter) attach(b []byte) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.send() // in its order: what was told before is not about it
+	head := [attachHead]byte{attachMark}
+	binary.BigEndian.PutUint32(head[1:], uint32(len(b)))
+	e.batch.Write(head[:])
+	e.batch.Write(b)
+	e.send()
+	if e.batch.Cap() > 4*batchBytes {
+		e.batch = bytes.Buffer{} // room for a piece is not needed for good
+	}
+}
+
+// detach takes back what was attached since the last event that had anything.
+func (e *emitter) detach() { e.attach(nil) }
 
 // hit notes that the subject ran into the limit of that name.
 func (e *emitter) hit(limit string) {

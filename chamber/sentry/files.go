@@ -38,6 +38,9 @@ func openHooks() map[string]hook {
 		return func(c *call) {
 			flags, mode := how(c)
 			made := flags&linux.O_CREAT != 0 && !c.exists(dir, path)
+			if !made {
+				c.keepOpened(dir, path, flags)
+			}
 			c.run()
 			c.opened(dir, path, flags, mode, made)
 		}

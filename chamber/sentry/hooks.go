@@ -47,6 +47,7 @@ func hooks() map[string]hook {
 	for _, part := range []map[string]hook{execHooks(), openHooks(), fileHooks(), transferHooks(), socketHooks(), memoryHooks(), callHooks()} {
 		maps.Copy(all, part)
 	}
+	keepHooks(all)
 	return all
 }
 

@@ -36,6 +36,7 @@ type tracer struct {
 	env      []string
 	first    atomic.Bool // the first thread was seen
 	setup    Setup
+	payloads *payloads
 
 	mu sync.Mutex
 	// living has the threads that were born and have not died. gVisor lets a

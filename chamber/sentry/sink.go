@@ -11,6 +11,8 @@ package sentry
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +25,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/seccheck"
 	"gvisor.dev/gvisor/runsc/boot"
 
+	"github.com/detonaut/detonaut/chamber/artifact"
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
@@ -35,6 +38,7 @@ const (
 	optProgram  = "program"
 	optEnv      = "env"
 	optSetup    = "setup"
+	optPayloads = "payloads"
 )
 
 // Register makes the sink known to gVisor. Both the process that creates a
@@ -45,8 +49,8 @@ var Register = sync.OnceFunc(func() {
 
 // Session returns the configuration with which gVisor boots the sandbox that
 // runs p in a root file system furnished as s says: what it calls a pod init
-// config.
-func Session(p *plan.Plan, s Setup) *boot.InitConfig {
+// config. With payloads the contents that are kept come with the events.
+func Session(p *plan.Plan, s Setup, payloads bool) *boot.InitConfig {
 	ids := []string{"group_id", "thread_id"}
 	points := []seccheck.PointConfig{
 		{Name: "sentry/task_exit", ContextFields: ids}, // without it nobody knows how the run ended
@@ -60,7 +64,7 @@ func Session(p *plan.Plan, s Setup) *boot.InitConfig {
 		Name:   "Default",
 		Points: points,
 		Sinks: []seccheck.SinkConfig{{Name: sinkName, Config: map[string]any{
-			optDetail: string(p.Detail), optMaxTasks: p.Limits.Processes, optProgram: p.Args[0], optEnv: p.Env, optSetup: s,
+			optDetail: string(p.Detail), optMaxTasks: p.Limits.Processes, optProgram: p.Args[0], optEnv: p.Env, optSetup: s, optPayloads: payloads,
 		}}},
 	}}
 }
@@ -82,10 +86,19 @@ func setup(map[string]any) (*os.File, error) {
 	return os.NewFile(uintptr(p[1]), "events in the sentry"), nil
 }
 
+// What stands before a piece of a content: a mark, with which no event begins,
+// and the length of the piece, most significant byte first. A length of 0 takes
+// back the pieces before it.
+const (
+	attachMark byte = 0
+	attachHead      = 1 + 4
+)
+
 // Stream is the reader's end of the sandbox's events.
 type Stream struct {
-	f *os.File
-	r *bufio.Reader
+	f        *os.File
+	r        *bufio.Reader
+	attached bytes.Buffer
 }
 
 // Accept returns the stream of the sandbox that this process has just created.
@@ -104,6 +117,9 @@ func Accept() (*Stream, error) {
 // with every flush. The bytes are hostile, and only their head is checked. At
 // the end of the stream the error is [io.EOF].
 func (s *Stream) Next() (tape.Line, error) {
+	if err := s.readAttached(); err != nil {
+		return tape.Line{}, err
+	}
 	b, err := s.r.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
 		return tape.Line{}, fmt.Errorf("%w: an event of more than %d bytes", tape.ErrInvalid, tape.MaxLine)
@@ -115,6 +131,44 @@ func (s *Stream) Next() (tape.Line, error) {
 		return tape.Line{}, err
 	}
 	return tape.ParseLine(b)
+}
+
+// readAttached reads the pieces of a content that stand before an event.
+func (s *Stream) readAttached() error {
+	for {
+		mark, err := s.r.Peek(1)
+		if err != nil {
+			return err
+		}
+		if mark[0] != attachMark {
+			return nil
+		}
+		var head [attachHead]byte
+		if _, err := io.ReadFull(s.r, head[:]); err != nil {
+			return fmt.Errorf("%w: the sandbox died in the middle of a payload", tape.ErrInvalid)
+		}
+		size := int64(binary.BigEndian.Uint32(head[1:]))
+		if size == 0 {
+			s.attached.Reset()
+		}
+		if limit := artifact.DefaultLimits().Payload; size > chunkSize || int64(s.attached.Len())+size > limit {
+			return fmt.Errorf("%w: a payload of more than %d bytes", tape.ErrInvalid, limit)
+		}
+		if _, err := io.CopyN(&s.attached, s.r, size); err != nil {
+			return fmt.Errorf("%w: the sandbox died in the middle of a payload", tape.ErrInvalid)
+		}
+	}
+}
+
+// Attached returns the content that came before the event that Next returned
+// last, valid until the next call; empty if there was none. It is given once.
+func (s *Stream) Attached() []byte {
+	b := s.attached.Bytes()
+	s.attached.Reset()
+	if s.attached.Cap() > 4*chunkSize {
+		s.attached = bytes.Buffer{} // b keeps what it needs
+	}
+	return b
 }
 
 // Flush asks the sandbox to send what it still holds back, followed by a
@@ -141,6 +195,8 @@ func newSink(options map[string]any, endpoint *fd.FD) (seccheck.Sink, error) {
 	}
 	t.living, t.threads = make(map[*kernel.Task]bool), make(map[*kernel.ThreadGroup]int)
 	t.out = newEmitter(endpoint, Monotonic())
+	wanted, _ := options[optPayloads].(bool)
+	t.payloads = newPayloads(t.out, wanted)
 	go t.out.serve()
 	active.Store(t)
 	return t, nil
