@@ -153,8 +153,10 @@ func (p *payloads) send(room *room, read reader, sum [sha256.Size]byte, size int
 		p.out.attach(p.buf[:size])
 	} else {
 		_, sent, err := p.pass(h, limited(read, size), p.out.attach)
-		if err != nil || sent == 0 {
+		if err != nil && sent > 0 {
 			p.out.detach()
+		}
+		if err != nil || sent == 0 {
 			p.out.hit(room.name)
 			return sum, size
 		}

@@ -148,6 +148,9 @@ func (s *Stream) readAttached() error {
 			return fmt.Errorf("%w: the sandbox died in the middle of a payload", tape.ErrInvalid)
 		}
 		size := int64(binary.BigEndian.Uint32(head[1:]))
+		if size == 0 && s.attached.Len() == 0 {
+			return fmt.Errorf("%w: a payload without bytes", tape.ErrInvalid)
+		}
 		if size == 0 {
 			s.attached.Reset()
 		}
