@@ -31,7 +31,7 @@ const (
 // own floor and those below. The longest prefix counts; what is on no floor is
 // wired by hand in doors and alone below.
 var layers = [][]string{
-	{"chamber/artifact", "chamber/plan", "chamber/version"},
+	{"chamber/artifact", "chamber/content", "chamber/plan", "chamber/version"},
 	{"chamber/tape"},
 	{""}, // the root: the words
 	{"rules"},

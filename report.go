@@ -310,7 +310,7 @@ type Body struct {
 type Payload struct {
 	SHA256 string `json:"sha256,omitempty"`
 	Size   int64  `json:"size"`
-	// Type is the kind of content: "elf", "shell" ... (docs/tape.md).
+	// Type is the kind of content: "elf", "script-shell" ... (docs/tape.md).
 	Type string `json:"type,omitempty"`
 	// Hows are why it was kept: "executed", "deleted" ...; Paths where it was.
 	Hows  []string `json:"hows"`
