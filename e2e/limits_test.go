@@ -66,13 +66,17 @@ func TestLimits(t *testing.T) {
 }
 
 // workImage makes an image of the work program and returns its ref.
-func workImage(t *testing.T) string {
+func workImage(t *testing.T) string { return programImage(t, "work") }
+
+// programImage makes an image of a program of this folder, in its root, and
+// returns its ref.
+func programImage(t *testing.T, name string) string {
 	t.Helper()
-	img, err := imagetest.New(v1.Config{Entrypoint: []string{"/work"}}, v1.Platform{OS: "linux", Architecture: runtime.GOARCH})
+	img, err := imagetest.New(v1.Config{Entrypoint: []string{"/" + name}}, v1.Platform{OS: "linux", Architecture: runtime.GOARCH})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if img, err = imagetest.AddFile(img, "/work", testenv.Program(t, "./e2e/work")); err != nil {
+	if img, err = imagetest.AddFile(img, "/"+name, testenv.Program(t, "./e2e/"+name)); err != nil {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "image")

@@ -92,7 +92,7 @@ func NewAnalysis(detectors ...Detector) *Analysis {
 func (a *Analysis) Record(e *tape.Event) error {
 	p := a.tree.apply(e)
 	a.digest.add(e, p)
-	a.coverage.add(e)
+	a.coverage.add(e, p)
 	m := Moment{Event: e, Process: p}
 	for _, d := range a.detectors {
 		d.Observe(m)

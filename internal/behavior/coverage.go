@@ -1,6 +1,7 @@
 package behavior
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,11 +24,14 @@ type coverage struct {
 	// rejected counts TLS clients that did not take our certificate, untrusted
 	// the trust stores of the image that did not get the run's CA.
 	rejected, untrusted uint64
+	lacks               lacks
 }
 
-func (c *coverage) add(e *tape.Event) {
+// add takes an event of the process p.
+func (c *coverage) add(e *tape.Event, p *Process) {
 	c.events++
 	c.elapsed = time.Duration(e.Time)
+	c.lacks.add(e, p)
 	if e.Cut && matters(e) {
 		c.cuts++
 	}
@@ -59,9 +63,12 @@ func matters(e *tape.Event) bool {
 }
 
 func (c *coverage) result(more []string) detonaut.Coverage {
-	v := detonaut.Coverage{Events: c.events, Exercised: c.exercised(), Gaps: append(c.missed(), more...)}
+	v := detonaut.Coverage{
+		Events: c.events, Exercised: c.exercised(), Gaps: append(c.missed(), more...), Unimplemented: flat(&c.lacks.calls),
+	}
 	if c.end != nil {
 		v.Folded, v.Cut, v.Dropped = c.end.Folded, c.end.Cut, c.end.Dropped
+		v.Bounds = slices.Clone(c.end.Bounds[:min(len(c.end.Bounds), maxListed)])
 	}
 	slices.Sort(v.Gaps)
 	v.Gaps = slices.Compact(v.Gaps)
@@ -110,7 +117,10 @@ func (c *coverage) missed() (gaps []string) {
 	if why := c.blind(); why != "" {
 		miss("%s", why)
 	}
-	if why := unfinished(c.end); why != "" {
+	if c.lacks.calls.full {
+		miss("it made more system calls that the sandbox does not have than are listed")
+	}
+	if why := unfinished(c.end, c.lacks.blame(c.elapsed)); why != "" {
 		miss("%s", why)
 	}
 	return gaps
@@ -152,10 +162,12 @@ func (c *coverage) blind() string {
 	return fmt.Sprintf("our certificate was refused (%d times), and not every trust store of the image has it", c.rejected)
 }
 
+const unseen = ": what it does when it works was not seen"
+
 // unfinished says why the way a run ended hides what the subject does, or "".
 // Running until its time is over is what a server does, and after quiescence there
-// is nothing to come.
-func unfinished(end *tape.End) string {
+// is nothing to come. blame is what may be why it failed.
+func unfinished(end *tape.End, blame string) string {
 	switch end.Reason {
 	case tape.TimeLimit, tape.TravelLimit, tape.Quiescent:
 		return ""
@@ -163,9 +175,9 @@ func unfinished(end *tape.End) string {
 		if end.ExitCode == 0 {
 			return ""
 		}
-		return fmt.Sprintf("the subject gave up with exit code %d: what it does when it works was not seen", end.ExitCode)
+		return fmt.Sprintf("the subject gave up with exit code %d", end.ExitCode) + cmp.Or(blame, unseen)
 	case tape.Signalled:
-		return fmt.Sprintf("the subject was ended by %s: what it does when it works was not seen", end.Signal)
+		return fmt.Sprintf("the subject was ended by %s", end.Signal) + cmp.Or(blame, unseen)
 	case tape.NotStarted:
 		return "the subject's command could not be started"
 	case tape.MemoryLimit:

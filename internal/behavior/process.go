@@ -67,6 +67,10 @@ type Process struct {
 
 	ancestors []*Process
 	command   string
+	// lacked is the last system call that the sandbox does not have and this
+	// program made, and lackedAt when.
+	lacked   string
+	lackedAt time.Duration
 }
 
 // Ancestors are the processes it descends from, the parent first, ended ones
