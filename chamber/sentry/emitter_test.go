@@ -12,7 +12,7 @@ import (
 )
 
 // pipe returns an emitter and the stream at its other end.
-func pipe(t testing.TB) (*emitter, *Stream) {
+func newPipe(t testing.TB) (*emitter, *Stream) {
 	t.Helper()
 	end, err := setup(nil)
 	if err != nil {
@@ -60,7 +60,7 @@ func write(pid int32, path string, n int64) *tape.Event {
 }
 
 func TestEmitterFoldsIdenticalEvents(t *testing.T) {
-	e, stream := pipe(t)
+	e, stream := newPipe(t)
 	for range 100 {
 		e.emit(write(1, "/log", 10))
 		e.emit(write(2, "/log", 1)) // another process is another event
@@ -92,7 +92,7 @@ func TestEmitterFoldsIdenticalEvents(t *testing.T) {
 }
 
 func TestEmitterNeverFoldsTheProcessTree(t *testing.T) {
-	e, stream := pipe(t)
+	e, stream := newPipe(t)
 	for range 50 {
 		e.emit(&tape.Event{Kind: tape.ProcessFork, PID: 1, Process: &tape.Process{Child: 2}})
 	}
@@ -104,7 +104,7 @@ func TestEmitterNeverFoldsTheProcessTree(t *testing.T) {
 }
 
 func TestEmitterWritesHeldEventsBeforeAnEnd(t *testing.T) {
-	e, stream := pipe(t)
+	e, stream := newPipe(t)
 	for range 20 {
 		e.emit(write(1, "/log", 1))
 	}
@@ -119,7 +119,7 @@ func TestEmitterWritesHeldEventsBeforeAnEnd(t *testing.T) {
 }
 
 func TestEmitterBoundsItsMemory(t *testing.T) {
-	e, stream := pipe(t)
+	e, stream := newPipe(t)
 	done := make(chan int)
 	go func() {
 		events, _ := next(t, stream)
@@ -139,7 +139,7 @@ func TestEmitterBoundsItsMemory(t *testing.T) {
 }
 
 func TestStreamRefusesEndlessLines(t *testing.T) {
-	e, stream := pipe(t)
+	e, stream := newPipe(t)
 	stream.r = bufio.NewReaderSize(stream.f, 4096)
 	if _, err := unix.Write(e.fd.FD(), make([]byte, 5000)); err != nil {
 		t.Fatal(err)
@@ -150,7 +150,7 @@ func TestStreamRefusesEndlessLines(t *testing.T) {
 }
 
 func BenchmarkEmitFolded(b *testing.B) {
-	e, stream := pipe(b)
+	e, stream := newPipe(b)
 	go func() {
 		for {
 			if _, err := stream.Next(); err != nil {
@@ -165,7 +165,7 @@ func BenchmarkEmitFolded(b *testing.B) {
 }
 
 func BenchmarkEmit(b *testing.B) {
-	e, stream := pipe(b)
+	e, stream := newPipe(b)
 	go func() {
 		for {
 			if _, err := stream.Next(); err != nil {

@@ -216,7 +216,9 @@ func fileHooks() map[string]hook {
 // transferHooks see reads, writes and closes, at full detail, and DNS
 // questions that are written instead of sent.
 func transferHooks() map[string]hook {
-	read := func(c *call) { c.transfer(tape.FileRead) }
+	read := func(c *call) { c.transfer(tape.FileRead); c.readScript(false) }
+	readv := func(c *call) { c.transfer(tape.FileRead); c.readScript(true) }
+	readAt := func(c *call) { c.transfer(tape.FileRead) }
 	write := func(c *call) {
 		question := c.questionWritten()
 		c.transfer(tape.FileWrite)
@@ -225,7 +227,7 @@ func transferHooks() map[string]hook {
 		}
 	}
 	return map[string]hook{
-		"read": read, "pread64": read, "readv": read, "preadv": read, "preadv2": read,
+		"read": read, "pread64": readAt, "readv": readv, "preadv": readAt, "preadv2": readAt,
 		"write": write, "pwrite64": write, "writev": write, "pwritev": write, "pwritev2": write,
 		"close": func(c *call) { c.transfer(tape.FileClose) },
 	}
@@ -234,7 +236,7 @@ func transferHooks() map[string]hook {
 // transfers are the calls that programs make by the million, with what makes
 // one of them dull: at normal detail only DNS questions are looked for.
 var transfers = map[string]dull{
-	"read": unlessFull, "pread64": unlessFull, "readv": unlessFull, "preadv": unlessFull, "preadv2": unlessFull, "close": unlessFull,
+	"read": unlessScript, "pread64": unlessFull, "readv": unlessScript, "preadv": unlessFull, "preadv2": unlessFull, "close": unlessFull,
 	"write": unlessSocket, "writev": unlessSocket, "pwritev2": unlessSocket, "pwrite64": unlessFull, "pwritev": unlessFull,
 }
 

@@ -37,6 +37,7 @@ type tracer struct {
 	first    atomic.Bool // the first thread was seen
 	setup    Setup
 	payloads *payloads
+	scripts  scripts
 
 	mu sync.Mutex
 	// living has the threads that were born and have not died. gVisor lets a
@@ -200,6 +201,7 @@ func (tr *tracer) Execve(ctx context.Context, _ seccheck.FieldSet, info *pb.Exec
 	fillArgs(ev, info.Argv, info.Env)
 	fillTask(t, ev)
 	tr.out.emit(ev)
+	tr.beganProgram(t, p.Executable, info.Argv)
 	return nil
 }
 
@@ -214,6 +216,7 @@ func (tr *tracer) TaskExit(ctx context.Context, _ seccheck.FieldSet, info *pb.Ta
 	if !tr.died(t, t.ThreadGroup()) {
 		return nil
 	}
+	tr.endScript(t.ThreadGroup())
 	ev := newEvent(t, tape.ProcessExit)
 	ev.Process = &tape.Process{Parent: parentOf(t)}
 	status := unix.WaitStatus(info.ExitStatus)
