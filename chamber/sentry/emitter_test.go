@@ -11,7 +11,7 @@ import (
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
-// pipe returns an emitter and the stream at its other end.
+// newPipe returns an emitter and the stream at its other end.
 func newPipe(t testing.TB) (*emitter, *Stream) {
 	t.Helper()
 	end, err := setup(nil)
