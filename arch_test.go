@@ -66,6 +66,7 @@ var alone = map[string][]string{
 	"chamber/bait":     nil,
 	"chamber/content":  nil,
 	"chamber/egress":   {"chamber/plan", "golang.org/x/sys/unix"},
+	"chamber/machine":  {"chamber/plan"},
 	"chamber/plan":     nil,
 	"chamber/version":  nil,
 	"chamber/tape":     {"chamber/plan"},

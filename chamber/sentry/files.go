@@ -42,6 +42,7 @@ func openHooks() map[string]hook {
 				c.keepOpened(dir, path, flags)
 			}
 			c.run()
+			c.show()
 			c.opened(dir, path, flags, mode, made)
 		}
 	}

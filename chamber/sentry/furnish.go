@@ -1,7 +1,6 @@
 package sentry
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -33,18 +32,6 @@ type Setup struct {
 	Trust       []plan.TrustStore `json:"trust,omitempty"`
 	// Files are written, with their paths as keys.
 	Files map[string]string `json:"files,omitempty"`
-}
-
-// setupOf reads what Session wrote, which gVisor has made maps of meanwhile.
-func setupOf(v any) (s Setup, err error) {
-	b, err := json.Marshal(v)
-	if err == nil {
-		err = json.Unmarshal(b, &s)
-	}
-	if err != nil {
-		return s, fmt.Errorf("read the sandbox's setup: %w", err)
-	}
-	return s, nil
 }
 
 // furnish does what the setup asks for, before t has read anything. What fails

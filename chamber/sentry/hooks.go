@@ -44,7 +44,7 @@ type dull func(tr *tracer, t *kernel.Task, args arch.SyscallArguments) bool
 // hooks lists every system call that is looked at, by name.
 func hooks() map[string]hook {
 	all := make(map[string]hook)
-	for _, part := range []map[string]hook{execHooks(), openHooks(), fileHooks(), transferHooks(), socketHooks(), memoryHooks(), callHooks()} {
+	for _, part := range []map[string]hook{execHooks(), openHooks(), fileHooks(), transferHooks(), socketHooks(), memoryHooks(), callHooks(), faceHooks()} {
 		maps.Copy(all, part)
 	}
 	keepHooks(all)

@@ -21,6 +21,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 	"gvisor.dev/gvisor/pkg/usermem"
 
+	"github.com/detonaut/detonaut/chamber/machine"
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
@@ -38,6 +39,7 @@ type tracer struct {
 	setup    Setup
 	payloads *payloads
 	scripts  scripts
+	face     machine.Face // what the subject is shown of the machine
 
 	mu sync.Mutex
 	// living has the threads that were born and have not died. gVisor lets a
@@ -73,6 +75,7 @@ func (tr *tracer) begin(t *kernel.Task) {
 	}
 	tr.born(t, t.ThreadGroup())
 	tr.furnish(t)
+	tr.dress(t)
 	if tr.detail != plan.Untraced {
 		tr.firstExec(t)
 	}

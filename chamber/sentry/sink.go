@@ -13,6 +13,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +27,7 @@ import (
 	"gvisor.dev/gvisor/runsc/boot"
 
 	"github.com/detonaut/detonaut/chamber/artifact"
+	"github.com/detonaut/detonaut/chamber/machine"
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
@@ -39,6 +41,7 @@ const (
 	optEnv      = "env"
 	optSetup    = "setup"
 	optPayloads = "payloads"
+	optFace     = "face"
 )
 
 // Register makes the sink known to gVisor. Both the process that creates a
@@ -65,6 +68,7 @@ func Session(p *plan.Plan, s Setup, payloads bool) *boot.InitConfig {
 		Points: points,
 		Sinks: []seccheck.SinkConfig{{Name: sinkName, Config: map[string]any{
 			optDetail: string(p.Detail), optMaxTasks: p.Limits.Processes, optProgram: p.Args[0], optEnv: p.Env, optSetup: s, optPayloads: payloads,
+			optFace: machine.Face{Machine: p.Machine, Hostname: p.Hostname, Card: p.Network != plan.None},
 		}}},
 	}}
 }
@@ -193,7 +197,10 @@ func newSink(options map[string]any, endpoint *fd.FD) (seccheck.Sink, error) {
 	program, _ := options[optProgram].(string)
 	t := &tracer{detail: plan.Detail(detail), maxTasks: int(maxTasks), program: program, env: asStrings(options[optEnv])}
 	var err error
-	if t.setup, err = setupOf(options[optSetup]); err != nil {
+	if t.setup, err = optionOf[Setup](options[optSetup]); err != nil {
+		return nil, err
+	}
+	if t.face, err = optionOf[machine.Face](options[optFace]); err != nil {
 		return nil, err
 	}
 	t.living, t.threads = make(map[*kernel.Task]bool), make(map[*kernel.ThreadGroup]int)
@@ -203,6 +210,19 @@ func newSink(options map[string]any, endpoint *fd.FD) (seccheck.Sink, error) {
 	go t.out.serve()
 	active.Store(t)
 	return t, nil
+}
+
+// optionOf reads an option that Session wrote, which gVisor has made maps of
+// meanwhile.
+func optionOf[T any](v any) (option T, err error) {
+	b, err := json.Marshal(v)
+	if err == nil {
+		err = json.Unmarshal(b, &option)
+	}
+	if err != nil {
+		return option, fmt.Errorf("read an option of the sandbox: %w", err)
+	}
+	return option, nil
 }
 
 func asStrings(v any) (out []string) {
