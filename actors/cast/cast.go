@@ -70,10 +70,14 @@ func local() []Actor {
 		}
 	}
 	return []Actor{
+		actor("deleted-payload", detonaut.Suspicious,
+			"defense-evasion/deletes-its-program", "execution/drops-and-runs", "execution/temporary-program", "execution/written-program"),
 		actor("dropper", detonaut.Suspicious,
 			"defense-evasion/deletes-its-program", "execution/drops-and-runs", "execution/temporary-program", "execution/written-program"),
 		actor("forkstorm", detonaut.Suspicious, "impact/process-storm"),
 		actor("hello", detonaut.Clean),
+		actor("mapped", detonaut.Suspicious,
+			"execution/drops-and-runs", "execution/temporary-program", "execution/written-program"),
 		actor("memfd", detonaut.Suspicious, "execution/from-memory"),
 		persist("cron", "cron"),
 		persist("keys", "ssh-key"),
@@ -81,10 +85,17 @@ func local() []Actor {
 		persist("profile", "login-script"),
 		persist("unit", "service-unit"),
 		actor("ptrace", detonaut.Suspicious, "defense-evasion/process-injection"),
+		actor("rename-over", detonaut.Suspicious, "execution/written-program"),
 		actor("scan", detonaut.Suspicious, "discovery/port-scan"),
 		actor("shell", detonaut.Suspicious, "execution/server-shell").shelled(),
+		stdin("script", "own", detonaut.Clean),
 		{Name: "web", Run: app(), Goes: true, Word: detonaut.Clean},
 	}
+}
+
+// stdin is one that feeds a shell.
+func stdin(name, script string, word detonaut.Word, rules ...string) Actor {
+	return Actor{Name: "stdin-" + name, Program: "stdin-script", Run: app(script), Shell: true, Word: word, Rules: rules}
 }
 
 // networked are those who do it to others, over the network.
@@ -105,6 +116,7 @@ func networked() []Actor {
 		actor("revshell", detonaut.Malicious, "command-and-control/reverse-shell", "command-and-control/shell-answers").shelled(),
 		actor("socksy", detonaut.Clean, "command-and-control/proxy"),
 		actor("stager", detonaut.Suspicious, "command-and-control/bare-address", "command-and-control/reverse-shell").shelled(),
+		stdin("fetched", "fetched", detonaut.Clean),
 		actor("thief", detonaut.Malicious, "discovery/cloud-metadata", "exfiltration/planted-credential"),
 		actor("tor", detonaut.Suspicious, "command-and-control/bare-address", "command-and-control/tor"),
 		actor("tunnel", detonaut.Suspicious, "command-and-control/dns-tunnel"),

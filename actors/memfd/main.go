@@ -1,5 +1,5 @@
 // Command memfd runs a program that never had a name on disk: itself, from
-// anonymous memory. The program says one word.
+// anonymous memory.
 //
 // Rule: execution/from-memory.
 package main
@@ -8,21 +8,21 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/detonaut/detonaut/actors/payload"
 	"github.com/detonaut/detonaut/actors/stage"
+	"github.com/detonaut/detonaut/chamber/tape"
 )
 
 func main() { stage.Play(run) }
 
 func run(ctx context.Context) error {
-	if len(os.Args) > 1 && os.Args[1] == "nameless" {
-		fmt.Println("nameless")
+	if payload.Dropped() {
 		return nil
 	}
-	program, err := os.ReadFile("/proc/self/exe")
+	program, err := payload.Program("memfd")
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,6 @@ func run(ctx context.Context) error {
 	if _, err := f.Write(program); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, fmt.Sprintf("/proc/self/fd/%d", fd), "nameless")
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	return cmd.Run()
+	payload.Tell(tape.Executed, program)
+	return payload.Run(ctx, fmt.Sprintf("/proc/self/fd/%d", fd))
 }
