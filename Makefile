@@ -5,6 +5,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LDFLAGS := -s -w -X github.com/detonaut/detonaut/chamber/version.version=$(VERSION)
 MODULES := . chamber
 FUZZTIME ?= 20s
+SOAKTIME ?= 1h
 
 # Static binaries always: a dynamic one dies inside the sandbox's own chroot.
 # No paths of this machine in them, and none in the tests either, so that both
@@ -16,7 +17,7 @@ export GOFLAGS := -trimpath -buildvcs=false
 # The linter is pinned in tools/go.mod, apart from what the project is built of.
 LINT = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 
-.PHONY: build release demo test check bench fuzz clean help
+.PHONY: build release demo test check bench fuzz soak clean help
 
 build: ## build bin/detonaut and bin/detonaut-chamber
 	go build -ldflags '$(LDFLAGS)' -o bin/detonaut ./cmd/detonaut
@@ -57,6 +58,9 @@ fuzz: ## run each fuzz test for FUZZTIME
 			echo "$$m/$${file#./} $${fn#func }"; \
 			go test -run '^$$' -fuzz "^$${fn#func }\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$$(dirname "$$file")" </dev/null; \
 		done); done
+
+soak: build ## run random subjects under random plans for SOAKTIME
+	go run -ldflags '$(LDFLAGS)' ./e2e/soak -time $(SOAKTIME) -failure bin/soak-failure.json
 
 clean: ## remove what was built
 	rm -rf bin

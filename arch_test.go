@@ -190,7 +190,7 @@ func judgeImport(s *source, imported string) (complaints []string) {
 	if s.test() {
 		return complaints // tests may climb
 	}
-	if ours && strings.HasSuffix(dir, "test") && !inside(s.dir, "actors", "internal/testenv") && !strings.HasSuffix(s.dir, "test") {
+	if ours && strings.HasSuffix(dir, "test") && !inside(s.dir, "actors", "e2e", "internal/testenv") && !strings.HasSuffix(s.dir, "test") {
 		complain("it is for tests")
 	}
 	if ours && !inside(s.dir, "chamber") {

@@ -1,0 +1,106 @@
+//go:build linux
+
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/actors/cast"
+	"github.com/detonaut/detonaut/internal/image"
+	"github.com/detonaut/detonaut/internal/image/imagetest"
+)
+
+// A subject is one image, and what it may be told to do.
+type subject struct {
+	name string
+	img  *image.Image
+	fsys fs.FS
+	// commands are the command lines of which one is chosen; the image's own is
+	// always among them.
+	commands [][]string
+}
+
+// programs are the subjects that are no actors: programs of the other tests.
+var programs = []struct {
+	name     string
+	commands string // one a line
+}{
+	{"work", "exit /\nsleep /\nfiles /data\ncalls /\nforks /\nfill /\nfill /tmp\nfill /dev/shm\nfill /dev\nsplit /\nsplit /tmp\ntake /\nprint /\ntouch /\ntouch /tmp"},
+	{"probe", "\nfrom-outside"},
+	{"client", "hostile flood\nhostile slow\nhostile deaf\nhostile forge\nhostile datagrams\nhostile names\nhostile zeros\nhostile bomb\nhostile garbage"},
+}
+
+// buildSubjects makes all images below dir. root is that of the checkout.
+func buildSubjects(ctx context.Context, root, dir string) (subjects []*subject, err error) {
+	layouts := filepath.Join(dir, "layouts")
+	if err := cast.Build(ctx, root, layouts, cast.All()); err != nil {
+		return nil, err
+	}
+	for _, p := range programs {
+		if err := buildProgram(ctx, root, dir, p.name); err != nil {
+			return nil, fmt.Errorf("build %s: %w", p.name, err)
+		}
+	}
+	add := func(name string, commands ...[]string) error {
+		s := &subject{name: name, commands: append([][]string{nil}, commands...)}
+		s.img, err = image.Pull(ctx, detonaut.Ref("oci-dir:"+filepath.Join(layouts, name)), image.Options{CacheDir: filepath.Join(dir, "cache")})
+		if err != nil {
+			return err
+		}
+		subjects = append(subjects, s)
+		s.fsys, err = s.img.FS()
+		return err
+	}
+	for _, a := range cast.All() {
+		err = errors.Join(err, add(a.Name))
+	}
+	for _, p := range programs {
+		var commands [][]string
+		for line := range strings.Lines(p.commands) {
+			commands = append(commands, append([]string{"/" + p.name}, strings.Fields(line)...))
+		}
+		err = errors.Join(err, add(p.name, commands...))
+	}
+	return subjects, err
+}
+
+// buildProgram makes the image of a program of the tests, with files to read.
+func buildProgram(ctx context.Context, root, dir, name string) error {
+	program := filepath.Join(dir, name)
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-o", program, "./e2e/"+name)
+	build.Dir = root
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	files := []imagetest.File{{Header: tar.Header{Name: "data/", Typeflag: tar.TypeDir, Mode: 0o755}}}
+	for i := range 200 {
+		files = append(files, imagetest.File{Header: tar.Header{Name: fmt.Sprintf("data/%d", i), Mode: 0o644}, Body: bytes.Repeat([]byte{byte(i)}, 100*i)})
+	}
+	layer, err := imagetest.Layer(files, imagetest.Gzip)
+	if err != nil {
+		return err
+	}
+	config := v1.Config{Entrypoint: []string{"/" + name}, Env: []string{"DETONAUT_PROBE=1"}}
+	img, err := imagetest.New(config, v1.Platform{OS: "linux", Architecture: runtime.GOARCH}, layer)
+	if err != nil {
+		return err
+	}
+	if img, err = imagetest.AddFile(img, "/"+name, program); err != nil {
+		return err
+	}
+	return imagetest.WriteOCIDir(img, filepath.Join(dir, "layouts", name))
+}
