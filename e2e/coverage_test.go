@@ -29,6 +29,9 @@ func TestCallsThatTheSandboxLacks(t *testing.T) {
 			if calls := r.Coverage.Unimplemented; len(calls) != 1 || calls[0].Name != "vmsplice" || calls[0].Count != 1 || calls[0].Event == 0 {
 				t.Errorf("unimplemented calls: %+v, want vmsplice, once", calls)
 			}
+			if u := r.Coverage.Unstarted; u == nil || u.Programs != 1 || u.Count != 0 {
+				t.Errorf("programs that never ran: %+v, want none of the one", u)
+			}
 		})
 	}
 }

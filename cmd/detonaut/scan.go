@@ -285,5 +285,5 @@ func (s *scan) pullImage(ctx context.Context, ref detonaut.Ref, status *status) 
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open image %s: %w", ref, err), img.Close())
 	}
-	return &pipeline.Subject{Image: img.Image, Root: img.Root, FS: fsys, Close: img.Close}, nil
+	return &pipeline.Subject{Image: img.Image, Root: img.Root, FS: fsys, Programs: img.Index, Close: img.Close}, nil
 }

@@ -45,6 +45,8 @@ type Result struct {
 	Run      detonaut.Run
 	// Coverage is that of the run; stages before it may add to its gaps.
 	Coverage detonaut.Coverage
+
+	started started
 }
 
 // Source gives the events of a tape in their order, then [io.EOF].
@@ -78,6 +80,7 @@ type Analysis struct {
 	tree      *tree
 	digest    *digest
 	coverage  coverage
+	started   started
 	detectors []Detector
 }
 
@@ -93,6 +96,7 @@ func (a *Analysis) Record(e *tape.Event) error {
 	p := a.tree.apply(e)
 	a.digest.add(e, p)
 	a.coverage.add(e, p)
+	a.started.add(e)
 	m := Moment{Event: e, Process: p}
 	for _, d := range a.detectors {
 		d.Observe(m)
@@ -111,7 +115,7 @@ func (a *Analysis) Result() Result {
 		gaps = append(gaps, g...)
 	}
 	Sort(findings)
-	return Result{Findings: findings, Run: a.digest.run(), Coverage: a.coverage.result(gaps)}
+	return Result{Findings: findings, Run: a.digest.run(), Coverage: a.coverage.result(gaps), started: a.started}
 }
 
 // Sort puts findings in the order of a report: the worst first, of

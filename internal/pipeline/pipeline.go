@@ -48,9 +48,11 @@ type Subject struct {
 	Image detonaut.Image
 	// Root is the path of its EROFS image, FS the files in it. Both are valid
 	// until Close.
-	Root  string
-	FS    fs.FS
-	Close func() error
+	Root string
+	FS   fs.FS
+	// Programs are those in it; nil if they are not known.
+	Programs behavior.Programs
+	Close    func() error
 }
 
 // Job is one image to analyse.
@@ -196,7 +198,11 @@ func (r *report) detonate(ctx context.Context, d Deps, job Job, s *Subject) erro
 		return err
 	}
 	job.stage(detonaut.StageExplain)
-	r.detonated(analysis.Result())
+	res := analysis.Result()
+	if s.Programs != nil {
+		res.Coverage.Unstarted = res.Unstarted(s.Programs)
+	}
+	r.detonated(res)
 	return nil
 }
 

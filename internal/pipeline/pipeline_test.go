@@ -2,10 +2,12 @@ package pipeline_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"runtime"
 	"strings"
 	"testing"
@@ -108,7 +110,7 @@ func (w *world) run(ctx context.Context) (*detonaut.Report, error) {
 			}
 			return &pipeline.Subject{
 				Image: detonaut.Image{Ref: ref, Digest: digest, Platform: w.platform},
-				Root:  "/cache/root.erofs", FS: fstest.MapFS{},
+				Root:  "/cache/root.erofs", FS: fstest.MapFS{}, Programs: programs{"/app", "/other"},
 				Close: func() error { w.closed = true; return nil },
 			}, nil
 		},
@@ -124,6 +126,21 @@ func (w *world) run(ctx context.Context) (*detonaut.Report, error) {
 		OnEvent: func(*tape.Event) { w.events++ },
 	})
 }
+
+// programs are the paths of some, which are all different.
+type programs []string
+
+func (p programs) Programs() iter.Seq2[string, [32]byte] {
+	return func(yield func(string, [32]byte) bool) {
+		for _, path := range p {
+			if !yield(path, sha256.Sum256([]byte(path))) {
+				return
+			}
+		}
+	}
+}
+
+func (p programs) Resolve(path string) string { return path }
 
 // blobs is a sink that keeps blobs.
 type blobs struct{ to *[]string }
@@ -259,8 +276,11 @@ func TestReport(t *testing.T) {
 			{Name: detonaut.StageDetonate, State: detonaut.Complete},
 			{Name: detonaut.StageExplain, State: detonaut.Complete},
 		},
-		Coverage: detonaut.Coverage{Full: true, Exercised: []string{"default profile for 3ms"}, Events: 4, Folded: 2},
-		Run:      r.Run, // package behavior has tests for it
+		Coverage: detonaut.Coverage{
+			Full: true, Exercised: []string{"default profile for 3ms"}, Events: 4, Folded: 2,
+			Unstarted: &detonaut.Unstarted{Programs: 2, Count: 1, Paths: []string{"/other"}},
+		},
+		Run: r.Run, // package behavior has tests for it
 	}
 	if diff := cmp.Diff(&want, r); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

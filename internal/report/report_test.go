@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -52,9 +53,16 @@ func miner() *detonaut.Report {
 			{Name: detonaut.StageDetonate, State: detonaut.Complete},
 			{Name: detonaut.StageExplain, State: detonaut.Complete},
 		},
-		Coverage: detonaut.Coverage{Full: true, Exercised: []string{"default profile for 1.2s"}, Events: 120, Folded: 3},
+		Coverage: detonaut.Coverage{
+			Full: true, Exercised: []string{"default profile for 1.2s"}, Events: 120, Folded: 3, Bounds: []string{"artifacts", "output"},
+			Unimplemented: []detonaut.Call{{Name: "io_pgetevents", Count: 1, Event: 17}, {Name: "vmsplice", Count: 9, Event: 18}},
+			Checks:        []detonaut.Check{{Name: "kernel version", Count: 2, PID: 2, Event: 19}, {Name: "processor", Count: 1, PID: 2, Event: 20}},
+			Unstarted: &detonaut.Unstarted{Programs: 340, Count: 120, Paths: []string{
+				"/app/a", "/app/b", "/app/c", "/usr/bin/d", "/usr/bin/e", "/usr/bin/f", "/usr/bin/g", "/usr/bin/h", "/usr/bin/i",
+			}},
+		},
 		Run: &detonaut.Run{
-			Command: []string{"/app", "--pool", "a b"}, EndReason: "exited", Elapsed: 1200 * time.Millisecond,
+			Command: []string{"/app", "--pool", "a b"}, EndReason: "exited", Elapsed: 1200 * time.Millisecond, Simulated: 72*time.Hour + 1200*time.Millisecond,
 			CPU: 300 * time.Millisecond, MaxMemory: 23_000_000,
 			Processes: []detonaut.Process{
 				{PID: 1, Executable: "/app", Args: []string{"/app", "--pool", "a b"}, Origin: "image", End: 1, Exit: "0"},
@@ -79,7 +87,19 @@ func miner() *detonaut.Report {
 			Baits:  []detonaut.Bait{{Name: "aws-secret-key", Encoding: "base64", Place: "http-body", Remote: "a.example.org:443", PID: 2, Count: 1, Event: 16}},
 			Bodies: []detonaut.Body{{SHA256: "ab", Size: 5000, Sent: true, Kept: true, Count: 1, Event: 13}},
 			Trust:  &detonaut.Trust{Edited: 2, Failed: 1},
-			Names:  []string{"pool.example.org"}, FilesWritten: []string{"/tmp/x"}, FilesDeleted: []string{"/tmp/x"},
+			Payloads: []detonaut.Payload{
+				{SHA256: strings.Repeat("ab", 32), Size: 1_234_567, Type: "elf", Hows: []string{"executed", "deleted"}, Paths: []string{"/tmp/x"}, PID: 2, Kept: true, Events: []uint64{21, 22}},
+				{Size: 3e8, Hows: []string{"left"}, Paths: []string{"/data/" + strings.Repeat("long", 50), "/data/b"}, Events: []uint64{23}},
+			},
+			Changes: []detonaut.Change{
+				{Kind: "modify", Path: "/etc/passwd", Type: "file", Mode: 0o644, Was: 0o644, SHA256: "cd", Size: 99, Event: 24},
+				{Kind: "remove", Path: "/etc/shadow", Event: 25},
+				{Kind: "add", Path: "/link", Type: "symlink", Target: "/etc/passwd", Event: 26},
+				{Kind: "add", Path: "/tmp/d", Type: "dir", Mode: 0o755, Event: 27},
+				{Kind: "modify", Path: "/usr/bin/id", Type: "file", Mode: 0o4755, Was: 0o755, Privileged: true, Event: 28},
+				{Kind: "add", Path: "/usr/bin/x", Type: "file", Mode: 0o755, Size: 1234, Privileged: true, Event: 29},
+			},
+			Names: []string{"pool.example.org"}, FilesWritten: []string{"/tmp/x"}, FilesDeleted: []string{"/tmp/x"},
 			Output: "hello\nworld\n",
 		},
 	}
@@ -99,7 +119,10 @@ func hostile() *detonaut.Report {
 	f.ID, f.Title, f.Meaning, f.Techniques = nasty, nasty, nasty, []string{nasty}
 	f.Evidence = []detonaut.Evidence{{Summary: nasty, Path: nasty, Layer: nasty, Events: []uint64{1}}}
 	r.Stages[1] = detonaut.Stage{Name: detonaut.StageDetonate, State: detonaut.Failed, Reason: nasty}
-	r.Coverage = detonaut.Coverage{Gaps: []string{nasty}, Exercised: []string{nasty}}
+	r.Coverage = detonaut.Coverage{
+		Gaps: []string{nasty}, Exercised: []string{nasty}, Bounds: []string{nasty}, Unimplemented: []detonaut.Call{{Name: nasty}},
+		Checks: []detonaut.Check{{Name: nasty}}, Unstarted: &detonaut.Unstarted{Count: math.MaxInt, Paths: []string{nasty}},
+	}
 	r.Run = &detonaut.Run{
 		Command: []string{nasty}, EndReason: nasty, EndDetail: nasty, Signal: nasty, Output: nasty, Notes: []string{nasty},
 		Processes:   []detonaut.Process{{PID: 1, Parent: 1, Executable: nasty, Args: []string{nasty}, Origin: nasty, Exit: nasty}},
@@ -111,6 +134,8 @@ func hostile() *detonaut.Report {
 		Messages:    []detonaut.Message{{Protocol: nasty, Verb: nasty, Fields: map[string]string{nasty: nasty}, Remote: nasty}},
 		Baits:       []detonaut.Bait{{Name: nasty, Encoding: nasty, Place: nasty, Remote: nasty}},
 		Bodies:      []detonaut.Body{{SHA256: nasty}},
+		Payloads:    []detonaut.Payload{{SHA256: nasty, Type: nasty, Hows: []string{nasty}, Paths: []string{nasty}, PID: 1}},
+		Changes:     []detonaut.Change{{Kind: nasty, Path: nasty, Type: nasty, Target: nasty, SHA256: nasty}},
 		Names:       []string{nasty}, FilesWritten: []string{nasty}, FilesDeleted: []string{nasty},
 	}
 	return r

@@ -214,23 +214,6 @@ func evidence(e detonaut.Evidence) string {
 	return strings.Join(parts, "  ")
 }
 
-func (p *page) coverage(r *detonaut.Report) {
-	p.section("Coverage")
-	c := r.Coverage
-	state := "full"
-	if !c.Full {
-		state = "not full"
-	}
-	if len(c.Exercised) > 0 {
-		state += ": " + strings.Join(c.Exercised, ", ")
-	}
-	p.printf("  %s\n", Escape(state))
-	for _, gap := range c.Gaps {
-		p.printf("  - %s\n", cut(Escape(gap), 2*maxText))
-	}
-	p.printf("  %d events recorded, %d folded, %d cut short, %d lost\n", c.Events, c.Folded, c.Cut, c.Dropped)
-}
-
 // short is the head of a digest, as people compare them.
 func short(d detonaut.Digest) string {
 	_, hex, ok := strings.Cut(string(d), ":")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/detonaut/detonaut"
 )
@@ -13,7 +14,7 @@ import (
 func (p *page) run(r *detonaut.Run) {
 	p.section("What it did")
 	p.printf("  ran %s\n", cut(quoteArgs(r.Command), maxText))
-	p.printf("  for %s, using %s of processor time and %s of memory\n", seconds(r.Elapsed), seconds(r.CPU), bytesText(r.MaxMemory))
+	p.printf("  for %s, using %s of processor time and %s of memory\n", lasted(r), seconds(r.CPU), bytesText(r.MaxMemory))
 	p.printf("  %s\n", ended(r))
 	if s := p.network(r); s != "" {
 		p.printf("  %s\n", s)
@@ -29,12 +30,21 @@ func (p *page) run(r *detonaut.Run) {
 	p.list("Listens at", rows)
 
 	p.traffic(r)
+	p.payloads(r)
 	p.list("Wrote files", escapeAll(r.FilesWritten))
 	p.list("Deleted files", escapeAll(r.FilesDeleted))
 	p.list("Not listed", escapeAll(r.Notes))
 	if out := strings.TrimRight(r.Output, "\n"); out != "" {
 		p.list("Printed", escapeAll(strings.Split(out, "\n")))
 	}
+}
+
+// lasted says how long a run was.
+func lasted(r *detonaut.Run) string {
+	if r.Simulated == 0 {
+		return seconds(r.Elapsed)
+	}
+	return fmt.Sprintf("%s, or %s by its own clocks", seconds(r.Elapsed), r.Simulated.Round(time.Second))
 }
 
 // ended says how a run ended.
