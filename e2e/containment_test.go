@@ -58,32 +58,34 @@ func TestContainment(t *testing.T) {
 // images of the test.
 func newStage(t *testing.T) (dir string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "containment-")
+	program := testenv.Program(t, "./e2e/client")
+	return stageOf(t, func(dir string) error {
+		if err := copyProgram(program, dir); err != nil {
+			return err
+		}
+		if err := cast.Build(t.Context(), testenv.Root(t), filepath.Join(dir, "images"), cast.All()); err != nil {
+			return err
+		}
+		return stageImage(dir, "reach", program, v1.Config{Entrypoint: []string{"/client", "reach"}})
+	})
+}
+
+// stageOf makes a directory that every user can read, with Detonaut and what
+// furnish puts into it. The programs are copies: whoever runs them is of this
+// test.
+func stageOf(t *testing.T, furnish func(dir string) error) (dir string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "stage-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	program := testenv.Program(t, "./e2e/client")
-	for _, file := range []string{program, filepath.Join(testenv.Binaries(t), "detonaut"), filepath.Join(testenv.Binaries(t), "detonaut-chamber")} {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, filepath.Base(file)), content, 0o755); err != nil {
+	for _, name := range []string{"detonaut", "detonaut-chamber"} {
+		if err := copyProgram(filepath.Join(testenv.Binaries(t), name), dir); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := cast.Build(t.Context(), testenv.Root(t), filepath.Join(dir, "images"), cast.All()); err != nil {
-		t.Fatal(err)
-	}
-	img, err := imagetest.New(v1.Config{Entrypoint: []string{"/client", "reach"}}, v1.Platform{OS: "linux", Architecture: runtime.GOARCH})
-	if err == nil {
-		img, err = imagetest.AddFile(img, "/client", program)
-	}
-	if err == nil {
-		err = imagetest.WriteOCIDir(img, filepath.Join(dir, "images", "reach"))
-	}
-	if err != nil {
+	if err := furnish(dir); err != nil {
 		t.Fatal(err)
 	}
 	err = filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
@@ -96,6 +98,26 @@ func newStage(t *testing.T) (dir string) {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+func copyProgram(file, dir string) error {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, filepath.Base(file)), content, 0o755)
+}
+
+// stageImage puts an image of one program into a stage.
+func stageImage(dir, name, program string, config v1.Config) error {
+	img, err := imagetest.New(config, v1.Platform{OS: "linux", Architecture: runtime.GOARCH})
+	if err == nil {
+		img, err = imagetest.AddFile(img, "/"+filepath.Base(program), program)
+	}
+	if err == nil {
+		err = imagetest.WriteOCIDir(img, filepath.Join(dir, "images", name))
+	}
+	return err
 }
 
 // The addresses of the cable between the host and its neighbour. The host has

@@ -1,0 +1,236 @@
+//go:build linux
+
+package e2e_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/tape"
+	"github.com/detonaut/detonaut/internal/testenv"
+)
+
+// What a run may take of the machine, whatever its subject does.
+const (
+	// lateBy is how long after its time limit a run may end.
+	lateBy = 2 * time.Second
+	// ownMemory is what our processes may hold beside the plan's memory.
+	ownMemory = 256 << 20
+	// ownProcesses is how many processes of the machine a run may have beside
+	// those of the subject.
+	ownProcesses = 24
+)
+
+// siege is a subject that wants too much.
+type siege struct {
+	name string
+	// cmd is the deed and its argument (e2e/hostile), flags what is changed of
+	// the plan.
+	cmd   string
+	flags []string
+	// ends are the ways in which the run may end; none is the time limit.
+	ends []tape.Reason
+	// bound is one that is reached; empty for none.
+	bound string
+	// clean tells that nothing of it is a reason not to trust the run.
+	clean bool
+	// check looks at what is special.
+	check func(t *testing.T, b *besieged)
+}
+
+// besieged is a run of such a subject.
+type besieged struct {
+	report *detonaut.Report
+	events []*tape.Event
+	usage  testenv.Usage
+}
+
+func (b *besieged) count(kind tape.Kind, is func(e *tape.Event) bool) (n uint64) {
+	for _, e := range b.events {
+		if e.Kind == kind && is(e) {
+			n += e.N()
+		}
+	}
+	return n
+}
+
+// The plan of every siege, unless its flags say otherwise.
+const (
+	siegeDuration  = 4 * time.Second
+	siegeMemory    = 256 << 20
+	siegeProcesses = 128
+)
+
+var siegeFlags = []string{
+	"--duration", "4s", "--memory", "256MiB", "--processes", "128", "--disk", "64MiB", "--network", "none",
+}
+
+var sieges = []siege{
+	{name: "fork bomb", cmd: "forks -", bound: "processes"},
+	{name: "memory bomb", cmd: "memory -", ends: []tape.Reason{tape.MemoryLimit}},
+	{name: "page tables", cmd: "tables -"},
+	{name: "pipes", cmd: "pipes -"},
+	{name: "filler of the root", cmd: "fill /", bound: "disk"},
+	{name: "filler of tmp", cmd: "fill /tmp", bound: "disk"},
+	{name: "filler of shm", cmd: "fill /dev/shm", bound: "disk"},
+	{name: "filler of dev", cmd: "fill /dev", ends: []tape.Reason{tape.MemoryLimit}},
+	{name: "sparse file", cmd: "sparse /tmp"},
+	{name: "sparse file that is allowed", cmd: "sparse /tmp", flags: []string{"--file-size", "2TiB"}},
+	{name: "tiny files", cmd: "tiny /tmp"},
+	{name: "attributes", cmd: "attributes /"},
+	{name: "deep directories", cmd: "deep /"},
+	{name: "stdout flood", cmd: "prints -", bound: "output"},
+	{name: "event flood", cmd: "opens /", flags: []string{"--max-events", "5000000"}},
+	{name: "event flood and a bound", cmd: "opens /", flags: []string{"--max-events", "20000"}, ends: []tape.Reason{tape.EventLimit}},
+	{name: "arguments", cmd: "arguments -", ends: []tape.Reason{tape.Exited}, check: func(t *testing.T, b *besieged) {
+		if n := b.count(tape.ProcessExec, func(e *tape.Event) bool { return e.Cut && e.Process.ArgCount == 7 }); n != 20 {
+			t.Errorf("%d executions with long arguments on the tape, want 20", n)
+		}
+	}},
+	{name: "processes", cmd: "processes 3", ends: []tape.Reason{tape.Exited}, check: func(t *testing.T, b *besieged) {
+		b.counted(t, `(\d+) processes`, b.count(tape.ProcessFork, func(e *tape.Event) bool { return e.Errno == "" }))
+		b.counted(t, `(\d+) processes`, b.count(tape.ProcessExit, func(e *tape.Event) bool { return e.PID != 1 }))
+	}},
+	{name: "files", cmd: "write-calls 3", ends: []tape.Reason{tape.Exited}, check: func(t *testing.T, b *besieged) {
+		of := func(e *tape.Event) bool { return strings.HasPrefix(e.File.Path, "/tmp/file") }
+		b.counted(t, `(\d+) files`, b.count(tape.FileCreate, of))
+		b.counted(t, `(\d+) files`, b.count(tape.FileDelete, of))
+	}},
+	{name: "signals", cmd: "signals -"},
+	{name: "ptrace", cmd: "ptrace -"},
+	{name: "large program", cmd: "large /tmp", flags: []string{"--file-size", "2GiB"}, ends: []tape.Reason{tape.Exited, tape.TimeLimit}},
+	{name: "killing the first process", cmd: "kill-first -", ends: []tape.Reason{tape.TimeLimit, tape.Signalled}},
+	{name: "deaf to signals", cmd: "deaf -"},
+}
+
+// counted holds a number that the subject printed against that on the tape.
+func (b *besieged) counted(t *testing.T, pattern string, got uint64) {
+	t.Helper()
+	m := regexp.MustCompile(pattern).FindStringSubmatch(b.report.Run.Output)
+	if m == nil {
+		t.Fatalf("the subject does not say how many: %q", b.report.Run.Output)
+	}
+	if want, _ := strconv.ParseUint(m[1], 10, 64); got != want {
+		t.Errorf("%d on the tape, the subject counted %d", got, want)
+	}
+}
+
+// Whatever a subject wants, it gets what its plan allows: of the machine's
+// memory, disk, processes and time. Its tape misses nothing, and nothing of it
+// is left.
+func TestHostileSubjects(t *testing.T) {
+	program := testenv.Program(t, "./e2e/hostile")
+	stage := stageOf(t, func(dir string) error {
+		return stageImage(dir, "hostile", program, v1.Config{Entrypoint: []string{"/hostile"}, Env: []string{"DETONAUT_HOSTILE=1"}})
+	})
+	left := testenv.NewLeftovers(t, []string{filepath.Join(stage, "detonaut"), filepath.Join(stage, "detonaut-chamber")})
+	t.Run("all", func(t *testing.T) {
+		for _, u := range users(t, stage) {
+			for _, s := range sieges {
+				t.Run(u.name+"/"+s.name, func(t *testing.T) {
+					s.hold(t, u)
+				})
+			}
+		}
+	})
+	left.Check(t)
+}
+
+// hold runs the subject as a user, and holds it to its plan.
+func (s siege) hold(t *testing.T, u user) {
+	b := s.run(t, u)
+	end := b.events[len(b.events)-1].End
+	ends := s.ends
+	if len(ends) == 0 {
+		ends = []tape.Reason{tape.TimeLimit}
+	}
+	if !slices.Contains(ends, end.Reason) {
+		t.Errorf("the run ended with %s (%s), code %d %s, want one of %q; it printed %q", end.Reason, end.Detail, end.ExitCode, end.Signal, ends, b.report.Run.Output)
+	}
+	if s.bound != "" && !slices.Contains(end.Bounds, s.bound) {
+		t.Errorf("bounds = %q, want %s", end.Bounds, s.bound)
+	}
+	if end.Dropped != 0 || end.Events != uint64(len(b.events)) {
+		t.Errorf("the tape lacks %d events, and has %d of %d", end.Dropped, len(b.events), end.Events)
+	}
+	hit := s.bound != "" && s.bound != "output" || end.Reason == tape.MemoryLimit || end.Reason == tape.EventLimit
+	if hit && (b.report.Coverage.Full || b.report.Verdict.Word == detonaut.Clean) {
+		t.Errorf("the verdict is %s, gaps %q", b.report.Verdict.Word, b.report.Coverage.Gaps)
+	}
+	if b.usage.Memory > siegeMemory+ownMemory {
+		t.Errorf("its processes held %d MiB, want at most %d", b.usage.Memory>>20, (siegeMemory+ownMemory)>>20)
+	}
+	if b.usage.Processes > siegeProcesses+ownProcesses {
+		t.Errorf("there were %d processes, want at most %d", b.usage.Processes, siegeProcesses+ownProcesses)
+	}
+	if b.usage.Disk > 0 {
+		t.Errorf("%d bytes of the machine's disk were used", b.usage.Disk)
+	}
+	if s.check != nil {
+		s.check(t, b)
+	}
+}
+
+// run scans the subject, watches, and looks at what is left.
+func (s siege) run(t *testing.T, u user) *besieged {
+	t.Helper()
+	own := filepath.Join(u.dir, strings.ReplaceAll(s.name, " ", "-"))
+	tmp, keep := filepath.Join(own, "tmp"), filepath.Join(own, "keep")
+	for _, dir := range []string{own, tmp} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if c := u.credential; c != nil {
+			if err := os.Chown(dir, int(c.Uid), int(c.Gid)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	args := slices.Concat([]string{"scan", "-q", "-o", "json", "--keep", keep, "--cmd", s.cmd}, siegeFlags, s.flags)
+	cmd := u.command(t, "detonaut", append(args, "oci-dir:"+filepath.Join(u.stage, "images", "hostile"))...)
+	cmd.Env = append(cmd.Env, "TMPDIR="+tmp)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	left := testenv.NewLeftovers(t, nil, tmp)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	meter := testenv.NewMeter(cmd.Process.Pid, tmp)
+	err := cmd.Wait()
+	over := time.Now()
+	b := &besieged{usage: meter.Stop()}
+	for _, what := range meter.Left() {
+		t.Errorf("left behind: %s", what)
+	}
+	left.Check(t)
+	if err == nil {
+		err = json.Unmarshal(stdout.Bytes(), &b.report)
+	}
+	if err != nil || b.report.Run == nil {
+		t.Fatalf("%s: %v\n%s%s", cmd, err, stdout.Bytes(), stderr.Bytes())
+	}
+	b.events = kept(t, keep)
+	end := b.events[len(b.events)-1]
+	took := over.Sub(time.Unix(0, b.events[0].Start.Wall))
+	t.Logf("%s: %s %s, %d events, %v of tape, %v in all, bounds %q, gaps %q, used %d MiB, %d processes, %d threads, %d bytes; run.end says %d MiB; %s: %q",
+		fmt.Sprint(u.name, " ", s.name), end.End.Reason, end.End.Detail, len(b.events), time.Duration(end.Time), took, end.End.Bounds, b.report.Coverage.Gaps,
+		b.usage.Memory>>20, b.usage.Processes, b.usage.Threads, b.usage.Disk, end.End.MaxMemory>>20, b.report.Verdict.Word,
+		b.report.Run.Output[:min(len(b.report.Run.Output), 300)])
+	limit := b.events[0].Start.Plan.Limits.Duration + lateBy
+	if took > limit || b.report.Run.Elapsed > limit {
+		t.Errorf("the run took %v, and %v by its tape, want at most %v", took, b.report.Run.Elapsed, limit)
+	}
+	return b
+}
