@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,6 +33,10 @@ const (
 	// those of the subject.
 	ownProcesses = 24
 )
+
+// perProcess is how many processes of the machine gVisor may need for one of the
+// subject.
+var perProcess = 2 + runtime.NumCPU()
 
 // siege is a subject that wants too much.
 type siege struct {
@@ -66,30 +71,22 @@ func (b *besieged) count(kind tape.Kind, is func(e *tape.Event) bool) (n uint64)
 	return n
 }
 
-// The plan of every siege, unless its flags say otherwise.
-const (
-	siegeDuration  = 4 * time.Second
-	siegeMemory    = 256 << 20
-	siegeProcesses = 128
-)
-
-var siegeFlags = []string{
-	"--duration", "4s", "--memory", "256MiB", "--processes", "128", "--disk", "64MiB", "--network", "none",
-}
+// siegeFlags are the plan of every siege, unless its own say otherwise.
+var siegeFlags = []string{"--duration", "4s", "--memory", "256MiB", "--processes", "64", "--disk", "64MiB", "--network", "none"}
 
 var sieges = []siege{
 	{name: "fork bomb", cmd: "forks -", bound: "processes"},
 	{name: "memory bomb", cmd: "memory -", ends: []tape.Reason{tape.MemoryLimit}},
-	{name: "page tables", cmd: "tables -"},
-	{name: "pipes", cmd: "pipes -"},
+	{name: "page tables", cmd: "tables 4", flags: []string{"--memory", "80MiB"}, ends: []tape.Reason{tape.MemoryLimit}},
+	{name: "pipes", cmd: "pipes -", ends: []tape.Reason{tape.MemoryLimit}},
 	{name: "filler of the root", cmd: "fill /", bound: "disk"},
 	{name: "filler of tmp", cmd: "fill /tmp", bound: "disk"},
 	{name: "filler of shm", cmd: "fill /dev/shm", bound: "disk"},
 	{name: "filler of dev", cmd: "fill /dev", ends: []tape.Reason{tape.MemoryLimit}},
-	{name: "sparse file", cmd: "sparse /tmp"},
+	{name: "sparse file", cmd: "sparse /tmp", bound: "file_size"},
 	{name: "sparse file that is allowed", cmd: "sparse /tmp", flags: []string{"--file-size", "2TiB"}},
-	{name: "tiny files", cmd: "tiny /tmp"},
-	{name: "attributes", cmd: "attributes /"},
+	{name: "tiny files", cmd: "tiny /", ends: []tape.Reason{tape.TimeLimit, tape.MemoryLimit, tape.EventLimit}},
+	{name: "attributes", cmd: "attributes /", ends: []tape.Reason{tape.MemoryLimit}},
 	{name: "deep directories", cmd: "deep /"},
 	{name: "stdout flood", cmd: "prints -", bound: "output"},
 	{name: "event flood", cmd: "opens /", flags: []string{"--max-events", "5000000"}},
@@ -110,7 +107,11 @@ var sieges = []siege{
 	}},
 	{name: "signals", cmd: "signals -"},
 	{name: "ptrace", cmd: "ptrace -"},
-	{name: "large program", cmd: "large /tmp", flags: []string{"--file-size", "2GiB"}, ends: []tape.Reason{tape.Exited, tape.TimeLimit}},
+	{name: "large program", cmd: "large /tmp", flags: []string{"--file-size", "2GiB"}, ends: []tape.Reason{tape.Exited}, check: func(t *testing.T, b *besieged) {
+		if !strings.Contains(b.report.Run.Output, "<nil>") || b.count(tape.ProcessExec, func(e *tape.Event) bool { return e.Process.Executable == "/tmp/large" && e.Errno == "" }) != 1 {
+			t.Errorf("the program did not run, or not on the tape: %q", b.report.Run.Output)
+		}
+	}},
 	{name: "killing the first process", cmd: "kill-first -", ends: []tape.Reason{tape.TimeLimit, tape.Signalled}},
 	{name: "deaf to signals", cmd: "deaf -"},
 }
@@ -169,11 +170,12 @@ func (s siege) hold(t *testing.T, u user) {
 	if hit && (b.report.Coverage.Full || b.report.Verdict.Word == detonaut.Clean) {
 		t.Errorf("the verdict is %s, gaps %q", b.report.Verdict.Word, b.report.Coverage.Gaps)
 	}
-	if b.usage.Memory > siegeMemory+ownMemory {
-		t.Errorf("its processes held %d MiB, want at most %d", b.usage.Memory>>20, (siegeMemory+ownMemory)>>20)
+	limits := b.events[0].Start.Plan.Limits
+	if most := limits.Memory + ownMemory; b.usage.Memory > most {
+		t.Errorf("its processes held %d MiB, want at most %d", b.usage.Memory>>20, most>>20)
 	}
-	if b.usage.Processes > siegeProcesses+ownProcesses {
-		t.Errorf("there were %d processes, want at most %d", b.usage.Processes, siegeProcesses+ownProcesses)
+	if most := limits.Processes*perProcess + ownProcesses; b.usage.Processes > most {
+		t.Errorf("there were %d processes, want at most %d", b.usage.Processes, most)
 	}
 	if b.usage.Disk > 0 {
 		t.Errorf("%d bytes of the machine's disk were used", b.usage.Disk)

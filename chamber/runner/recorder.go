@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -31,6 +32,8 @@ var errFull = errors.New("the tape is full")
 type recorder struct {
 	plan *plan.Plan
 
+	out *outlet // where w writes to
+
 	mu   sync.Mutex
 	w    *bufio.Writer
 	enc  *tape.Encoder
@@ -51,10 +54,23 @@ type recorder struct {
 	owners   owners
 }
 
+// outlet is the way to whoever reads the tape.
+type outlet struct {
+	w    io.Writer
+	busy atomic.Bool // a write is under way
+}
+
+func (o *outlet) Write(b []byte) (int, error) {
+	o.busy.Store(true)
+	defer o.busy.Store(false)
+	return o.w.Write(b)
+}
+
 type outputCount struct{ total, kept int64 }
 
 func newRecorder(w io.Writer, p *plan.Plan) *recorder {
-	r := &recorder{plan: p, w: bufio.NewWriterSize(w, 64<<10)}
+	r := &recorder{plan: p, out: &outlet{w: w}}
+	r.w = bufio.NewWriterSize(r.out, 64<<10)
 	r.enc = tape.NewEncoder(r.w)
 	return r
 }
@@ -201,6 +217,26 @@ func (r *recorder) done(err error) error {
 func writeAll(w io.Writer, b []byte) error {
 	_, err := w.Write(b)
 	return err
+}
+
+// stalled tells whether the reader of the tape has it waiting.
+func (r *recorder) stalled() bool { return r.out.busy.Load() }
+
+// flushUntil hands on what is buffered, again and again until it is over. It may
+// block as long as nobody reads the tape, for which no limit of the subject waits.
+func (r *recorder) flushUntil(over <-chan struct{}) error {
+	tick := time.NewTicker(flushInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-over:
+			return nil
+		case <-tick.C:
+			if err := r.flush(); err != nil && !errors.Is(err, errFull) {
+				return err
+			}
+		}
+	}
 }
 
 // flush hands on what is buffered.

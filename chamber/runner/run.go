@@ -24,12 +24,13 @@ import (
 const flushInterval = 50 * time.Millisecond
 
 // settle is how long the sandbox may take to hand over its last events once
-// the run is over.
-const settle = 5 * time.Second
+// the run is over, apart from the time for which whoever reads the tape keeps it
+// waiting.
+const settle = 1500 * time.Millisecond
 
-// readerCount is how many goroutines read what the sandbox sends: its events,
-// and the subject's stdout and stderr.
-const readerCount = 3
+// readerCount is how many goroutines read what the sandbox sends, its events and
+// the subject's stdout and stderr, and hand it on.
+const readerCount = 4
 
 // run runs the subject to its end and completes the tape. ctx ends the run.
 func (s *sandbox) run(ctx context.Context, rec *recorder) error {
@@ -42,17 +43,21 @@ func (s *sandbox) run(ctx context.Context, rec *recorder) error {
 	broken := make(chan error, readerCount) // how each reader of output ended
 	go func() { defer readers.Done(); broken <- rec.copyOutput(tape.OutputStdout, stdout) }()
 	go func() { defer readers.Done(); broken <- rec.copyOutput(tape.OutputStderr, stderr) }()
+	over := make(chan struct{})
+	go func() { defer readers.Done(); broken <- rec.flushUntil(over) }()
 	events := make(chan error, 1)
 	go func() { defer readers.Done(); defer close(s.drained); events <- s.readEvents(rec) }()
 
 	end := s.startAndWait(ctx, rec, events, broken)
-	end.CPU = max(end.CPU, processorTime())
+	close(over)
+	used, _ := processes(s.cont.SandboxPid())
+	end.CPU = max(end.CPU, used)
 	s.destroy()
 	closeOwnOutput()
 	readers.Wait()
 	stdout.Close()
 	stderr.Close()
-	end.Bounds = s.net.close() // now that all that can be known of its flows is
+	end.Bounds = append(end.Bounds, s.net.close()...) // now that all that can be known of its flows is
 	end.CPU = max(end.CPU, cpuTime())
 	s.explain(&end, rec)
 	if end.Reason == tape.Exited || end.Reason == tape.Signalled {
@@ -156,21 +161,21 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 	}()
 	deadline := time.NewTimer(s.plan.Limits.Duration)
 	defer deadline.Stop()
-	flush := time.NewTicker(flushInterval)
-	defer flush.Stop()
 	watch := time.NewTicker(watchInterval)
 	defer watch.Stop()
-	processor := time.NewTicker(cpuInterval)
+	processor := time.NewTicker(processInterval)
 	defer processor.Stop()
 	mem := memory{pid: s.cont.SandboxPid()}
 	mem.sample()
 	cpu := int64(0)
 
 	stop := func(reason tape.Reason, detail string) tape.End {
-		if !s.askFlush(&mem) {
-			detail = strings.TrimPrefix(detail+"; what the sandbox still held back is missing", "; ")
+		end := tape.End{Reason: reason, Detail: detail, CPU: cpu}
+		if !s.askFlush(rec, &mem) {
+			end.Bounds = []string{"held"}
 		}
-		return tape.End{Reason: reason, Detail: detail, MaxMemory: mem.max, CPU: cpu}
+		end.MaxMemory = mem.max
+		return end
 	}
 	for {
 		select {
@@ -178,12 +183,10 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 			return stop(tape.Killed, "ended from outside")
 		case <-deadline.C:
 			return stop(tape.TimeLimit, "")
-		case <-flush.C:
-			if err := rec.flush(); err != nil && !errors.Is(err, errFull) {
-				return brokenBy(err, s.plan, tape.End{MaxMemory: mem.max, CPU: cpu})
-			}
 		case <-processor.C:
-			cpu = max(cpu, processorTime())
+			var used int64
+			used, mem.tables = processes(mem.pid)
+			cpu = max(cpu, used)
 		case <-watch.C:
 			if mem.sample() > s.plan.Limits.Memory {
 				return stop(tape.MemoryLimit, fmt.Sprintf("held %d bytes of %d", mem.max, s.plan.Limits.Memory))
@@ -205,12 +208,14 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 
 // askFlush makes the sandbox hand over what it holds back, and tells whether it
 // has. The subject runs on meanwhile, so it waits no longer when the subject is
-// a quarter above its memory.
-func (s *sandbox) askFlush(mem *memory) bool {
+// a quarter above its memory. Nor does it count the time for which the tape's
+// reader has it waiting: that is ours, and the events are there.
+func (s *sandbox) askFlush(rec *recorder, mem *memory) bool {
 	if err := s.events.Flush(); err != nil {
 		return true // it is gone; what it sent is read
 	}
-	enough := time.After(settle)
+	enough := time.NewTimer(settle)
+	defer enough.Stop()
 	watch := time.NewTicker(watchInterval)
 	defer watch.Stop()
 	for {
@@ -219,8 +224,11 @@ func (s *sandbox) askFlush(mem *memory) bool {
 			return true
 		case <-s.drained: // it is gone, or what it sent was no event
 			return true
-		case <-enough:
-			return false
+		case <-enough.C:
+			if !rec.stalled() {
+				return false
+			}
+			enough.Reset(settle)
 		case <-watch.C:
 			if limit := s.plan.Limits.Memory; mem.sample()-limit > max(limit/4, 64<<20) {
 				return false

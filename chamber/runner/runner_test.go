@@ -185,18 +185,26 @@ func TestAnonymousPages(t *testing.T) {
 	}
 }
 
-func TestTicks(t *testing.T) {
+func TestParentAndTicks(t *testing.T) {
 	for _, tc := range []struct {
-		stat string
-		want int64
+		stat   string
+		parent int
+		want   int64
 	}{
-		{"11147 (a) b) R 1 1 1 0 -1 4194304 10 0 0 0 150 25 0 0 20 0 1 0 1 2 3", 175},
-		{"1 (x) R 1", 0},
-		{"", 0},
+		{"11147 (a) b) R 7 1 1 0 -1 4194304 10 0 0 0 150 25 0 0 20 0 1 0 1 2 3", 7, 175},
+		{"1 (x) R 1", 0, 0},
+		{"", 0, 0},
 	} {
-		if got := ticks(tc.stat); got != tc.want {
-			t.Errorf("ticks(%q) = %d, want %d", tc.stat, got, tc.want)
+		if parent, got := parentAndTicks(tc.stat); got != tc.want || parent != tc.parent {
+			t.Errorf("parentAndTicks(%q) = %d, %d, want %d, %d", tc.stat, parent, got, tc.parent, tc.want)
 		}
+	}
+}
+
+// Each process has page tables.
+func TestPageTables(t *testing.T) {
+	if _, tables := processes(os.Getppid()); tables < 4<<10 || tables > 1<<30 {
+		t.Errorf("this process, and its siblings, have %d bytes of page tables", tables)
 	}
 }
 

@@ -31,8 +31,17 @@ func memoryBomb() error {
 }
 
 // pageTables maps one page at as many places as it can, each of which needs a
-// table of its own in the page tables of the machine.
-func pageTables() error {
+// table of its own in the page tables of the machine, in so many processes.
+func pageTables(processes string) error {
+	var more int
+	if _, err := fmt.Sscan(processes, &more); err != nil {
+		return fmt.Errorf("read processes: %w", err)
+	}
+	if more > 1 {
+		if _, err := again("tables", fmt.Sprint(more-1)); err != nil {
+			return err
+		}
+	}
 	const apart, places = 2 << 20, 1 << 20 // a table covers as much
 	page := uintptr(os.Getpagesize())
 	fd, err := unix.MemfdCreate("page", 0)

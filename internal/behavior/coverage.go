@@ -140,11 +140,12 @@ var keptBeside = map[string]string{
 }
 
 // keptFrom are bounds of the network that kept the subject from something, so
-// that what it does with all it asks for was not seen, and one that kept us from
-// what it ran. Ports that a scan found closed are not among them: most ports are.
+// that what it does with all it asks for was not seen, and those that kept us from
+// what it ran, or did last. Ports that a scan found closed are not among them: most ports are.
 var keptFrom = map[string]string{
 	"datagrams": "the subject sent more datagrams at once than are answered",
 	"flows":     "the subject had more connections at once than are answered",
+	"held":      "the sandbox did not hand over its last events in time",
 	"live":      "the subject asked for more of the live network than its plan allows",
 	"payloads":  "not every program that ran was kept",
 	"questions": "the subject asked for more names than are answered",
