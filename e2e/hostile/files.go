@@ -63,7 +63,7 @@ func tiny(dir string) error {
 				fd, err := unix.Open(filepath.Join(dir, strconv.Itoa(n)), unix.O_CREAT|unix.O_WRONLY, 0o600)
 				if err == nil {
 					_, _ = unix.Write(fd, []byte{1})
-					unix.Close(fd)
+					_ = unix.Close(fd)
 				}
 			}
 		})
@@ -127,7 +127,7 @@ func opens(dir string) error {
 					name = filepath.Join(dir, "none") // always the same
 				}
 				if fd, err := unix.Open(name, unix.O_WRONLY, 0); err == nil {
-					unix.Close(fd)
+					_ = unix.Close(fd)
 				}
 			}
 		}()
@@ -148,7 +148,7 @@ func writeCalls(seconds string) error {
 		if err != nil {
 			return err
 		}
-		unix.Close(fd)
+		_ = unix.Close(fd)
 		_ = unix.Unlink("/tmp/file" + strconv.Itoa(n))
 	}
 	fmt.Println(n, "files made and deleted")
