@@ -29,8 +29,9 @@ var (
 	subject6 = netip.MustParsePrefix("fd5d:8a4e:31c7:1::2/64")
 	gateway6 = netip.MustParsePrefix("fd5d:8a4e:31c7:1::1/64")
 
-	// Docker makes the MAC of a container from its address.
-	subjectMAC = net.HardwareAddr{0x02, 0x42, 0xac, 0x11, 0x00, 0x02}
+	// ownMAC is the subject's where the plan names none: Docker makes that of a
+	// container from its address.
+	ownMAC     = net.HardwareAddr{0x02, 0x42, 0xac, 0x11, 0x00, 0x02}
 	gatewayMAC = net.HardwareAddr{0x02, 0x42, 0x5b, 0x0e, 0x1c, 0x9d}
 )
 
@@ -67,24 +68,33 @@ func Cable() (near, far *os.File, err error) {
 
 // PlugIn gives the booted sandbox behind a control socket far as its network
 // card. It must be called before the sandbox starts, which must be told to
-// leave the network as it is. far stays the caller's.
+// leave the network as it is. The card has mac, as [Options] do. far stays the
+// caller's.
 //
 // gVisor has no public way to do this; runsc does the same for cards that it
 // finds in a network namespace.
-func PlugIn(controlSocket string, far *os.File) (err error) {
+func PlugIn(controlSocket string, far *os.File, mac string) (err error) {
 	control, err := client.ConnectTo(controlSocket)
 	if err != nil {
 		return fmt.Errorf("reach sandbox: %w", err)
 	}
 	defer func() { err = errors.Join(err, control.Close()) }()
-	args := links(far)
+	args := links(far, hardwareAddress(mac))
 	if err := control.Call(boot.ContMgrSetNetworkArgs, &args, nil); err != nil {
 		return fmt.Errorf("plug in the sandbox's network card: %w", err)
 	}
 	return nil
 }
 
-func links(far *os.File) boot.CreateLinksAndRoutesArgs {
+// hardwareAddress reads what a plan, which was validated, says of the card.
+func hardwareAddress(mac string) net.HardwareAddr {
+	if a, err := net.ParseMAC(mac); err == nil {
+		return a
+	}
+	return ownMAC
+}
+
+func links(far *os.File, mac net.HardwareAddr) boot.CreateLinksAndRoutesArgs {
 	address := func(p netip.Prefix) boot.IPWithPrefix {
 		return boot.IPWithPrefix{Address: p.Addr().AsSlice(), PrefixLen: p.Bits()}
 	}
@@ -102,7 +112,7 @@ func links(far *os.File) boot.CreateLinksAndRoutesArgs {
 		FilePayload:   urpc.FilePayload{Files: []*os.File{far}},
 		LoopbackLinks: []boot.LoopbackLink{boot.DefaultLoopbackLink},
 		FDBasedLinks: []boot.FDBasedLink{{
-			Name: "eth0", MTU: MTU, NumChannels: 1, LinkAddress: subjectMAC,
+			Name: "eth0", MTU: MTU, NumChannels: 1, LinkAddress: mac,
 			Addresses:         []boot.IPWithPrefix{address(subject4), address(subject6)},
 			Routes:            []boot.Route{{Destination: network(subject4)}, {Destination: network(subject6)}},
 			Neighbors:         []boot.Neighbor{neighbour(gateway4), neighbour(gateway6)},

@@ -209,5 +209,5 @@ func (t *netstack) send(from, to netip.Addr, protocol tcpip.TransportProtocolNum
 		})
 	}
 	// A card that is unplugged loses it, as cards do.
-	_ = t.stack.WritePacketToRemote(nicID, tcpip.LinkAddress(subjectMAC), number, buffer.MakeWithData(append(packet, payload...)))
+	_ = t.stack.WritePacketToRemote(nicID, t.subject, number, buffer.MakeWithData(append(packet, payload...)))
 }

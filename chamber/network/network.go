@@ -40,6 +40,8 @@ import (
 // Options say what an internet is like. Record and Elapsed are required.
 type Options struct {
 	Plan plan.Internet
+	// MAC is the address of the subject's card; empty for that of a container.
+	MAC string
 	// Record takes an event; by is the subject's end of what it is about. It is
 	// called from many goroutines, and owns the event.
 	Record func(e *tape.Event, by Origin)

@@ -34,8 +34,9 @@ const (
 
 // netstack is the TCP/IP stack that plays everybody but the subject.
 type netstack struct {
-	stack *stack.Stack
-	link  *os.File
+	stack   *stack.Stack
+	link    *os.File
+	subject tcpip.LinkAddress // of the subject's card
 }
 
 // newStack makes a stack on the near end of a socket pair, which it owns.
@@ -44,7 +45,7 @@ func newStack(link *os.File, n *Internet) (_ *netstack, err error) {
 		NetworkProtocols:   []stack.NetworkProtocolFactory{arp.NewProtocol, ipv4.NewProtocol, ipv6.NewProtocol},
 		TransportProtocols: []stack.TransportProtocolFactory{tcp.NewProtocol, udp.NewProtocol, icmp.NewProtocol4, icmp.NewProtocol6},
 	})
-	t := &netstack{stack: s, link: link}
+	t := &netstack{stack: s, link: link, subject: tcpip.LinkAddress(hardwareAddress(n.opts.MAC))}
 	defer func() {
 		if err != nil {
 			t.close()
@@ -100,7 +101,7 @@ func (t *netstack) address() error {
 			Address: tcpip.AddrFromSlice(a.gateway.Addr().AsSlice()), PrefixLen: a.gateway.Bits(),
 		}}, stack.AddressProperties{})
 		if err == nil {
-			err = t.stack.AddStaticNeighbor(nicID, a.protocol, tcpip.AddrFromSlice(a.subject.AsSlice()), tcpip.LinkAddress(subjectMAC))
+			err = t.stack.AddStaticNeighbor(nicID, a.protocol, tcpip.AddrFromSlice(a.subject.AsSlice()), t.subject)
 		}
 		if err != nil {
 			return fmt.Errorf("address network card: %s", err)

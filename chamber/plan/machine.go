@@ -2,6 +2,7 @@ package plan
 
 import (
 	"net"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -29,7 +30,7 @@ type Machine struct {
 // DefaultMachine is a small virtual machine in a cloud, which has been up for
 // some days.
 func DefaultMachine() Machine {
-	return Machine{
+	m := Machine{
 		Release:   "6.1.0-28-cloud-amd64",
 		Version:   "#1 SMP PREEMPT_DYNAMIC Debian 6.1.119-1 (2024-11-22)",
 		Processor: "Intel(R) Xeon(R) Platinum 8259CL CPU @ 2.50GHz",
@@ -39,13 +40,19 @@ func DefaultMachine() Machine {
 		Uptime:    9*24*time.Hour + 7*time.Hour + 23*time.Minute,
 		MAC:       "02:42:ac:11:00:02",
 	}
+	if runtime.GOARCH == "arm64" { // whose kernel gives a processor no name
+		m.Release, m.Processor, m.Product = "6.1.0-28-cloud-arm64", "", "t4g.large"
+	}
+	return m
 }
 
 // maxName is the most bytes of each string of a Machine: those of struct
 // utsname are 65 with their NUL.
 const maxName = 64
 
-func (m *Machine) validate(bad func(field, format string, args ...any)) {
+// Validate calls bad for everything in m that makes no sense, with the JSON name of
+// its field in a plan.
+func (m *Machine) Validate(bad func(field, format string, args ...any)) {
 	for _, f := range []struct{ field, s string }{
 		{"release", m.Release}, {"version", m.Version}, {"processor", m.Processor}, {"vendor", m.Vendor}, {"product", m.Product},
 	} {

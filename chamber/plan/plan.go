@@ -154,7 +154,7 @@ func (p *Plan) Validate() error {
 		bad("hostname", "must have 1 to 63 characters")
 	}
 	p.validateTime(bad)
-	p.Machine.validate(bad)
+	p.Machine.Validate(bad)
 	p.Internet.validate(p.Network, bad)
 	if p.Detail != Normal && p.Detail != Full && p.Detail != Untraced {
 		bad("detail", "%q is unknown", p.Detail)

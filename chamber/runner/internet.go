@@ -33,7 +33,7 @@ func newInternet(p *plan.Plan, rec *recorder) (*internet, error) {
 	if p.Network == plan.None {
 		return i, nil // its artifacts are whole, and empty
 	}
-	o := network.Options{Plan: p.Internet, Record: rec.seen, Elapsed: rec.elapsed, Artifacts: i.out}
+	o := network.Options{Plan: p.Internet, MAC: p.Machine.MAC, Record: rec.seen, Elapsed: rec.elapsed, Artifacts: i.out}
 	if p.Network == plan.Live {
 		var err error
 		if o.Egress, err = egress.NewClient(os.NewFile(egressFD, "egress")); err != nil {
@@ -70,7 +70,7 @@ func (i *internet) plugIn(controlSocket string, conf *config.Config) error {
 	if i.net == nil {
 		return nil
 	}
-	if err := network.PlugIn(controlSocket, i.far); err != nil {
+	if err := network.PlugIn(controlSocket, i.far, i.plan.Machine.MAC); err != nil {
 		return fmt.Errorf("%w (another version of gVisor?)", err)
 	}
 	// To gVisor's start this says only that the network is not to be touched: the

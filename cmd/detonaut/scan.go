@@ -186,6 +186,7 @@ func (f *scanFlags) overrides(cfg *config.Loaded) (detonate.Overrides, error) {
 		Entrypoint: entrypoint, Cmd: cmd, Env: f.env, User: f.user,
 		Profile: plan.Profile(cfg.Run.Profile), Detail: plan.Detail(cfg.Run.Detail), Limits: cfg.Run.Limits(),
 		Travel: plan.Travel{Days: cfg.Run.Travel.Days, Jumps: cfg.Run.Travel.Jumps}, Stay: cfg.Run.Stay,
+		Machine: cfg.Machine.Plan(),
 		Network: plan.Network(cfg.Run.Network), Internet: internet,
 	}, nil
 }

@@ -24,8 +24,10 @@ type Config struct {
 	Chamber string `yaml:"chamber"`
 	Image   Image  `yaml:"image"`
 	Run     Run    `yaml:"run"`
-	Rules   Rules  `yaml:"rules"`
-	Scan    Scan   `yaml:"scan"`
+	// Machine is what a subject is told of the machine that it runs on.
+	Machine Machine `yaml:"machine"`
+	Rules   Rules   `yaml:"rules"`
+	Scan    Scan    `yaml:"scan"`
 }
 
 // Image says how images are pulled, and what one may cost.
@@ -136,7 +138,8 @@ func Default() Config {
 			Network: string(plan.Simulated),
 			Live:    Live{Bytes: Bytes(egress.Bytes), Connections: egress.Connections, Rate: egress.Rate},
 		},
-		Scan: Scan{Jobs: 1},
+		Machine: defaultMachine(),
+		Scan:    Scan{Jobs: 1},
 	}
 }
 
@@ -154,6 +157,8 @@ func (c *Config) Validate() error {
 		bad("run.detail", "%q is unknown: use %s or %s", c.Run.Detail, plan.Normal, plan.Full)
 	}
 	c.Run.validateNetwork(bad)
+	m := c.Machine.Plan()
+	m.Validate(bad)
 	for _, n := range []struct {
 		key   string
 		value int64

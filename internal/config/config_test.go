@@ -204,7 +204,7 @@ func TestValidate(t *testing.T) {
 		"image.cache_size": "0", "image.silence": "0s", "image.max_compressed": "0", "image.max_uncompressed": "0",
 		"image.max_entries": "0", "image.max_ratio": "0", "image.max_metadata": "0", "image.max_devices": "0",
 		"image.max_path": "0", "image.max_symlinks": "0", "run.network": "party", "run.live.allow": "https://example.com",
-		"run.travel.days": "0", "run.travel.jumps": "-1", "run.live.ports": "0", "run.live.refuse": "10.0.0.1", "run.live.bytes": "0", "run.live.connections": "0", "run.live.rate": "-1",
+		"machine.release": "6.1\n", "machine.mac": "ff:ff:ff:ff:ff:ff", "run.travel.days": "0", "run.travel.jumps": "-1", "run.live.ports": "0", "run.live.refuse": "10.0.0.1", "run.live.bytes": "0", "run.live.connections": "0", "run.live.rate": "-1",
 	}
 	for key, text := range bad {
 		if err := l.Set(key, text, "a test"); err != nil {
