@@ -88,7 +88,7 @@ func local() []Actor {
 		actor("rename-over", detonaut.Suspicious, "execution/written-program"),
 		actor("scan", detonaut.Suspicious, "discovery/port-scan"),
 		actor("shell", detonaut.Suspicious, "execution/server-shell").shelled(),
-		stdin("script", "own", detonaut.Clean),
+		stdin("script", "own", detonaut.Clean, "execution/piped-script"),
 		{Name: "web", Run: app(), Goes: true, Word: detonaut.Clean},
 	}
 }
@@ -116,7 +116,7 @@ func networked() []Actor {
 		actor("revshell", detonaut.Malicious, "command-and-control/reverse-shell", "command-and-control/shell-answers").shelled(),
 		actor("socksy", detonaut.Clean, "command-and-control/proxy"),
 		actor("stager", detonaut.Suspicious, "command-and-control/bare-address", "command-and-control/reverse-shell").shelled(),
-		stdin("fetched", "fetched", detonaut.Clean),
+		stdin("fetched", "fetched", detonaut.Suspicious, "execution/piped-script", "execution/runs-download"),
 		actor("thief", detonaut.Malicious, "discovery/cloud-metadata", "exfiltration/planted-credential"),
 		actor("tor", detonaut.Suspicious, "command-and-control/bare-address", "command-and-control/tor"),
 		actor("tunnel", detonaut.Suspicious, "command-and-control/dns-tunnel"),

@@ -2,7 +2,7 @@
 // own through a pipe, or one that it fetches, as "curl | sh" does. What the
 // simulated internet hands out does nothing.
 //
-// Rule: execution/runs-download of what it fetches; its own script is nobody's business.
+// Rule: execution/piped-script, and execution/runs-download of what it fetches.
 package main
 
 import (

@@ -175,8 +175,9 @@ func TestFieldsAreThoseOfTheTape(t *testing.T) {
 	}
 }
 
-// TestWordsOfTheNetwork reads what the events of the network say.
-func TestWordsOfTheNetwork(t *testing.T) {
+// TestWords reads what the events of the network say, and those of what was kept
+// and is different.
+func TestWords(t *testing.T) {
 	for condition, event := range map[string]string{
 		"event.flow == 7 && event.flow_end.remote.port() == 443 && event.flow_end.tls":                                                             "{kind: flow.end, pid: 1, flow: 7, flow_end: {network: tcp, remote: '192.0.2.1:443', tls: true, end: closed}}",
 		"has(event.dns) && event.dns.answers[0] == '192.0.2.1'":                                                                                    "{kind: dns.answer, dns: {name: a.example, type: A, transport: udp, code: NOERROR, answers: [192.0.2.1]}}",
@@ -185,10 +186,13 @@ func TestWordsOfTheNetwork(t *testing.T) {
 		"has(event.http.body) && event.http.body.size == 9 && event.http.response_body.size == 0":                                                  "{kind: http.exchange, http: {method: POST, url: 'http://a/', version: HTTP/1.1, status: 200, start: 0, body: {size: 9, sha256: ff}}}",
 		"event.message.protocol == 'irc' && event.message.fields.nick == 'x' && event.message.fields.none == ''":                                   "{kind: message.receive, message: {protocol: irc, verb: NICK, fields: {nick: x}}}",
 		"!event.bait.home && event.bait.name == 'a'":                                                                                               "{kind: bait.sent, bait: {name: a, encoding: hex, place: stream}}",
-		"event.trust.error != ''":                    "{kind: trust.install, trust: {path: /a, kind: pem, error: full}}",
-		"event.socket.address.host() == '192.0.2.1'": "{kind: socket.local, socket: {family: inet, address: '192.0.2.1:1'}}",
+		"event.trust.error != ''": "{kind: trust.install, trust: {path: /a, kind: pem, error: full}}",
+		"event.payload.how == 'code' && event.payload.type == 'elf' && event.payload.kept && event.payload.address > 0 && event.payload.mode == 0": "{kind: payload.keep, pid: 1, payload: {how: code, path: /a, size: 9, type: elf, address: 4096, kept: true}}",
+		"event.change.privileged && event.change.was == 493 && event.change.attrs[0] == 'user.a' && !event.change.content":                         "{kind: change.modify, change: {path: /a, type: file, mode: 2541, was: 493, attrs: [user.a]}}",
+		"event.call.unimplemented && event.errno == 'ENOSYS'":                                                                                      "{kind: call.vmsplice, pid: 1, errno: ENOSYS, call: {unimplemented: true}}",
+		"event.socket.address.host() == '192.0.2.1'":                                                                                               "{kind: socket.local, socket: {family: inet, address: '192.0.2.1:1'}}",
 	} {
-		text := good[:strings.Index(good, "on:")] + "on: [flow.*, dns.*, tls.*, http.*, message.*, bait.*, trust.*, socket.local]\nwhen: |-\n  " + condition +
+		text := good[:strings.Index(good, "on:")] + "on: [flow.*, dns.*, tls.*, http.*, message.*, bait.*, trust.*, socket.local, payload.*, change.*, call.*]\nwhen: |-\n  " + condition +
 			"\nyes: [{name: a, events: [" + event + "]}]\nno: [{name: b, events: [{kind: bait.sent, bait: {name: b, home: true, encoding: x, place: y}}]}]\n"
 		set := loadText(t, text)
 		for _, p := range set.Problems() {
