@@ -109,7 +109,7 @@ func (d *detector) tally(r *Rule, st *state) {
 // kept.
 func (d *detector) count(r *Rule, w *window, x entry) bool {
 	old := 0
-	for old < len(w.entries) && x.event.Time-w.entries[old].event.Time > int64(r.within) {
+	for old < len(w.entries) && r.clock(x.event)-r.clock(w.entries[old].event) > int64(r.within) {
 		old++
 	}
 	d.shift(w, old)
@@ -129,6 +129,16 @@ func (d *detector) count(r *Rule, w *window, x entry) bool {
 	w.entries = append(w.entries, x)
 	w.total += x.n
 	return true
+}
+
+// clock is the time of e by which a rule tells what comes close together: that of
+// the subject, who may have slept between events that clocks were moved on for.
+// What comes at even intervals may take as long as it likes by that.
+func (r *Rule) clock(e *tape.Event) int64 {
+	if r.regular > 0 {
+		return e.Time
+	}
+	return e.Time + e.Ahead
 }
 
 // shift forgets the first n entries of w.

@@ -262,3 +262,23 @@ func TestABlindRuleIsAGap(t *testing.T) {
 		t.Errorf("findings %v, gaps %q", r.Findings, r.Coverage.Gaps)
 	}
 }
+
+// TestMovedClocks moves the clocks of the subject on by a minute before each event.
+func TestMovedClocks(t *testing.T) {
+	const count = "on: [file.open]\nwithin: 20s\ncount: "
+	for name, tt := range map[string]struct{ rule, want string }{
+		"a count goes by the subject's clocks": {count + "6\n", ""},
+		"and so do even intervals":             {count + "6\nregular: 0.2\n", "1[[1 2 3 4 5 6]]"},
+		"a sequence goes by the time":          {"within: 20s\nsequence:\n  - {on: [file.open]}\n  - {on: [file.open]}\n", "5[[1 2 2 3 3 4 4 5 5 6]]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			events := deeds(t, "1 open /a", "1 open /a", "1 open /a", "1 open /a", "1 open /a", "1 open /a")
+			for i, e := range events {
+				e.Ahead = int64(i) * int64(time.Minute)
+			}
+			if got := match(t, ruleOf(t, tt.rule), events); got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+}

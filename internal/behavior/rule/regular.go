@@ -35,15 +35,15 @@ func regular(events []entry, spread float64) bool {
 	return mean >= float64(minInterval) && math.Sqrt(squares/n) < spread*mean
 }
 
-// began is when what e tells of began, in nanoseconds since the start of the
-// run.
+// began is when what e tells of began by the clocks of the subject, in
+// nanoseconds since the start of the run.
 func began(e *tape.Event) int64 {
 	switch {
 	case e.FlowEnd != nil:
-		return e.FlowEnd.Start
+		return e.FlowEnd.Start + e.Ahead
 	case e.HTTP != nil:
-		return e.HTTP.Start
+		return e.HTTP.Start + e.Ahead
 	default:
-		return e.Time
+		return e.Time + e.Ahead
 	}
 }
