@@ -28,18 +28,21 @@ type Finding struct {
 	Evidence []Evidence `json:"evidence"`
 }
 
-// Evidence is one place where a claim can be checked: events of the tape, or a
-// file of the image.
+// Evidence is one place where a claim can be checked: events of the tape, a file
+// of the image, or a payload of the run, which has both.
 type Evidence struct {
 	// Events are sequence numbers on the tape.
 	Events []uint64 `json:"events,omitempty"`
 	// Summary is what the events or bytes show, in one line. It contains
 	// strings of the subject: escape it.
 	Summary string `json:"summary,omitempty"`
-	// Layer, Path and Offset (in bytes) are a place in the image.
+	// Layer, Path and Offset (in bytes) are a place in the image; without Layer in
+	// a file that the run made.
 	Layer  Digest `json:"layer,omitempty"`
 	Path   string `json:"path,omitempty"`
 	Offset int64  `json:"offset,omitempty"`
+	// SHA256 is the hash of the file's content, in hex.
+	SHA256 string `json:"sha256,omitempty"`
 }
 
 // Severity is how bad something is. The words are those of vulnerability

@@ -33,6 +33,8 @@ type Fingerprint struct {
 	Tool string `json:"tool"`
 	// Rules is the digest of the rules that were applied.
 	Rules Digest `json:"rules,omitempty"`
+	// Analyzers are those that read files, as "name@version", sorted.
+	Analyzers []string `json:"analyzers,omitempty"`
 	// Plan is the digest of the plan that the subject was run with.
 	Plan Digest `json:"plan,omitempty"`
 }
@@ -52,6 +54,7 @@ const (
 const (
 	StagePull     = "pull"
 	StageDetonate = "detonate"
+	StageRead     = "read" // of files, by static analyzers
 	StageExplain  = "explain"
 )
 
