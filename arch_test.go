@@ -35,7 +35,7 @@ var layers = [][]string{
 	{"chamber/tape"},
 	{""}, // the root: the words
 	{"rules"},
-	{"internal/behavior", "internal/config", "internal/detonate", "internal/doctor", "internal/har", "internal/image", "internal/report", "internal/verdict"},
+	{"internal/behavior", "internal/config", "internal/detonate", "internal/doctor", "internal/har", "internal/image", "internal/report", "internal/static", "internal/verdict"},
 	{"internal/pipeline"},
 	{"actors", "cmd", "e2e", "internal/golden", "internal/testenv"},
 }
@@ -213,17 +213,22 @@ func judgeImport(s *source, imported string) (complaints []string) {
 	return complaints
 }
 
+// contracts are the packages whose sub-folders implement them.
+var contracts = []string{"internal/detonate", "internal/static"}
+
 // Implementations are named in cmd only: a contract's sub-folders are imported
 // by nobody else, tests and siblings apart.
 func TestHouseImplementations(t *testing.T) {
 	for _, s := range sources(t) {
 		for _, imported := range s.imports() {
 			dir, ours := local(imported)
-			if !ours || s.test() || !inside(dir, "internal/detonate") || dir == "internal/detonate" {
-				continue
-			}
-			if !inside(s.dir, "cmd", "internal/detonate", "e2e") {
-				t.Errorf("%s imports %s: only cmd chooses an implementation", s.path(), imported)
+			for _, contract := range contracts {
+				if !ours || s.test() || !inside(dir, contract) || dir == contract {
+					continue
+				}
+				if !inside(s.dir, "cmd", contract, "e2e") {
+					t.Errorf("%s imports %s: only cmd chooses an implementation", s.path(), imported)
+				}
 			}
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/detonaut/detonaut/internal/detonate"
 	"github.com/detonaut/detonaut/internal/pipeline"
 	"github.com/detonaut/detonaut/internal/report"
+	"github.com/detonaut/detonaut/internal/static"
 )
 
 // maxReport bounds the report.json beside a tape, in bytes: some times what
@@ -28,7 +29,7 @@ func (a *app) replay() *cobra.Command {
 		Long: `Replay explains and judges tapes that scan --keep stored, with the rules of
 today. A TAPE is a file, of JSON Lines or of zstd of them, or the folder of an
 image below the directory of --keep. What the report.json beside a tape knows
-of the image is taken over.
+of the image is taken over, and what the run left in payloads is read again.
 
 Exit codes are those of scan.`,
 		Example: `  detonaut replay tapes/sha256-4f53cda18c2baa0c/
@@ -76,10 +77,12 @@ func (a *app) replayAll(ctx context.Context, deps pipeline.Deps, tapes []string,
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		r, err := replayTape(deps, name)
+		r, err := replayTape(ctx, deps, name)
 		if err != nil {
 			a.showError(err)
 			code = worst(code, exitError)
+		}
+		if r == nil {
 			continue
 		}
 		code = worst(code, t.code(r))
@@ -90,8 +93,9 @@ func (a *app) replayAll(ctx context.Context, deps pipeline.Deps, tapes []string,
 	return code.err()
 }
 
-// replayTape judges one tape again.
-func replayTape(deps pipeline.Deps, name string) (_ *detonaut.Report, err error) {
+// replayTape judges one tape again. There may be a report beside an error: that
+// is of an analyzer then.
+func replayTape(ctx context.Context, deps pipeline.Deps, name string) (_ *detonaut.Report, err error) {
 	if info, serr := os.Stat(name); serr == nil && info.IsDir() {
 		name = filepath.Join(name, tapeFile)
 	}
@@ -104,11 +108,27 @@ func replayTape(deps pipeline.Deps, name string) (_ *detonaut.Report, err error)
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
-	r, err := pipeline.Replay(deps, known, t)
+	left, err := keptPayloads(name)
 	if err != nil {
-		return nil, fmt.Errorf("replay %s: %w", name, err)
+		return nil, err
 	}
-	return r, nil
+	r, err := pipeline.Replay(ctx, deps, pipeline.Stored{Image: known, Tape: t, Payloads: left})
+	if err != nil {
+		err = fmt.Errorf("replay %s: %w", name, err)
+	}
+	return r, err
+}
+
+// keptPayloads are the contents that are kept beside a tape, if any are.
+func keptPayloads(tapeName string) ([]static.File, error) {
+	if filepath.Base(tapeName) != tapeFile {
+		return nil, nil
+	}
+	dir := filepath.Join(filepath.Dir(tapeName), payloadsDir)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return static.Folder(os.DirFS(dir))
 }
 
 // knownImage is what the report beside a tape says of its image. Without one

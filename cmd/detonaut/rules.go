@@ -12,6 +12,7 @@ import (
 	"github.com/detonaut/detonaut/internal/behavior/rule"
 	"github.com/detonaut/detonaut/internal/pipeline"
 	"github.com/detonaut/detonaut/internal/report"
+	"github.com/detonaut/detonaut/internal/static/all"
 	"github.com/detonaut/detonaut/rules"
 )
 
@@ -55,11 +56,13 @@ func (a *app) loadRules(dir string) (ruleSet, error) {
 	return set, nil
 }
 
-// deps are those of a pipeline which explains by these rules.
+// deps are those of a pipeline which explains by these rules, and reads what a
+// run leaves.
 func (s ruleSet) deps() pipeline.Deps {
 	return pipeline.Deps{
 		Detectors: func() []behavior.Detector { return []behavior.Detector{s.Detector()} },
 		Rules:     s.Digest(),
+		Analyzers: all.Analyzers(),
 	}
 }
 

@@ -1,5 +1,6 @@
 // Package pipeline is the sentence that the whole program says about one
-// image: pull it, run it, explain what it did, judge it, report.
+// image: pull it, run it, read what it left, explain what it did, judge it,
+// report.
 //
 // It decides in which order things happen and what a failure of each means. It
 // does none of the work, and names no implementation.
@@ -22,6 +23,7 @@ import (
 	"github.com/detonaut/detonaut/chamber/version"
 	"github.com/detonaut/detonaut/internal/behavior"
 	"github.com/detonaut/detonaut/internal/detonate"
+	"github.com/detonaut/detonaut/internal/static"
 	"github.com/detonaut/detonaut/internal/verdict"
 )
 
@@ -39,6 +41,9 @@ type Deps struct {
 	Detectors func() []behavior.Detector
 	// Rules is the digest of the rules that they apply.
 	Rules detonaut.Digest
+	// Analyzers read what a run wrote, ran and deleted; without any nothing of it
+	// is asked for, and there is no such stage.
+	Analyzers []static.Analyzer
 	// Now is the clock; nil is [time.Now].
 	Now func() time.Time
 }
@@ -110,14 +115,25 @@ func Run(ctx context.Context, d Deps, job Job) (*detonaut.Report, error) {
 	return &r.Report, err
 }
 
-// Replay judges a stored tape again. The report has of the image what known
-// has, and the digest that the tape has. A tape that is not whole supports no
-// report: that is an error, [detonaut.ErrCorrupt].
-func Replay(d Deps, known detonaut.Image, src behavior.Source) (*detonaut.Report, error) {
+// Stored is a run that was kept.
+type Stored struct {
+	// Image is what is known of its image.
+	Image detonaut.Image
+	// Tape is its tape.
+	Tape behavior.Source
+	// Payloads are the files that are kept beside it, in any order.
+	Payloads []static.File
+}
+
+// Replay judges a stored run again. The report has the digest that the tape has.
+// A tape that is not whole supports no report: that is an error,
+// [detonaut.ErrCorrupt]. An error beside a report is that of an analyzer.
+func Replay(ctx context.Context, d Deps, run Stored) (*detonaut.Report, error) {
+	known := run.Image
 	var p plan.Plan
 	var started time.Time
 	res, err := behavior.Run(sourceFunc(func() (*tape.Event, error) {
-		e, err := src.Next()
+		e, err := run.Tape.Next()
 		if err == nil && e.Start != nil {
 			p, started = e.Start.Plan, time.Unix(0, e.Start.Wall)
 		}
@@ -135,10 +151,10 @@ func Replay(d Deps, known detonaut.Image, src behavior.Source) (*detonaut.Report
 	known.Digest = detonaut.Digest(p.Digest)
 	r := newReport(known, d, started)
 	r.Fingerprint.Plan = detonate.Digest(p)
-	r.detonated(res)
+	err = r.detonated(ctx, d, Job{}, res, run.Payloads)
 	r.Elapsed = res.Run.Elapsed
 	r.Verdict = verdict.Decide(r.Findings, r.Coverage, r.Stages)
-	return &r.Report, nil
+	return &r.Report, err
 }
 
 type sourceFunc func() (*tape.Event, error)
@@ -156,7 +172,7 @@ func newReport(img detonaut.Image, d Deps, started time.Time) *report {
 	return &report{detonaut.Report{
 		Schema:      detonaut.Schema,
 		Image:       img,
-		Fingerprint: detonaut.Fingerprint{Tool: version.String(), Rules: d.Rules},
+		Fingerprint: detonaut.Fingerprint{Tool: version.String(), Rules: d.Rules, Analyzers: static.Versions(d.Analyzers)},
 		Started:     started.UTC(),
 		Findings:    []detonaut.Finding{},
 	}}
@@ -172,6 +188,9 @@ func (r *report) done(name string) { r.stage(name, detonaut.Complete, "") }
 // the stage; coverage only says what follows from it.
 func (r *report) missed(s detonaut.State, reason string) {
 	r.stage(detonaut.StageDetonate, s, reason)
+	if len(r.Fingerprint.Analyzers) > 0 {
+		r.stage(detonaut.StageRead, detonaut.Skipped, "there is no whole tape")
+	}
 	r.stage(detonaut.StageExplain, detonaut.Skipped, "there is no whole tape")
 	r.Coverage.Gaps = append(r.Coverage.Gaps, "no run was observed to its end")
 }
@@ -193,17 +212,17 @@ func (r *report) detonate(ctx context.Context, d Deps, job Job, s *Subject) erro
 	r.Fingerprint.Plan = detonate.Digest(p)
 	p.Image = s.Root
 	analysis := behavior.NewAnalysis(d.Detectors()...)
-	if err := d.run(ctx, job, p, analysis); err != nil {
+	left := new(payloads)
+	defer func() { _ = left.Close() }() // it was only read
+	if err := d.run(ctx, job, p, analysis, left); err != nil {
 		r.missed(detonaut.Failed, err.Error())
 		return err
 	}
-	job.stage(detonaut.StageExplain)
 	res := analysis.Result()
 	if s.Programs != nil {
 		res.Coverage.Unstarted = res.Unstarted(s.Programs)
 	}
-	r.detonated(res)
-	return nil
+	return r.detonated(ctx, d, job, res, left.Files())
 }
 
 // plan asks for a plan, of an image that this machine can run.
@@ -216,9 +235,12 @@ func (d Deps) plan(s *Subject) (plan.Plan, error) {
 }
 
 // run runs p and gives its tape to everybody who wants it.
-func (d Deps) run(ctx context.Context, job Job, p plan.Plan, analysis tape.Sink) (err error) {
+func (d Deps) run(ctx context.Context, job Job, p plan.Plan, analysis tape.Sink, left *payloads) (err error) {
 	sinks := []tape.Sink{analysis}
 	var artifacts artifact.Sink
+	if len(d.Analyzers) > 0 {
+		artifacts = left
+	}
 	whole := false
 	if job.Keep != nil {
 		kept, kerr := job.Keep(detonaut.Digest(p.Digest))
@@ -231,7 +253,10 @@ func (d Deps) run(ctx context.Context, job Job, p plan.Plan, analysis tape.Sink)
 			}
 		}()
 		sinks = append(sinks, kept)
-		artifacts = kept.Artifacts()
+		left.kept = kept.Artifacts()
+		if left.kept != nil && artifacts == nil {
+			artifacts = left.kept
+		}
 	}
 	res, err := d.Sandbox.Run(ctx, p, tape.SinkFunc(func(e *tape.Event) error {
 		for _, s := range sinks {
@@ -254,10 +279,9 @@ func (d Deps) run(ctx context.Context, job Job, p plan.Plan, analysis tape.Sink)
 	return nil
 }
 
-// detonated takes over what a whole tape told.
-func (r *report) detonated(res behavior.Result) {
-	r.Findings = slices.Concat(r.Findings, res.Findings)
-	behavior.Sort(r.Findings)
+// detonated takes over what a whole tape told, and what is found in the files
+// that the run left. An error is a failure of ours, already in the report.
+func (r *report) detonated(ctx context.Context, d Deps, job Job, res behavior.Result, left []static.File) error {
 	r.Coverage = res.Coverage
 	r.Run = &res.Run
 	if tape.Reason(res.Run.EndReason) == tape.Killed {
@@ -265,7 +289,12 @@ func (r *report) detonated(res behavior.Result) {
 	} else {
 		r.done(detonaut.StageDetonate) // what the subject kept from us is a gap of the coverage
 	}
+	err := r.read(ctx, d, job, left)
+	job.stage(detonaut.StageExplain)
+	r.Findings = slices.Concat(r.Findings, res.Findings)
+	behavior.Sort(r.Findings)
 	r.done(detonaut.StageExplain)
+	return err
 }
 
 func (j Job) stage(name string) {

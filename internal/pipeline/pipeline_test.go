@@ -25,6 +25,7 @@ import (
 	"github.com/detonaut/detonaut/internal/detonate"
 	"github.com/detonaut/detonaut/internal/detonate/fake"
 	"github.com/detonaut/detonaut/internal/pipeline"
+	"github.com/detonaut/detonaut/internal/static"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -77,7 +78,10 @@ type world struct {
 	planErr   error
 	detectors []behavior.Detector
 	sandbox   detonate.Sandbox
+	analyzers []static.Analyzer
 	keepErr   error
+	// keepNothing leaves out the recorder.
+	keepNothing bool
 
 	closed bool
 	kept   recorder
@@ -103,6 +107,10 @@ func (w *world) run(ctx context.Context) (*detonaut.Report, error) {
 	if w.platform == "" {
 		w.platform = "linux/" + runtime.GOARCH
 	}
+	keep := func(detonaut.Digest) (pipeline.Recorder, error) { return &w.kept, w.keepErr }
+	if w.keepNothing {
+		keep = nil
+	}
 	return pipeline.Run(ctx, pipeline.Deps{
 		Pull: func(_ context.Context, ref detonaut.Ref) (*pipeline.Subject, error) {
 			if w.pullErr != nil {
@@ -118,10 +126,11 @@ func (w *world) run(ctx context.Context) (*detonaut.Report, error) {
 		Sandbox:   w.sandbox,
 		Detectors: func() []behavior.Detector { return w.detectors },
 		Rules:     "sha256:rules",
+		Analyzers: w.analyzers,
 		Now:       func() time.Time { clock = clock.Add(time.Second); return clock },
 	}, pipeline.Job{
 		Ref:     "app:1",
-		Keep:    func(detonaut.Digest) (pipeline.Recorder, error) { return &w.kept, w.keepErr },
+		Keep:    keep,
 		OnStage: func(s string) { w.stages = append(w.stages, s) },
 		OnEvent: func(*tape.Event) { w.events++ },
 	})
@@ -372,7 +381,7 @@ func (s *source) Next() (*tape.Event, error) {
 
 func TestReplay(t *testing.T) {
 	deps := pipeline.Deps{Detectors: func() []behavior.Detector { return []behavior.Detector{&connects{}} }}
-	r, err := pipeline.Replay(deps, detonaut.Image{Ref: "t"}, &source{aTape(tape.End{Reason: tape.Exited}), io.EOF})
+	r, err := pipeline.Replay(t.Context(), deps, pipeline.Stored{Image: detonaut.Image{Ref: "t"}, Tape: &source{aTape(tape.End{Reason: tape.Exited}), io.EOF}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -383,11 +392,11 @@ func TestReplay(t *testing.T) {
 		t.Errorf("started %v, want the time of the tape, %v", r.Started, want)
 	}
 
-	_, err = pipeline.Replay(deps, detonaut.Image{}, &source{aTape(tape.End{})[:2], tape.ErrTruncated})
+	_, err = pipeline.Replay(t.Context(), deps, pipeline.Stored{Tape: &source{aTape(tape.End{})[:2], tape.ErrTruncated}})
 	if !errors.Is(err, detonaut.ErrCorrupt) {
 		t.Errorf("a tape that is cut off: got %v, want ErrCorrupt", err)
 	}
-	_, err = pipeline.Replay(deps, detonaut.Image{Digest: "sha256:other"}, &source{aTape(tape.End{}), io.EOF})
+	_, err = pipeline.Replay(t.Context(), deps, pipeline.Stored{Image: detonaut.Image{Digest: "sha256:other"}, Tape: &source{aTape(tape.End{}), io.EOF}})
 	if !errors.Is(err, detonaut.ErrCorrupt) {
 		t.Errorf("a tape of another image: got %v, want ErrCorrupt", err)
 	}
