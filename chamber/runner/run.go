@@ -206,12 +206,13 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 	}
 }
 
-// askFlush makes the sandbox hand over what it holds back, and tells whether it
-// has. The subject runs on meanwhile, so it waits no longer when the subject is
-// a quarter above its memory. Nor does it count the time for which the tape's
-// reader has it waiting: that is ours, and the events are there.
+// askFlush makes the sandbox hold the subject, tell what it leaves behind and hand
+// over what it holds back, and tells whether it has. The subject runs on until it
+// is held, so nothing waits any longer when it is a quarter above its memory. The
+// time is not counted for which the tape's reader has the sandbox waiting: that is
+// ours, and the events are there.
 func (s *sandbox) askFlush(rec *recorder, mem *memory) bool {
-	if err := s.events.Flush(); err != nil {
+	if err := s.events.Finish(); err != nil {
 		return true // it is gone; what it sent is read
 	}
 	enough := time.NewTimer(settle)

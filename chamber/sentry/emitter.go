@@ -112,9 +112,10 @@ func (e *emitter) send() {
 	e.batch.Reset()
 }
 
-// serve flushes whenever the reader asks for it. It ends with the sentry.
-func (e *emitter) serve() {
-	var b [16]byte
+// serve answers the reader, which asks with one byte each time. It ends with the
+// sentry.
+func (e *emitter) serve(answer func(request byte)) {
+	var b [1]byte
 	for {
 		n, err := unix.Read(e.fd.FD(), b[:])
 		switch {
@@ -122,7 +123,7 @@ func (e *emitter) serve() {
 		case err != nil || n == 0:
 			os.Exit(readerGone)
 		default:
-			e.flush()
+			answer(b[0])
 		}
 	}
 }

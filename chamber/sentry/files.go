@@ -26,6 +26,7 @@ func execHooks() map[string]hook {
 				ev.Process = &tape.Process{Executable: text(ev, name)}
 				c.tr.out.emit(ev)
 			}
+			c.tr.keepCode(c.t, c.t, c.t.MemoryManager(), everywhere)
 			c.run()
 		}
 	}
@@ -239,6 +240,7 @@ func transferHooks() map[string]hook {
 var transfers = map[string]dull{
 	"read": unlessScript, "pread64": unlessFull, "readv": unlessScript, "preadv": unlessFull, "preadv2": unlessFull, "close": unlessFull,
 	"write": unlessSocket, "writev": unlessSocket, "pwritev2": unlessSocket, "pwrite64": unlessFull, "pwritev": unlessFull,
+	"munmap": noWritableCode,
 }
 
 func unlessFull(tr *tracer, _ *kernel.Task, _ arch.SyscallArguments) bool {

@@ -6,7 +6,7 @@ import (
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
-// memoryHooks see memory that becomes writable and executable at once.
+// memoryHooks see memory that becomes code.
 func memoryHooks() map[string]hook {
 	return map[string]hook{
 		"mmap": func(c *call) {
@@ -32,11 +32,12 @@ func memoryHooks() map[string]hook {
 			c.emitMemory(m, false)
 		},
 		"mprotect": func(c *call) {
-			c.run()
+			c.protect()
 			if writableCode(c.args[2].Int()) {
 				c.emitMemory(&tape.Memory{Call: "mprotect", Address: c.args[0].Uint64(), Size: c.args[1].Uint64()}, false)
 			}
 		},
+		"munmap": (*call).unmap,
 	}
 }
 
@@ -51,5 +52,8 @@ func (c *call) emitMemory(m *tape.Memory, ofFile bool) {
 		m.Path = text(ev, pathOf(c.t, c.int(4)))
 	}
 	ev.Memory = m
+	if c.err == nil {
+		c.tr.code.both.Store(true)
+	}
 	c.emit(ev)
 }

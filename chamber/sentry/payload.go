@@ -11,7 +11,6 @@ import (
 	"gvisor.dev/gvisor/pkg/abi/linux"
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/sentry/fsimpl/overlay"
-	"gvisor.dev/gvisor/pkg/sentry/fsimpl/tmpfs"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 	"gvisor.dev/gvisor/pkg/usermem"
 
@@ -91,8 +90,8 @@ func (p *payloads) keepFile(ctx context.Context, f *vfs.FileDescription, ev *tap
 }
 
 // keepBytes keeps b, as keepFile does a file.
-func (p *payloads) keepBytes(b []byte, ev *tape.Event) string {
-	return p.keep(ev, func(to []byte, off int64) (int, error) {
+func (p *payloads) keepBytes(b []byte, ev *tape.Event) {
+	p.keep(ev, func(to []byte, off int64) (int, error) {
 		if off >= int64(len(b)) {
 			return 0, io.EOF
 		}
@@ -235,10 +234,6 @@ func (p *payloads) pass(h hash.Hash, read reader, take func([]byte)) (head []byt
 // written tells whether f holds what was written at run time, on a file system
 // of memory: all others hold devices, and what the kernel says.
 func written(f *vfs.FileDescription) bool {
-	switch f.Mount().Filesystem().FilesystemType().Name() {
-	case overlay.Name, tmpfs.Name:
-		return originOf(f) == tape.FromWritten
-	default:
-		return false
-	}
+	fs := f.Mount().Filesystem()
+	return (inMemory(fs) || fs.FilesystemType().Name() == overlay.Name) && originOf(f) == tape.FromWritten
 }

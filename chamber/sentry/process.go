@@ -41,6 +41,10 @@ type tracer struct {
 	scripts  scripts
 	face     machine.Face // what the subject is shown of the machine
 
+	before atomic.Pointer[before]
+	last   sync.Once // what is left behind is told of
+	code   code
+
 	mu sync.Mutex
 	// living has the threads that were born and have not died. gVisor lets a
 	// clone that fails late die as a thread that nobody saw born.
@@ -77,6 +81,7 @@ func (tr *tracer) begin(t *kernel.Task) {
 	tr.furnish(t)
 	tr.dress(t)
 	if tr.detail != plan.Untraced {
+		tr.lookBefore(t)
 		tr.firstExec(t)
 	}
 }
@@ -221,6 +226,11 @@ func (tr *tracer) TaskExit(ctx context.Context, _ seccheck.FieldSet, info *pb.Ta
 	}
 	tr.endScript(t.ThreadGroup())
 	ev := newEvent(t, tape.ProcessExit)
+	tr.keepCode(t, t, t.MemoryManager(), everywhere)
+	tr.code.forget(t.ThreadGroup())
+	if ev.PID == 1 {
+		tr.exitLast(t)
+	}
 	ev.Process = &tape.Process{Parent: parentOf(t)}
 	status := unix.WaitStatus(info.ExitStatus)
 	if status.Signaled() {

@@ -118,7 +118,7 @@ func Accept() (*Stream, error) {
 // Next returns the sandbox's next event, valid until the next call. Its Seq
 // counts what the sandbox sent; its Time is by the machine's CLOCK_MONOTONIC.
 // An event of the kind run.end carries the sandbox's own counters and comes
-// with every flush. The bytes are hostile, and only their head is checked. At
+// with the answer to Finish. The bytes are hostile, and only their head is checked. At
 // the end of the stream the error is [io.EOF].
 func (s *Stream) Next() (tape.Line, error) {
 	if err := s.readAttached(); err != nil {
@@ -178,13 +178,27 @@ func (s *Stream) Attached() []byte {
 	return b
 }
 
-// Flush asks the sandbox to send what it still holds back, followed by a
-// run.end.
-func (s *Stream) Flush() error {
-	if _, err := s.f.Write([]byte{0}); err != nil {
-		return fmt.Errorf("flush events: %w", err)
+// What the reader asks for, each with one byte.
+const finishRequest byte = 1
+
+// Finish asks the sandbox to hold the subject for good, to tell what it leaves
+// behind, and to send what it still holds back, followed by a run.end. The caller
+// reads on meanwhile.
+func (s *Stream) Finish() error { return s.ask(finishRequest) }
+
+func (s *Stream) ask(request byte) error {
+	if _, err := s.f.Write([]byte{request}); err != nil {
+		return fmt.Errorf("ask the sandbox: %w", err)
 	}
 	return nil
+}
+
+// answer does what the reader asks for.
+func (tr *tracer) answer(request byte) {
+	if request == finishRequest {
+		tr.finish()
+		tr.out.flush()
+	}
 }
 
 // Close closes the reader's end, upon which the sandbox exits.
@@ -207,7 +221,7 @@ func newSink(options map[string]any, endpoint *fd.FD) (seccheck.Sink, error) {
 	t.out = newEmitter(endpoint, Monotonic())
 	wanted, _ := options[optPayloads].(bool)
 	t.payloads = newPayloads(t.out, wanted)
-	go t.out.serve()
+	go t.out.serve(t.answer)
 	active.Store(t)
 	return t, nil
 }

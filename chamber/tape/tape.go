@@ -127,8 +127,9 @@ const (
 	// be gone. It comes before the event of the deed that was about to be done.
 	PayloadKeep Kind = "payload.keep"
 
-	// What the file systems differ in from the image, at the end of the run. These
-	// come last but for run.end, in the order of their paths.
+	// What the file systems differ in from the image, at the end of the run: the
+	// root in the order of names, then each file system of memory, by where it is
+	// mounted. Only what ends with the run comes later.
 	ChangeAdd    Kind = "change.add"
 	ChangeModify Kind = "change.modify" // content, permissions, owner or kind
 	ChangeRemove Kind = "change.remove"

@@ -1,0 +1,261 @@
+package sentry
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"gvisor.dev/gvisor/pkg/abi/linux"
+	"gvisor.dev/gvisor/pkg/sentry/vfs"
+	"gvisor.dev/gvisor/pkg/usermem"
+
+	"github.com/detonaut/detonaut/chamber/tape"
+)
+
+// maxChanges is how many changes are told of.
+const maxChanges = 20_000
+
+// errLate says that there is no time to read the rest.
+var errLate = errors.New("too late")
+
+// start is what lay in a file system before the subject ran, by its path from
+// there: what belongs to the sandbox, and what was put there by its setup.
+type start map[startKey]string
+
+type startKey struct {
+	fs *vfs.Filesystem
+	in string
+}
+
+// difference tells what the file systems differ in from the image.
+type difference struct {
+	*walker
+	out      *emitter
+	payloads *payloads
+	start    start
+	told     int // changes
+}
+
+// note takes down the state of a file system before the subject runs.
+func (d *difference) note(t *volume) error {
+	return d.walk(t, func(e *entry) error {
+		if !e.gone {
+			d.start[startKey{t.fs, e.in}] = d.state(e)
+		}
+		return nil
+	})
+}
+
+// state tells one state of an entry from another.
+func (d *difference) state(e *entry) string {
+	return fmt.Sprint(e.stat.Mode, e.stat.UID, e.stat.GID, d.content(e.at, &e.stat))
+}
+
+// content tells one content of a file or a symlink from another.
+func (d *difference) content(at *vfs.PathOperation, stat *linux.Statx) string {
+	switch typeOf(stat) {
+	case linux.S_IFREG:
+		return d.digest(at)
+	case linux.S_IFLNK:
+		return d.readLink(at)
+	default:
+		return ""
+	}
+}
+
+// digest hashes a file; empty if that cannot be done in time.
+func (d *difference) digest(at *vfs.PathOperation) string {
+	f, err := d.open(at)
+	if err != nil {
+		return ""
+	}
+	defer f.DecRef(d.ctx)
+	h := sha256.New()
+	if _, err := io.CopyBuffer(h, io.NewSectionReader(readerOf(d.reader(f)), 0, maxHash), make([]byte, 64<<10)); err != nil {
+		return ""
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// reader reads f until it is too late.
+func (d *difference) reader(f *vfs.FileDescription) reader {
+	return func(b []byte, off int64) (int, error) {
+		if time.Now().After(d.until) {
+			return 0, errLate
+		}
+		n, err := f.PRead(d.ctx, usermem.BytesIOSequence(b), off, vfs.ReadOptions{})
+		return int(n), err
+	}
+}
+
+// tell reports the changes of one file system.
+func (d *difference) tell(t *volume) error {
+	return d.walk(t, func(e *entry) error {
+		kind, c := d.compare(e)
+		if kind == "" || !e.gone && d.ours(t, e, c) {
+			return nil
+		}
+		if d.told++; d.told > maxChanges {
+			return errBound
+		}
+		ev := &tape.Event{Kind: kind, Change: c}
+		c.Path, c.Target = text(ev, e.path), text(ev, c.Target)
+		for i, name := range c.Attrs {
+			c.Attrs[i] = text(ev, name)
+		}
+		if c.Type == "file" && kind != tape.ChangeRemove {
+			c.SHA256 = d.keep(e, c)
+		}
+		d.out.emit(ev)
+		return nil
+	})
+}
+
+// ours tells whether an entry is as it was before the subject ran.
+func (d *difference) ours(t *volume, e *entry, c *tape.Change) bool {
+	was, ok := d.start[startKey{t.fs, e.in}]
+	return ok && c.Capabilities == "" && len(c.Attrs) == 0 && was == d.state(e)
+}
+
+// compare returns how an entry differs from the image; no kind if it does not.
+// The hash is left out.
+func (d *difference) compare(e *entry) (tape.Kind, *tape.Change) {
+	if e.gone {
+		return tape.ChangeRemove, &tape.Change{Type: typeName(&e.image)}
+	}
+	c := &tape.Change{
+		Type: typeName(&e.stat), Mode: uint32(e.stat.Mode) & 0o7777, UID: e.stat.UID, GID: e.stat.GID,
+	}
+	holds := false
+	switch typeOf(&e.stat) {
+	case linux.S_IFREG:
+		holds, c.Size = true, int64(e.stat.Size)
+	case linux.S_IFLNK:
+		holds, c.Target = true, d.readLink(e.at)
+	}
+	var capability string
+	capability, c.Attrs = d.attrs(e.at)
+	c.Capabilities = hex.EncodeToString([]byte(capability))
+	if e.below == nil {
+		c.Content = holds
+		return tape.ChangeAdd, c
+	}
+	c.Was = uint32(e.image.Mode) & 0o7777
+	c.Content = holds && !d.same(e)
+	if !c.Content && e.stat.Mode == e.image.Mode && e.stat.UID == e.image.UID && e.stat.GID == e.image.GID && capability == "" && len(c.Attrs) == 0 {
+		return "", nil // copied to be written, and not written
+	}
+	return tape.ChangeModify, c
+}
+
+// same tells whether a file or a symlink holds what the image has there. What
+// there is no time to read may differ.
+func (d *difference) same(e *entry) bool {
+	switch {
+	case typeOf(&e.stat) != typeOf(&e.image) || e.stat.Size != e.image.Size:
+		return false
+	case typeOf(&e.stat) == linux.S_IFLNK:
+		return d.readLink(e.at) == d.readLink(e.below)
+	}
+	a, err := d.open(e.at)
+	if err != nil {
+		return false
+	}
+	defer a.DecRef(d.ctx)
+	b, err := d.open(e.below)
+	if err != nil {
+		return false
+	}
+	defer b.DecRef(d.ctx)
+	return equal(d.reader(a), d.reader(b), int64(e.stat.Size))
+}
+
+// equal tells whether the first size bytes of two contents can be read and are
+// the same.
+func equal(a, b reader, size int64) bool {
+	var x, y [64 << 10]byte
+	for off := int64(0); off < size; {
+		n := min(int64(len(x)), size-off)
+		if readFull(a, x[:n], off) != nil || readFull(b, y[:n], off) != nil || !bytes.Equal(x[:n], y[:n]) {
+			return false
+		}
+		off += n
+	}
+	return true
+}
+
+func readFull(r reader, b []byte, off int64) error {
+	_, err := io.ReadFull(io.NewSectionReader(readerOf(r), off, int64(len(b))), b)
+	return err
+}
+
+// readerOf makes an io.ReaderAt of a reader.
+type readerOf reader
+
+// ReadAt implements io.ReaderAt.
+func (r readerOf) ReadAt(b []byte, off int64) (n int, err error) {
+	for n < len(b) {
+		k, err := r(b[n:], off+int64(n))
+		n += k
+		switch {
+		case n == len(b):
+		case err != nil:
+			return n, err
+		case k == 0:
+			return n, io.EOF
+		}
+	}
+	return n, nil
+}
+
+// emptyHash is the hash of nothing.
+var emptyHash = hex.EncodeToString(sha256.New().Sum(nil))
+
+// keep keeps what a file was left with and returns its hash. The image itself
+// has what was not changed.
+func (d *difference) keep(e *entry, c *tape.Change) string {
+	switch {
+	case c.Size == 0:
+		return emptyHash
+	case !c.Content:
+		return d.digest(e.at)
+	}
+	return d.keepAs(tape.Left, e)
+}
+
+// keepAs keeps what a file holds and returns its hash, if that can be done in
+// time.
+func (d *difference) keepAs(how tape.How, e *entry) string {
+	f, err := d.open(e.at)
+	if err != nil {
+		return ""
+	}
+	defer f.DecRef(d.ctx)
+	ev := &tape.Event{Kind: tape.PayloadKeep}
+	ev.Payload = &tape.Payload{How: how, Path: text(ev, e.path), Mode: uint32(e.stat.Mode) & 0o7777}
+	return d.payloads.keep(ev, d.reader(f))
+}
+
+// typeName returns the tape's name of a file's type.
+func typeName(s *linux.Statx) string {
+	switch typeOf(s) {
+	case linux.S_IFREG:
+		return "file"
+	case linux.S_IFDIR:
+		return "dir"
+	case linux.S_IFLNK:
+		return "symlink"
+	case linux.S_IFIFO:
+		return "fifo"
+	case linux.S_IFSOCK:
+		return "socket"
+	case linux.S_IFCHR:
+		return "char"
+	default:
+		return "block"
+	}
+}

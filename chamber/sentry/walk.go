@@ -1,0 +1,273 @@
+package sentry
+
+import (
+	"errors"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"gvisor.dev/gvisor/pkg/abi/linux"
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/errors/linuxerr"
+	"gvisor.dev/gvisor/pkg/fspath"
+	"gvisor.dev/gvisor/pkg/sentry/fsimpl/dev"
+	"gvisor.dev/gvisor/pkg/sentry/fsimpl/tmpfs"
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
+	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
+	"gvisor.dev/gvisor/pkg/sentry/vfs"
+)
+
+// Bounds of a walk. Names of more are not looked at, nor is what lies deeper
+// than a path can name.
+const (
+	maxNames   = 20_000 // of one directory
+	maxEntries = 50_000 // that are looked at
+)
+
+// errBound ends a walk that has met a bound.
+var errBound = errors.New("a bound is met")
+
+// walker goes through file systems of memory, seen by nobody. It has the rights
+// of the sandbox's root.
+type walker struct {
+	ctx   context.Context
+	vfs   *vfs.VirtualFilesystem
+	creds *auth.Credentials
+	until time.Time // it ends with errBound then
+	left  int       // how many entries may still be looked at
+}
+
+func newWalker(ctx context.Context, k *kernel.Kernel, most time.Duration) *walker {
+	return &walker{ctx, k.VFS(), auth.NewRootCredentials(k.RootUserNamespace()), time.Now().Add(most), maxEntries}
+}
+
+// volume is a file system to walk through, or a part of one.
+type volume struct {
+	path  string            // where its root is seen
+	root  vfs.VirtualDentry // on a mount of its own, on which nothing else is mounted
+	image vfs.VirtualDentry // what it lies over, if anything
+	fs    *vfs.Filesystem
+}
+
+// entry is one name in a volume.
+type entry struct {
+	path string // as the subject sees it
+	in   string // from the root of the volume
+	at   *vfs.PathOperation
+	stat linux.Statx
+	// below and image are the same path in the image, if that has it.
+	below *vfs.PathOperation
+	image linux.Statx
+	// gone is set for what the image has and the subject does not see any more.
+	// It has no stat then.
+	gone bool
+}
+
+// visitor is called with every entry, a directory before what is in it. An error
+// ends the walk.
+type visitor func(e *entry) error
+
+// level is a directory of a volume.
+type level struct {
+	*volume
+	in    string // its path from the root of the volume
+	dir   vfs.VirtualDentry
+	below vfs.VirtualDentry // the directory of the image at this path, if it has one
+	hides bool              // nothing of that is seen through
+}
+
+// walk goes through a volume in the order of names.
+func (w *walker) walk(t *volume, visit visitor) error {
+	return w.level(level{volume: t, dir: t.root, below: t.image}, visit)
+}
+
+func (w *walker) level(l level, visit visitor) error {
+	names, err := w.names(l.dir)
+	if l.below.Ok() && (l.hides || w.opaque(l.dir)) {
+		l.hides = true
+		hidden, _ := w.names(l.below) // of the image, which is whole
+		names = append(names, hidden...)
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		if err := w.name(l, name, visit); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func (w *walker) name(l level, name string, visit visitor) error {
+	e := &entry{in: path.Join(l.in, name), at: child(l.dir, name)}
+	e.path = path.Join(l.path, e.in)
+	if w.left--; w.left < 0 || time.Now().After(w.until) || len(e.path) >= linux.PATH_MAX {
+		return errBound
+	}
+	if l.below.Ok() {
+		at := child(l.below, name)
+		if stat, err := w.stat(at); err == nil {
+			e.below, e.image = at, stat
+		}
+	}
+	stat, err := w.stat(e.at)
+	if err != nil || l.image.Ok() && isWhiteout(&stat) {
+		if e.gone = true; e.below == nil {
+			return nil // it came and went
+		}
+		return visit(e)
+	}
+	e.stat = stat
+	if err := visit(e); err != nil || typeOf(&stat) != linux.S_IFDIR {
+		return err
+	}
+	return w.enter(l, e, visit)
+}
+
+// enter visits what is in the directory e, which is in l.
+func (w *walker) enter(l level, e *entry, visit visitor) error {
+	next := level{volume: l.volume, in: e.in, hides: l.hides}
+	var err error
+	if next.dir, err = w.vfs.GetDentryAt(w.ctx, w.creds, e.at, &vfs.GetDentryOptions{}); err != nil {
+		return nil // it has gone, as what is not held may
+	}
+	defer next.dir.DecRef(w.ctx)
+	if e.below != nil && typeOf(&e.image) == linux.S_IFDIR {
+		if next.below, err = w.vfs.GetDentryAt(w.ctx, w.creds, e.below, &vfs.GetDentryOptions{}); err == nil {
+			defer next.below.DecRef(w.ctx)
+		}
+	}
+	return w.level(next, visit)
+}
+
+func child(dir vfs.VirtualDentry, name string) *vfs.PathOperation {
+	return &vfs.PathOperation{Root: dir, Start: dir, Path: fspath.Parse(name)}
+}
+
+func (w *walker) stat(at *vfs.PathOperation) (linux.Statx, error) {
+	return w.vfs.StatAt(w.ctx, w.creds, at, &vfs.StatOptions{Mask: linux.STATX_BASIC_STATS})
+}
+
+// typeOf returns the type bits of a mode.
+func typeOf(s *linux.Statx) uint16 { return s.Mode & linux.S_IFMT }
+
+// isWhiteout tells whether an entry of the upper layer says that the one below it
+// is gone, as overlay file systems write that.
+func isWhiteout(s *linux.Statx) bool {
+	return typeOf(s) == linux.S_IFCHR && s.RdevMajor == 0 && s.RdevMinor == 0
+}
+
+// overlayPrefix begins the attributes with which an overlay keeps its own books.
+const overlayPrefix = linux.XATTR_TRUSTED_PREFIX + "overlay."
+
+// opaque tells whether a directory of the upper layer hides what is below it.
+func (w *walker) opaque(dir vfs.VirtualDentry) bool {
+	v, err := w.vfs.GetXattrAt(w.ctx, w.creds, &vfs.PathOperation{Root: dir, Start: dir},
+		&vfs.GetXattrOptions{Name: overlayPrefix + "opaque", Size: 1})
+	return err == nil && v == "y"
+}
+
+// names lists a directory. With errBound come the first names of one that has
+// too many.
+func (w *walker) names(dir vfs.VirtualDentry) (names []string, err error) {
+	f, err := w.vfs.OpenAt(w.ctx, w.creds, &vfs.PathOperation{Root: dir, Start: dir}, &vfs.OpenOptions{Flags: linux.O_RDONLY | linux.O_DIRECTORY})
+	if err != nil {
+		return nil, nil // as in enter
+	}
+	defer f.DecRef(w.ctx)
+	err = f.IterDirents(w.ctx, vfs.IterDirentsCallbackFunc(func(d vfs.Dirent) error {
+		switch {
+		case d.Name == "." || d.Name == "..":
+		case len(names) == maxNames:
+			return errBound
+		default:
+			names = append(names, d.Name)
+		}
+		return nil
+	}))
+	return names, err
+}
+
+// memoryVolumes lists the mounted file systems that are kept in memory alone, in the
+// order of their paths. The caller releases each.
+func (w *walker) memoryVolumes() (volumes []*volume) {
+	type place struct {
+		fs   *vfs.Filesystem
+		root *vfs.Dentry
+	}
+	seen := make(map[place]bool)
+	mounts := w.vfs.GetAllMounts(w.ctx)
+	whole := func(m *vfs.Mount) bool {
+		in, err := w.vfs.PathnameInFilesystem(w.ctx, vfs.MakeVirtualDentry(m, m.Root()))
+		return err == nil && in == "/"
+	}
+	for _, bound := range []bool{false, true} { // parts of what is walked as a whole are not walked again
+		for _, m := range mounts {
+			fs := m.Filesystem()
+			if !inMemory(fs) || whole(m) == bound || seen[place{fs, nil}] || seen[place{fs, m.Root()}] {
+				continue
+			}
+			if seen[place{fs, m.Root()}] = true; !bound {
+				seen[place{fs, nil}] = true
+			}
+			at := vfs.MakeVirtualDentry(m, m.Root())
+			p, err := w.vfs.PathnameWithDeleted(w.ctx, vfs.VirtualDentry{}, at)
+			if stat, statErr := w.stat(&vfs.PathOperation{Root: at, Start: at}); err != nil || statErr != nil || typeOf(&stat) != linux.S_IFDIR {
+				continue
+			}
+			alone := w.vfs.NewDisconnectedMount(fs, m.Root(), &vfs.MountOptions{})
+			volumes = append(volumes, &volume{path: strings.TrimSuffix(p, " (deleted)"), root: vfs.MakeVirtualDentry(alone, m.Root()), fs: fs})
+		}
+	}
+	for _, m := range mounts {
+		m.DecRef(w.ctx)
+	}
+	slices.SortStableFunc(volumes, func(a, b *volume) int { return strings.Compare(a.path, b.path) })
+	return volumes
+}
+
+// inMemory tells whether a file system is kept in memory alone, so that all that
+// is in it was put there. /dev is one of those.
+func inMemory(fs *vfs.Filesystem) bool {
+	name := fs.FilesystemType().Name()
+	return name == tmpfs.Name || name == dev.Name
+}
+
+// release gives a volume of memoryVolumes back.
+func (w *walker) release(t *volume) { t.root.Mount().DecRef(w.ctx) }
+
+// readLink returns what a symlink holds.
+func (w *walker) readLink(at *vfs.PathOperation) string {
+	target, err := w.vfs.ReadlinkAt(w.ctx, w.creds, at)
+	if err != nil {
+		return ""
+	}
+	return target
+}
+
+// open opens a regular file for reading.
+func (w *walker) open(at *vfs.PathOperation) (*vfs.FileDescription, error) {
+	return w.vfs.OpenAt(w.ctx, w.creds, at, &vfs.OpenOptions{Flags: linux.O_RDONLY | linux.O_NONBLOCK | linux.O_LARGEFILE})
+}
+
+// attrs returns what security.capability of an entry holds, and the names of its
+// other attributes.
+func (w *walker) attrs(at *vfs.PathOperation) (capability string, names []string) {
+	all, err := w.vfs.ListXattrAt(w.ctx, w.creds, at, 0)
+	if err != nil || len(all) == 0 {
+		return "", nil
+	}
+	for _, name := range all {
+		switch {
+		case name == linux.XATTR_SECURITY_CAPABILITY:
+			capability, err = w.vfs.GetXattrAt(w.ctx, w.creds, at, &vfs.GetXattrOptions{Name: name, Size: linux.XATTR_SIZE_MAX})
+			if err != nil && !linuxerr.Equals(linuxerr.ENODATA, err) {
+				names = append(names, name)
+			}
+		case !strings.HasPrefix(name, overlayPrefix):
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return capability, names
+}
