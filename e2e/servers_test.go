@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"archive/tar"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,6 +110,11 @@ func TestServers(t *testing.T) {
 			}
 			if n < s.processes {
 				t.Errorf("%d processes of %s, want %d or more: %+v", n, s.program, s.processes, r.Run.Processes)
+			}
+			// Of its many programs a server starts a few; what starts it is one.
+			u := r.Coverage.Unstarted
+			if u == nil || u.Programs < 100 || u.Count >= u.Programs || u.Count < u.Programs-50 || slices.Contains(u.Paths, entrypoint) {
+				t.Errorf("programs that never ran: %+v", u)
 			}
 			if r.Verdict.Word != detonaut.Clean || len(r.Findings) > 0 {
 				t.Errorf("verdict = %s (%+v), want %s and no findings; findings %+v, coverage %+v",
