@@ -132,10 +132,7 @@ func (b *besieged) counted(t *testing.T, pattern string, got uint64) {
 // memory, disk, processes and time. Its tape misses nothing, and nothing of it
 // is left.
 func TestHostileSubjects(t *testing.T) {
-	program := testenv.Program(t, "./e2e/hostile")
-	stage := stageOf(t, func(dir string) error {
-		return stageImage(dir, "hostile", program, v1.Config{Entrypoint: []string{"/hostile"}, Env: []string{"DETONAUT_HOSTILE=1"}})
-	})
+	stage := hostileStage(t)
 	left := testenv.NewLeftovers(t, []string{filepath.Join(stage, "detonaut"), filepath.Join(stage, "detonaut-chamber")})
 	t.Run("all", func(t *testing.T) {
 		for _, u := range users(t, stage) {
@@ -147,6 +144,15 @@ func TestHostileSubjects(t *testing.T) {
 		}
 	})
 	left.Check(t)
+}
+
+// hostileStage is a stage with the image of the hostile program.
+func hostileStage(t *testing.T) (dir string) {
+	t.Helper()
+	program := testenv.Program(t, "./e2e/hostile")
+	return stageOf(t, func(dir string) error {
+		return stageImage(dir, "hostile", program, v1.Config{Entrypoint: []string{"/hostile"}, Env: []string{"DETONAUT_HOSTILE=1"}})
+	})
 }
 
 // hold runs the subject as a user, and holds it to its plan.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -119,6 +120,19 @@ func prints() error {
 
 // opens opens files as fast as it can, each of another name.
 func opens(dir string) error {
+	openAll(dir)
+	stay()
+	return nil
+}
+
+// opensMemory does so, and takes memory after some seconds.
+func opensMemory(dir string) error {
+	openAll(dir)
+	time.Sleep(3 * time.Second)
+	return memoryBomb()
+}
+
+func openAll(dir string) {
 	for i := range 4 {
 		go func() {
 			for n := i; ; n += 4 {
@@ -132,8 +146,6 @@ func opens(dir string) error {
 			}
 		}()
 	}
-	stay()
-	return nil
 }
 
 // writeCalls makes files for some seconds, counts them, and ends.

@@ -80,8 +80,20 @@ func (m *Meter) Descendants() map[int]string {
 	return found
 }
 
-// Left lists, in words, the processes that were seen and still live.
-func (m *Meter) Left() (left []string) {
+// Left lists, in words, the processes that were seen and still live, after a
+// moment: those that lost their parent are there until the machine's first
+// process, or whoever adopts them, has waited for them.
+func (m *Meter) Left() []string {
+	left := m.living()
+	again := time.NewTicker(meterInterval)
+	defer again.Stop()
+	for end := time.Now().Add(leftoversGrace); len(left) > 0 && time.Now().Before(end); left = m.living() {
+		<-again.C
+	}
+	return left
+}
+
+func (m *Meter) living() (left []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, p := range processes() {
