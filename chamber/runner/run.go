@@ -226,11 +226,11 @@ func (s *sandbox) askFlush(rec *recorder, mem *memory) bool {
 		case <-s.drained: // it is gone, or what it sent was no event
 			return true
 		case <-enough.C:
-			if !rec.stalled() {
-				return false
-			}
-			enough.Reset(settle)
+			return false
 		case <-watch.C:
+			if rec.stalled() {
+				enough.Reset(settle)
+			}
 			if limit := s.plan.Limits.Memory; mem.sample()-limit > max(limit/4, 64<<20) {
 				return false
 			}
