@@ -43,17 +43,33 @@ func (f *Face) memory(old string, _ int32) string {
 			own[key] = min(n, 1<<40) // far beyond any machine, and far from an overflow
 		}
 	}
+	var b strings.Builder
+	for _, row := range f.rows(own) {
+		fmt.Fprintf(&b, "%-15s %8d kB\n", row.key+":", row.kB)
+	}
+	for _, pool := range []string{"Total", "Free", "Rsvd", "Surp"} {
+		fmt.Fprintf(&b, "%-15s %8d\n", "HugePages_"+pool+":", 0)
+	}
+	fmt.Fprintf(&b, "%-15s %8d kB\n%-15s %8d kB\n", "Hugepagesize:", 2048, "Hugetlb:", 0)
+	fmt.Fprintf(&b, "%-15s %8d kB\n%-15s %8d kB\n", "DirectMap4k:", 188256, "DirectMap2M:", max(f.Memory/1024-188256, 0)&^2047)
+	return b.String()
+}
+
+// A row is a line of /proc/meminfo.
+type row struct {
+	key string
+	kB  uint64
+}
+
+// rows are those of Linux 6.1, in its order; own are gVisor's, in kB.
+func (f *Face) rows(own map[string]uint64) []row {
 	ram := f.RAM() / 1024
 	used := own["MemTotal"] - min(own["MemFree"], own["MemTotal"])
 	free := f.Free(used*1024) / 1024
 	buffers, cached, services := ram/256*buffersShare, ram/256*cachedShare+own["Cached"], ram/256*servicesShare
 	anon, shmem := own["AnonPages"]+services/2, own["Shmem"]+1032
 	active, inactive := cached/4, cached/4*3
-	var b strings.Builder
-	for _, row := range []struct {
-		key string
-		kB  uint64
-	}{
+	return []row{
 		{"MemTotal", ram},
 		{"MemFree", free},
 		{"MemAvailable", free + (cached+buffers)/16*15},
@@ -99,13 +115,5 @@ func (f *Face) memory(old string, _ int32) string {
 		{"ShmemPmdMapped", 0},
 		{"FileHugePages", 0},
 		{"FilePmdMapped", 0},
-	} {
-		fmt.Fprintf(&b, "%-15s %8d kB\n", row.key+":", row.kB)
 	}
-	for _, pool := range []string{"Total", "Free", "Rsvd", "Surp"} {
-		fmt.Fprintf(&b, "%-15s %8d\n", "HugePages_"+pool+":", 0)
-	}
-	fmt.Fprintf(&b, "%-15s %8d kB\n%-15s %8d kB\n", "Hugepagesize:", 2048, "Hugetlb:", 0)
-	fmt.Fprintf(&b, "%-15s %8d kB\n%-15s %8d kB\n", "DirectMap4k:", 188256, "DirectMap2M:", max(f.Memory/1024-188256, 0)&^2047)
-	return b.String()
 }

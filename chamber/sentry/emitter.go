@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -57,6 +58,7 @@ type emitter struct {
 	// when its first process has ended.
 	bounds []string
 	over   bool
+	acted  atomic.Bool // something was done
 }
 
 // foldKey is what makes two events identical.
@@ -131,6 +133,9 @@ func (e *emitter) serve(answer func(request byte)) {
 // emit writes ev, or counts it. It owns ev from here on.
 func (e *emitter) emit(ev *tape.Event) {
 	key, foldable := keyOf(ev)
+	if acts(ev) {
+		e.acted.Store(true)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := time.Now()

@@ -77,8 +77,11 @@ func (c *call) opened(dir, path int, flags uint64, mode uint32, made bool) {
 	case where == "/dev/null":
 		return
 	}
-	secret := sensitive(where)
-	if !writes && !secret && c.tr.detail != plan.Full {
+	secret, tell := sensitive(where), ""
+	if !writes {
+		tell = reveals(where, func() string { return c.string(path) })
+	}
+	if !writes && !secret && tell == "" && c.tr.detail != plan.Full {
 		return
 	}
 	kind := tape.FileOpen
@@ -86,7 +89,7 @@ func (c *call) opened(dir, path int, flags uint64, mode uint32, made bool) {
 		kind = tape.FileCreate
 	}
 	ev := c.event(kind)
-	ev.File = &tape.File{Path: text(ev, where), Flags: openFlags(flags), Sensitive: secret}
+	ev.File = &tape.File{Path: text(ev, where), Flags: openFlags(flags), Sensitive: secret, Reveals: tell}
 	if c.err == nil {
 		ev.File.FD = int32(c.ret)
 	}

@@ -44,19 +44,21 @@ type dull func(tr *tracer, t *kernel.Task, args arch.SyscallArguments) bool
 // hooks lists every system call that is looked at, by name.
 func hooks() map[string]hook {
 	all := make(map[string]hook)
-	for _, part := range []map[string]hook{execHooks(), openHooks(), fileHooks(), transferHooks(), socketHooks(), memoryHooks(), callHooks(), faceHooks()} {
+	for _, part := range []map[string]hook{execHooks(), openHooks(), fileHooks(), transferHooks(), socketHooks(), memoryHooks(), callHooks(), faceHooks(), lookHooks()} {
 		maps.Copy(all, part)
 	}
 	keepHooks(all)
+	checkHooks(all)
 	return all
 }
 
 // install wraps the entries of gVisor's system call table. It must run before
 // the sandbox boots.
 func install(table *kernel.SyscallTable) {
-	hooks := hooks()
+	hooks, skips := hooks(), maps.Clone(transfers)
+	maps.Copy(skips, looks)
 	for no, entry := range table.Table {
-		entry.Fn = wrap(entry, hooks[entry.Name], transfers[entry.Name])
+		entry.Fn = wrap(entry, hooks[entry.Name], skips[entry.Name])
 		table.Table[no] = entry
 	}
 	unknown := table.Missing

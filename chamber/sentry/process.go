@@ -32,6 +32,7 @@ type tracer struct {
 	seccheck.SinkDefaults
 	out      *emitter
 	detail   plan.Detail
+	profile  plan.Profile
 	maxTasks int
 	program  string // the first command, as the plan has it
 	env      []string
@@ -51,6 +52,7 @@ type tracer struct {
 	living  map[*kernel.Task]bool
 	threads map[*kernel.ThreadGroup]int // how many of them, by process
 	ports   map[string]int32            // processes that were told of, by type and address
+	clocks  map[*kernel.ThreadGroup]*clockCount
 }
 
 // active is the tracer of this sandbox; nil before it is booted.
@@ -111,6 +113,7 @@ func (tr *tracer) died(t *kernel.Task, process *kernel.ThreadGroup) bool {
 		return false
 	}
 	delete(tr.threads, process)
+	delete(tr.clocks, process)
 	return true
 }
 

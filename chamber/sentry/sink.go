@@ -36,6 +36,7 @@ const (
 	sinkName = "detonaut"
 	// The keys of the sink's options.
 	optDetail   = "detail"
+	optProfile  = "profile"
 	optMaxTasks = "max_tasks"
 	optProgram  = "program"
 	optEnv      = "env"
@@ -67,7 +68,7 @@ func Session(p *plan.Plan, s Setup, payloads bool) *boot.InitConfig {
 		Name:   "Default",
 		Points: points,
 		Sinks: []seccheck.SinkConfig{{Name: sinkName, Config: map[string]any{
-			optDetail: string(p.Detail), optMaxTasks: p.Limits.Processes, optProgram: p.Args[0], optEnv: p.Env, optSetup: s, optPayloads: payloads,
+			optDetail: string(p.Detail), optProfile: string(p.Profile), optMaxTasks: p.Limits.Processes, optProgram: p.Args[0], optEnv: p.Env, optSetup: s, optPayloads: payloads,
 			optFace: machine.Face{Machine: p.Machine, Hostname: p.Hostname, Card: p.Network != plan.None},
 		}}},
 	}}
@@ -207,9 +208,10 @@ func (s *Stream) Close() error { return s.f.Close() }
 // newSink runs inside the sandbox, before its seccomp filters are set.
 func newSink(options map[string]any, endpoint *fd.FD) (seccheck.Sink, error) {
 	detail, _ := options[optDetail].(string)
+	profile, _ := options[optProfile].(string)
 	maxTasks, _ := options[optMaxTasks].(float64)
 	program, _ := options[optProgram].(string)
-	t := &tracer{detail: plan.Detail(detail), maxTasks: int(maxTasks), program: program, env: asStrings(options[optEnv])}
+	t := &tracer{detail: plan.Detail(detail), profile: plan.Profile(profile), maxTasks: int(maxTasks), program: program, env: asStrings(options[optEnv])}
 	var err error
 	if t.setup, err = optionOf[Setup](options[optSetup]); err != nil {
 		return nil, err
@@ -218,6 +220,7 @@ func newSink(options map[string]any, endpoint *fd.FD) (seccheck.Sink, error) {
 		return nil, err
 	}
 	t.living, t.threads = make(map[*kernel.Task]bool), make(map[*kernel.ThreadGroup]int)
+	t.clocks = make(map[*kernel.ThreadGroup]*clockCount)
 	t.out = newEmitter(endpoint, Monotonic())
 	wanted, _ := options[optPayloads].(bool)
 	t.payloads = newPayloads(t.out, wanted)

@@ -82,7 +82,8 @@ const (
 	ProcessExec   Kind = "process.exec"   // a program was executed, or could not be (Errno)
 	ProcessExit   Kind = "process.exit"   // the last thread of a process ended
 
-	FileOpen     Kind = "file.open"   // opened for writing, or a sensitive path for reading
+	FileOpen     Kind = "file.open"   // opened for writing, or for reading a path that is sensitive or reveals
+	FileStat     Kind = "file.stat"   // a path that reveals was looked for, and not opened
 	FileCreate   Kind = "file.create" // opened and made by it
 	FileRename   Kind = "file.rename" // Path became Target
 	FileLink     Kind = "file.link"   // Target is another name of Path
@@ -270,9 +271,11 @@ type File struct {
 	Removed bool   `json:"removed,omitempty"`
 	// Size is the new length of truncate, or the bytes of read and write.
 	Size int64 `json:"size,omitempty"`
-	// Sensitive is set when Path is one that holds secrets or tells of the
-	// sandbox.
+	// Sensitive is set when Path is one that holds secrets.
 	Sensitive bool `json:"sensitive,omitempty"`
+	// Reveals is of what Path tells that gives a sandbox away, when it is looked at:
+	// "kernel version", "processor" ... (docs/report.md).
+	Reveals string `json:"reveals,omitempty"`
 }
 
 // Socket is the payload of socket events.

@@ -25,6 +25,7 @@ type coverage struct {
 	// the trust stores of the image that did not get the run's CA.
 	rejected, untrusted uint64
 	lacks               lacks
+	checks              checks
 }
 
 // add takes an event of the process p.
@@ -32,6 +33,7 @@ func (c *coverage) add(e *tape.Event, p *Process) {
 	c.events++
 	c.elapsed = time.Duration(e.Time)
 	c.lacks.add(e, p)
+	c.checks.add(e)
 	if e.Cut && matters(e) {
 		c.cuts++
 	}
@@ -65,6 +67,7 @@ func matters(e *tape.Event) bool {
 func (c *coverage) result(more []string) detonaut.Coverage {
 	v := detonaut.Coverage{
 		Events: c.events, Exercised: c.exercised(), Gaps: append(c.missed(), more...), Unimplemented: flat(&c.lacks.calls),
+		Checks: flat(&c.checks.found),
 	}
 	if c.end != nil {
 		v.Folded, v.Cut, v.Dropped = c.end.Folded, c.end.Cut, c.end.Dropped
@@ -119,6 +122,9 @@ func (c *coverage) missed() (gaps []string) {
 	}
 	if c.lacks.calls.full {
 		miss("it made more system calls that the sandbox does not have than are listed")
+	}
+	if c.checks.found.full {
+		miss("it looked at more that may tell of a sandbox than is listed")
 	}
 	if why := unfinished(c.end, c.lacks.blame(c.elapsed)); why != "" {
 		miss("%s", why)

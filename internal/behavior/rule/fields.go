@@ -133,6 +133,7 @@ func fileFields() map[string]*types.FieldType {
 		"removed":   truth(func(f *tape.File) bool { return f.Removed }),
 		"size":      number(func(f *tape.File) int64 { return f.Size }),
 		"sensitive": truth(func(f *tape.File) bool { return f.Sensitive }),
+		"reveals":   text(func(f *tape.File) string { return f.Reveals }),
 	}
 }
 

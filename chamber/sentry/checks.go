@@ -1,0 +1,204 @@
+package sentry
+
+import (
+	"encoding/binary"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gvisor.dev/gvisor/pkg/abi/linux"
+	"gvisor.dev/gvisor/pkg/sentry/arch"
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
+
+	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/tape"
+)
+
+// tells are the places that tell a program where it runs, and of what: what the
+// tape calls the reveals of a file. The names are those of docs/report.md.
+var tells = map[string]string{
+	"/proc/version": "kernel version", "/proc/version_signature": "kernel version",
+	"/proc/sys/kernel/osrelease": "kernel version", "/proc/sys/kernel/version": "kernel version",
+	"/proc/cpuinfo": "processor", "/proc/meminfo": "memory", "/proc/modules": "kernel modules", "/proc/cmdline": "boot parameters",
+	"/proc/kmsg": "kernel log", "/dev/kmsg": "kernel log", "/proc/scsi/scsi": "hardware names",
+	"/.dockerenv": "container marker", "/.dockerinit": "container marker", "/run/.containerenv": "container marker",
+	"/proc/1/cgroup": "cgroup", "/proc/1/mountinfo": "mounts", "/proc/1/mounts": "mounts", "/proc/1/sched": "first process",
+	"/proc/gvisor": "hypervisor", "/proc/sentry-meminfo": "hypervisor", "/proc/xen": "hypervisor", "/proc/vz": "hypervisor", "/proc/bc": "hypervisor",
+	"/proc/device-tree": "hypervisor", "/sys/hypervisor": "hypervisor", "/dev/vboxguest": "hypervisor", "/dev/vmci": "hypervisor",
+}
+
+// reveals returns of what a place tells; empty for others. asked gives how it was
+// asked for: what a process reads of itself tells nothing of the first process,
+// even if it is that.
+func reveals(where string, asked func() string) string {
+	what := tells[where]
+	switch {
+	case what != "" && strings.HasPrefix(where, "/proc/1/"):
+		if a := asked(); strings.HasPrefix(a, "/proc/") && !strings.HasPrefix(a, "/proc/1/") {
+			return ""
+		}
+		return what
+	case what != "" || !strings.HasPrefix(where, "/proc/") && !strings.HasPrefix(where, "/sys/"):
+		return what
+	case path.Base(where) == "address" && (strings.HasPrefix(where, "/sys/class/net/") || strings.HasPrefix(where, "/sys/devices/virtual/net/")):
+		return "network address"
+	case under(where, "/sys/class/dmi", "/sys/devices/virtual/dmi", "/sys/firmware/dmi"):
+		return "hardware names"
+	case under(where, "/proc/gvisor", "/proc/xen", "/proc/device-tree", "/sys/hypervisor"):
+		return "hypervisor"
+	}
+	return ""
+}
+
+func under(where string, dirs ...string) bool {
+	return slices.ContainsFunc(dirs, func(dir string) bool {
+		return strings.HasPrefix(where, dir) && strings.HasPrefix(where[len(dir):], "/")
+	})
+}
+
+// lookHooks see places that tell of a sandbox being looked for without being
+// opened.
+func lookHooks() map[string]hook {
+	look := func(path int) hook {
+		return func(c *call) {
+			where := c.string(path)
+			c.run()
+			what := reveals(where, func() string { return where })
+			if what == "" {
+				return
+			}
+			ev := c.event(tape.FileStat)
+			ev.File = &tape.File{Path: text(ev, where), Reveals: what}
+			c.emit(ev)
+		}
+	}
+	return map[string]hook{
+		"stat": look(0), "lstat": look(0), "access": look(0), "newfstatat": look(1), "statx": look(1), "faccessat": look(1), "faccessat2": look(1),
+	}
+}
+
+// looks make dull what does not begin like a place that tells.
+var looks = map[string]dull{
+	"stat": unlessTelling(0), "lstat": unlessTelling(0), "access": unlessTelling(0), "newfstatat": unlessTelling(1), "statx": unlessTelling(1),
+	"faccessat": unlessTelling(1), "faccessat2": unlessTelling(1),
+	"clock_gettime": unlessTooMany, "gettimeofday": unlessTooMany, "time": unlessTooMany,
+}
+
+// unlessTelling makes dull a look at a path that does not begin like one of
+// tells. It is for programs that look at a million files.
+func unlessTelling(arg int) dull {
+	return func(_ *tracer, t *kernel.Task, args arch.SyscallArguments) bool {
+		var head [5]byte
+		if n, err := t.CopyInBytes(args[arg].Pointer(), head[:]); err != nil || n < len(head) {
+			return true
+		}
+		switch string(head[:]) {
+		case "/.doc", "/run/", "/proc", "/sys/", "/dev/":
+			return false
+		}
+		return true
+	}
+}
+
+// tooMany calls of a clock within a second are a timing loop: who asks that often
+// does so through the vDSO, which no call leaves, unless it wants to know what a
+// call costs.
+const tooMany = 5000
+
+// calibration is how long after its start gVisor needs to let the vDSO tell the
+// time: until then every program asks by real calls.
+const calibration = 3 * time.Second
+
+// clockCount counts the calls of one process within a second.
+type clockCount struct {
+	since time.Time
+	calls int
+}
+
+// unlessTooMany counts, and is dull but for the call that makes it too many. When
+// the vDSO does not work, as in the profile that moves clocks, it counts nothing.
+func unlessTooMany(tr *tracer, t *kernel.Task, _ arch.SyscallArguments) bool {
+	if tr.profile == plan.Time {
+		return true
+	}
+	now := time.Now()
+	if now.Sub(tr.out.zero) < calibration {
+		return true
+	}
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	c := tr.clocks[t.ThreadGroup()]
+	if c == nil {
+		c = &clockCount{since: now}
+		tr.clocks[t.ThreadGroup()] = c
+	}
+	switch {
+	case c.calls > tooMany: // told
+		return true
+	case now.Sub(c.since) > time.Second:
+		c.since, c.calls = now, 0
+	}
+	c.calls++
+	return c.calls <= tooMany
+}
+
+// longSleep is what a program sleeps at once that hopes to outlast who watches.
+const longSleep = time.Minute
+
+// checkHooks adds to hooks what sees other ways to find out about a sandbox: loops
+// that take the time, and a long sleep before anything is done.
+func checkHooks(hooks map[string]hook) {
+	for _, name := range []string{"clock_gettime", "gettimeofday", "time"} {
+		around(hooks, name, nil, func(c *call) { c.emitCall(map[string]string{"calls": strconv.Itoa(tooMany)}) })
+	}
+	for name, arg := range map[string]int{"nanosleep": 0, "clock_nanosleep": 2} {
+		around(hooks, name, func(c *call) {
+			if b := c.bytes(c.addr(arg), 16); len(b) == 16 && !(arg == 2 && c.int(1)&linux.TIMER_ABSTIME != 0) {
+				c.slept(time.Duration(min(binary.NativeEndian.Uint64(b), 1<<32)) * time.Second)
+			}
+		}, nil)
+	}
+}
+
+// slept reports a long sleep of a run in which nothing was done yet.
+func (c *call) slept(asked time.Duration) {
+	if asked < longSleep || c.tr.out.acted.Load() {
+		return
+	}
+	c.emitCall(map[string]string{"seconds": strconv.FormatInt(int64(asked/time.Second), 10)})
+}
+
+// acts tells whether an event is of a deed, and not only of a program that starts
+// and looks around.
+func acts(ev *tape.Event) bool {
+	switch family, _, _ := strings.Cut(string(ev.Kind), "."); {
+	case family == "process", family == "payload", family == "trust", ev.Kind == tape.SocketLocal,
+		ev.Kind == tape.FileRead, ev.Kind == tape.FileClose, ev.Kind == tape.FileStat:
+		return false
+	case ev.Call != nil:
+		return !ev.Call.Unimplemented && ev.Kind != "call.prctl" // libraries ask
+	default:
+		return ev.Kind != tape.FileOpen || !strings.HasPrefix(ev.File.Flags, "O_RDONLY")
+	}
+}
+
+// around adds what is done first, and what then, to a hook, which may not be there;
+// either may be nil.
+func around(hooks map[string]hook, name string, first, then func(c *call)) {
+	inner := hooks[name]
+	hooks[name] = func(c *call) {
+		if first != nil {
+			first(c)
+		}
+		if inner != nil {
+			inner(c)
+		} else {
+			c.run()
+		}
+		if then != nil {
+			then(c)
+		}
+	}
+}
