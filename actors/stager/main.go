@@ -2,8 +2,9 @@
 // a shell to read, so that it never is a file. What the simulated internet
 // hands out does nothing.
 //
-// Rule: command-and-control/reverse-shell, which cannot tell this from a shell
-// that is connected, and is not sure; and bare-address.
+// Rule: execution/runs-download; command-and-control/bare-address; and
+// command-and-control/reverse-shell, which cannot tell this from a shell that is
+// connected, and is not sure.
 package main
 
 import (
