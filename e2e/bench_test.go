@@ -100,7 +100,7 @@ func (w *workbench) chamber(b *testing.B, what string, detail plan.Detail, args 
 	b.Helper()
 	fsys, err := w.img.FS()
 	must(b, err)
-	p, err := detonate.NewPlan(w.img.Image, fsys, detonate.Overrides{Entrypoint: []string{"/work", what, "/data"}, Detail: detail})
+	p, err := detonate.NewPlan(w.img.Image, fsys, detonate.Overrides{Entrypoint: []string{"/work", what, "/data"}, Detail: detail, Stay: true})
 	must(b, err)
 	p.Image = w.root
 	in, err := json.Marshal(p)
@@ -108,70 +108,6 @@ func (w *workbench) chamber(b *testing.B, what string, detail plan.Detail, args 
 	cmd := exec.CommandContext(b.Context(), filepath.Join(w.bin, "detonaut-chamber"), append([]string{"run"}, args...)...)
 	cmd.Stdin = bytes.NewReader(in)
 	return cmd
-}
-
-// cpu runs cmd and returns the processor time of it and of all its
-// descendants, in seconds.
-func cpu(b *testing.B, cmd *exec.Cmd) float64 {
-	b.Helper()
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if cmd.Stdout == nil {
-		cmd.Stdout = io.Discard
-	}
-	if err := cmd.Run(); err != nil {
-		b.Fatalf("%s: %v\n%s", cmd, err, stderr.Bytes())
-	}
-	return (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
-}
-
-// BenchmarkTracing compares a traced run with the same run untraced, natively,
-// under strace, and with gVisor's own strace log.
-func BenchmarkTracing(b *testing.B) {
-	w := newWorkbench(b)
-	for _, what := range []string{"files", "calls", "forks"} {
-		b.Run(what, func(b *testing.B) {
-			variants := []struct {
-				name string
-				cmd  func() *exec.Cmd
-			}{
-				{"native", func() *exec.Cmd { return exec.CommandContext(b.Context(), w.work, what, w.dir) }},
-				{"strace-f", func() *exec.Cmd {
-					return exec.CommandContext(b.Context(), "strace", "-f", "-o", filepath.Join(b.TempDir(), "strace.log"), w.work, what, w.dir)
-				}},
-				{"untraced", func() *exec.Cmd { return w.chamber(b, what, plan.Untraced) }},
-				{"normal", func() *exec.Cmd { return w.chamber(b, what, plan.Normal) }},
-				{"full", func() *exec.Cmd { return w.chamber(b, what, plan.Full) }},
-				{"gvisor-strace", func() *exec.Cmd {
-					return w.chamber(b, what, plan.Untraced, "-debug-log", filepath.Join(b.TempDir(), "gvisor.log"), "-strace")
-				}},
-			}
-			figures := make(map[string][]float64)
-			for b.Loop() {
-				for range rounds {
-					for _, v := range variants {
-						figures[v.name] = append(figures[v.name], cpu(b, v.cmd()))
-					}
-				}
-			}
-			for _, v := range variants {
-				b.ReportMetric(median(figures[v.name]), v.name+"-cpu-s")
-			}
-			within(b, "normal/untraced", ratio(figures["normal"], figures["untraced"]), 1.25, "x")
-			within(b, "full/untraced", ratio(figures["full"], figures["untraced"]), 1.5, "x")
-			b.Logf("strace-f/native        %8.3f x", ratio(figures["strace-f"], figures["native"]))
-			b.Logf("gvisor-strace/untraced %8.3f x", ratio(figures["gvisor-strace"], figures["untraced"]))
-		})
-	}
-}
-
-// ratio is the median of the ratios of runs that followed each other.
-func ratio(a, b []float64) float64 {
-	r := make([]float64, len(a))
-	for i := range a {
-		r[i] = a[i] / b[i]
-	}
-	return median(r)
 }
 
 // BenchmarkStart measures what all processes of the chamber have used when the

@@ -295,23 +295,11 @@ func table(t *testing.T, output string) {
 // it should say.
 func section(t *testing.T, name, want string) {
 	t.Helper()
-	file := filepath.Join(testenv.Root(t), "docs", "network.md")
-	text, err := os.ReadFile(file)
+	got, err := replaceSection(filepath.Join(testenv.Root(t), "docs", "network.md"), name, want)
 	if err != nil {
 		t.Fatal(err)
 	}
-	begin, end := "<!-- "+name+" -->\n", "<!-- end of "+name+" -->"
-	before, rest, ok1 := strings.Cut(string(text), begin)
-	got, after, ok2 := strings.Cut(rest, end)
-	switch {
-	case !ok1 || !ok2:
-		t.Fatalf("docs/network.md has no section %q", name)
-	case got == want:
-	case golden.Updating():
-		if err := os.WriteFile(file, []byte(before+begin+want+end+after), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	default:
+	if got != want && !golden.Updating() {
 		t.Errorf("docs/network.md says of %s:\n%s\nwant (run the test with -update):\n%s", name, got, want)
 	}
 }

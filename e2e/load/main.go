@@ -5,6 +5,9 @@
 //	load get COUNT URL        fetches, over one connection
 //	load post COUNT URL       sends 128 KiB each time, over one connection
 //	load connect COUNT URL    agrees on TLS anew each time
+//	load serve COUNT URL COMMAND...
+//	                          starts a server, fetches over a few connections
+//	                          at once, and ends it
 package main
 
 import (
@@ -32,8 +35,8 @@ func main() {
 }
 
 func run(args []string) (time.Duration, error) {
-	if len(args) != 3 {
-		return 0, errors.New("usage: load get|post|connect COUNT URL")
+	if len(args) < 3 || (len(args) > 3) != (args[0] == "serve") {
+		return 0, errors.New("usage: load get|post|connect|serve COUNT URL [COMMAND...]")
 	}
 	count, err := strconv.Atoi(args[1])
 	if err != nil {
@@ -47,6 +50,8 @@ func run(args []string) (time.Duration, error) {
 	defer cancel()
 	once := func() error { return exchange(ctx, http.MethodGet, nil, to) }
 	switch args[0] {
+	case "serve":
+		return serve(once, count, args[3:])
 	case "get":
 	case "post":
 		body := make([]byte, 128<<10) // what is stolen is packed, or encrypted

@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -77,8 +78,9 @@ func (m *meter) slope(figure int) float64 {
 	return 0
 }
 
+// heap also gives back what is free, so that what is resident is what is held.
 func heap() float64 {
-	runtime.GC()
+	debug.FreeOSMemory()
 	var s runtime.MemStats
 	runtime.ReadMemStats(&s)
 	return float64(s.HeapAlloc) / (1 << 20)

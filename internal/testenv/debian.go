@@ -20,6 +20,9 @@ var clients = []string{
 	"openssl", "python3-pip", "python3-requests", "wget",
 }
 
+// tools are the packages of a root with programs that work hard.
+var tools = []string{"findutils", "gcc", "libc6-dev", "nginx-light", "python3-minimal", "sqlite3"}
+
 // Debian makes the root file system of this machine's Debian release with a few
 // servers installed, from the package sources of this machine. It returns a tar
 // compressed with gzip.
@@ -32,6 +35,13 @@ func Debian(tb testing.TB) string {
 func DebianClients(tb testing.TB) string {
 	tb.Helper()
 	return debian(tb, "debian-clients", clients)
+}
+
+// DebianTools does the same with a compiler and other programs whose work is
+// worth measuring.
+func DebianTools(tb testing.TB) string {
+	tb.Helper()
+	return debian(tb, "debian-tools", tools)
 }
 
 func debian(tb testing.TB, name string, packages []string) string {
