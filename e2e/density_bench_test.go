@@ -17,10 +17,10 @@ import (
 )
 
 const (
-	// crowd is how many idle runs are there at once, started is how many runs
+	// crowd is how many idle runs are there at once, timed is how many runs
 	// are timed together.
-	crowd   = 16
-	started = 24
+	crowd = 16
+	timed = 24
 	// room is the memory that idle runs are to fit in.
 	room = 16 << 30
 )
@@ -88,7 +88,7 @@ func BenchmarkStarts(b *testing.B) {
 			for b.Loop() {
 				for range rounds {
 					elapsed, used := w.start(b, jobs)
-					speed, cost = append(speed, started/elapsed.Seconds()), append(cost, used/started)
+					speed, cost = append(speed, timed/elapsed.Seconds()), append(cost, used/timed)
 				}
 			}
 			b.ReportMetric(median(speed), "runs/s")
@@ -102,8 +102,8 @@ func BenchmarkStarts(b *testing.B) {
 // start makes some runs, so many at a time.
 func (w *workbench) start(b *testing.B, jobs int) (elapsed time.Duration, used float64) {
 	b.Helper()
-	queue := make(chan *exec.Cmd, started)
-	for range started {
+	queue := make(chan *exec.Cmd, timed)
+	for range timed {
 		queue <- w.chamber(b, "exit", plan.Normal)
 	}
 	close(queue)
