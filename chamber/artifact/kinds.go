@@ -48,6 +48,31 @@ names:
 	return k, nil
 }
 
+// Only returns limits that leave nothing to other kinds than k. What is not
+// wanted is no stream's to carry: the reader refuses it.
+func (l Limits) Only(k Kinds) Limits {
+	if k&Captures == 0 {
+		l.Capture = 0
+	}
+	if k&Records == 0 {
+		l.Record = 0
+	}
+	if k&Bodies == 0 {
+		l.Blob, l.Blobs, l.Count = 0, 0, 0
+	}
+	if k&Payloads == 0 {
+		l.Payload, l.Payloads, l.Files = 0, 0, 0
+	}
+	return l
+}
+
+// Wants tells whether the stream takes any of the kinds. One that is nil takes
+// nothing. What is written all the same is over a bound.
+func (w *Writer) Wants(k Kinds) bool {
+	return w != nil && (k&Captures != 0 && w.used.Capture > 0 || k&Records != 0 && w.used.Record > 0 ||
+		k&Bodies != 0 && w.used.Count > 0 || k&Payloads != 0 && w.used.Files > 0)
+}
+
 // Choosy is a [Sink] that may not want everything. It is asked before a stream
 // begins, and given nothing that it does not want.
 type Choosy interface {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/detonaut/detonaut/chamber/artifact"
 	"github.com/detonaut/detonaut/chamber/decode"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
@@ -61,7 +62,7 @@ func (x *exchangeHTTP) keep(held []byte, size int64, sum string) *tape.Body {
 	text, cut := limited(string(held[:min(len(held), tapeText+1)]), tapeText)
 	b.Text = text
 	_ = cut // the size tells
-	if to := x.internet.opts.Artifacts; to != nil && size == int64(len(held)) {
+	if to := x.internet.opts.Artifacts; to.Wants(artifact.Bodies) && size == int64(len(held)) {
 		b.Kept = to.Blob(held) == nil
 		if !b.Kept {
 			x.internet.bound("artifacts")

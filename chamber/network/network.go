@@ -47,7 +47,8 @@ type Options struct {
 	Record func(e *tape.Event, by Origin)
 	// Elapsed is the time since the start of the run in nanoseconds.
 	Elapsed func() int64
-	// Artifacts takes the capture and the bodies; nil keeps neither.
+	// Artifacts takes the capture, the record and the bodies, as far as they are
+	// wanted; nil takes none.
 	Artifacts *artifact.Writer
 	// Egress dials out for a live network; nil otherwise.
 	Egress *egress.Client
@@ -113,13 +114,13 @@ func New(link *os.File, o Options) (*Internet, error) {
 		}
 		n.recorded(n.player.Err())
 	}
-	if o.Artifacts != nil {
+	if o.Artifacts.Wants(artifact.Captures) {
 		if n.capture, err = newCapture(o.Artifacts); err != nil {
 			return nil, err
 		}
-		if o.Plan.Record {
-			n.recorder = cassette.NewRecorder(o.Artifacts.Record())
-		}
+	}
+	if o.Artifacts.Wants(artifact.Records) && o.Plan.Record {
+		n.recorder = cassette.NewRecorder(o.Artifacts.Record())
 	}
 	if o.Egress != nil {
 		n.upstream = n.newUpstream()

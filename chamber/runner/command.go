@@ -103,7 +103,7 @@ func (c *insideCommand) options(o options, p *plan.Plan) error {
 	}
 	if o.artifacts != 0 {
 		unix.CloseOnExec(o.artifacts) // it is for one process only
-		c.own(artifactsFD, os.NewFile(uintptr(o.artifacts), "artifacts"), artifactsArg)
+		c.own(artifactsFD, os.NewFile(uintptr(o.artifacts), "artifacts"), artifactsArg+o.want.String())
 	}
 	if p.Internet.Replay != "" {
 		f, err := os.Open(p.Internet.Replay)

@@ -21,6 +21,7 @@ import (
 	"gvisor.dev/gvisor/runsc/flag"
 	"gvisor.dev/gvisor/runsc/specutils"
 
+	"github.com/detonaut/detonaut/chamber/artifact"
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/sentry"
 )
@@ -136,7 +137,7 @@ func newSandbox(dir string, p *plan.Plan, net *internet) (*sandbox, error) {
 		return nil, err
 	}
 	session := filepath.Join(dir, "session.json")
-	if err := writeJSON(session, sentry.Session(p, net.setup(), net.out != nil)); err != nil {
+	if err := writeJSON(session, sentry.Session(p, net.setup(), net.out.Wants(artifact.Payloads))); err != nil {
 		return nil, err
 	}
 	conf, err := newConfig(filepath.Join(dir, "state"), session, os.Args[1:], p.Network)

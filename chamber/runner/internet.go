@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"gvisor.dev/gvisor/runsc/config"
 
@@ -26,16 +27,19 @@ type internet struct {
 // newInternet makes the network that the plan asks for. The caller closes it.
 func newInternet(p *plan.Plan, rec *recorder) (*internet, error) {
 	i := &internet{plan: p}
-	if slices.Contains(os.Args, artifactsArg) {
+	wanted, err := wantedArtifacts()
+	if err != nil {
+		return nil, err
+	}
+	if wanted != 0 {
 		i.file = os.NewFile(artifactsFD, "artifacts")
-		i.out = artifact.NewWriter(i.file, artifact.DefaultLimits())
+		i.out = artifact.NewWriter(i.file, artifact.DefaultLimits().Only(wanted))
 	}
 	if p.Network == plan.None {
 		return i, nil // its artifacts are whole, and empty
 	}
 	o := network.Options{Plan: p.Internet, MAC: p.Machine.MAC, Record: rec.seen, Elapsed: rec.elapsed, Artifacts: i.out}
 	if p.Network == plan.Live {
-		var err error
 		if o.Egress, err = egress.NewClient(os.NewFile(egressFD, "egress")); err != nil {
 			return nil, err
 		}
@@ -55,6 +59,16 @@ func newInternet(p *plan.Plan, rec *recorder) (*internet, error) {
 		return nil, err
 	}
 	return i, nil
+}
+
+// wantedArtifacts are those that the process outside asks for.
+func wantedArtifacts() (artifact.Kinds, error) {
+	for _, arg := range os.Args {
+		if kinds, ok := strings.CutPrefix(arg, artifactsArg); ok {
+			return artifact.ParseKinds(kinds)
+		}
+	}
+	return 0, nil
 }
 
 // setup is what the network needs in the sandbox's file system.

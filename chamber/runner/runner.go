@@ -22,6 +22,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/detonaut/detonaut/chamber/artifact"
 	"github.com/detonaut/detonaut/chamber/plan"
 )
 
@@ -59,8 +60,8 @@ const signalInterval = 100 * time.Millisecond
 // Arguments of Inside: which of the files that need not be there are.
 const (
 	debugArg     = "debug"
-	straceArg    = "strace" // gVisor lists system calls in its log
-	artifactsArg = "artifacts"
+	straceArg    = "strace"     // gVisor lists system calls in its log
+	artifactsArg = "artifacts=" // and their kinds
 	replayArg    = "replay"
 )
 
@@ -71,6 +72,8 @@ var ErrUsage = errors.New("usage")
 type options struct {
 	// artifacts is the descriptor that artifacts are written to; 0 for none.
 	artifacts int
+	// want are the kinds of them that are wanted.
+	want artifact.Kinds
 	// debugLog is a file that gVisor's log is appended to; empty for none. It
 	// is made writable for everybody, since the sandbox is nobody.
 	debugLog string
@@ -84,6 +87,8 @@ func parseOptions(args []string) (o options, err error) {
 	flags.StringVar(&o.debugLog, "debug-log", "", "")
 	flags.BoolVar(&o.strace, "strace", false, "")
 	flags.IntVar(&o.artifacts, "artifacts", 0, "")
+	o.want = artifact.Everything
+	flags.Func("want", "", func(s string) (err error) { o.want, err = artifact.ParseKinds(s); return err })
 	if err := flags.Parse(args); err != nil {
 		return o, fmt.Errorf("%w: %w", ErrUsage, err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/detonaut/detonaut/chamber/artifact"
 	"github.com/detonaut/detonaut/chamber/decode"
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/sentry"
@@ -96,6 +97,26 @@ func TestRecorderPutsOutputInItsPlace(t *testing.T) {
 	}
 	if p := events[0].Start.Plan; p.Image != "" {
 		t.Errorf("the tape names %q, a path of this machine", p.Image)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	for _, test := range []struct {
+		args string
+		want options
+		fail bool
+	}{
+		{"", options{want: artifact.Everything}, false},
+		{"-artifacts 3", options{artifacts: 3, want: artifact.Everything}, false},
+		{"-artifacts 3 -want payloads,bodies", options{artifacts: 3, want: artifact.Payloads | artifact.Bodies}, false},
+		{"-artifacts 3 -want everything", options{}, true},
+		{"-artifacts 3 -want=", options{}, true},
+		{"stray", options{}, true},
+	} {
+		got, err := parseOptions(strings.Fields(test.args))
+		if test.fail != errors.Is(err, ErrUsage) || !test.fail && got != test.want {
+			t.Errorf("%q: got %+v, %v", test.args, got, err)
+		}
 	}
 }
 

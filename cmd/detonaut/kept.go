@@ -135,6 +135,14 @@ func (k *keptRun) body(sum string) ([]byte, error) {
 // keptArtifacts is the sink of a run's artifacts.
 type keptArtifacts struct{ run *keptRun }
 
+// Wants is everything, or just the record.
+func (a keptArtifacts) Wants() artifact.Kinds {
+	if a.run.dir == "" {
+		return artifact.Records
+	}
+	return artifact.Everything
+}
+
 // Capture appends to the capture.
 func (a keptArtifacts) Capture(b []byte) error {
 	if a.run.dir == "" {

@@ -23,7 +23,7 @@ type Sandbox interface {
 	//
 	// What the run leaves besides its tape goes to artifacts, from one other
 	// goroutine, at the same time and in no order that the tape would tell;
-	// nil wants none of it. Neither sink is called after Run has returned.
+	// nil wants none of it, and an [artifact.Choosy] sink some. Neither sink is called after Run has returned.
 	//
 	// An error means that we failed: the machine forbids the sandbox, the
 	// chamber is missing or broke, a sink refused what it was given. The tape is

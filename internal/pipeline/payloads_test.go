@@ -98,9 +98,9 @@ func TestRead(t *testing.T) {
 	if diff := cmp.Diff(want, r.Findings); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	stages := []detonaut.Stage{
-		{Name: detonaut.StagePull, State: detonaut.Complete}, {Name: detonaut.StageDetonate, State: detonaut.Complete},
-		{Name: detonaut.StageRead, State: detonaut.Complete}, {Name: detonaut.StageExplain, State: detonaut.Complete},
+	var stages []detonaut.Stage
+	for _, name := range []string{detonaut.StagePull, detonaut.StageDetonate, detonaut.StageRead, detonaut.StageExplain} {
+		stages = append(stages, detonaut.Stage{Name: name, State: detonaut.Complete})
 	}
 	if diff := cmp.Diff(stages, r.Stages); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -172,12 +172,11 @@ func TestRunInterrupted(t *testing.T) {
 func TestRunFails(t *testing.T) {
 	broken := errors.New("broken")
 	panics := finds{"panics", func(context.Context, static.File) ([]detonaut.Finding, error) {
-		var none []int
-		return nil, errors.New(string(rune(none[1])))
+		return nil, errors.New(strings.Repeat("x", -len("x")))
 	}}
 	fails := finds{"fails", func(context.Context, static.File) ([]detonaut.Finding, error) { return nil, broken }}
 	got, err := static.Run(t.Context(), list(file("a")), []static.Analyzer{panics, fails, words}, static.DefaultLimits())
-	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "analyzer panics: file "+hash("a")+": panic: runtime error: index out of range") {
+	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "analyzer panics: file "+hash("a")+": panic: strings: negative Repeat count") {
 		t.Errorf("got %v, want both failures", err)
 	}
 	if got.Stage.State != detonaut.Failed || !strings.Contains(got.Stage.Reason, "analyzer fails") || len(got.Findings) != 1 {

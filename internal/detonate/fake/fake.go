@@ -53,7 +53,7 @@ func (s *Sandbox) Run(ctx context.Context, p plan.Plan, sink tape.Sink, artifact
 		defer func() { err = errors.Join(err, r.Close()) }()
 		next = r.Next
 	}
-	if s.Artifacts != nil && artifacts != nil {
+	if s.Artifacts != nil && artifact.Wanted(artifacts) != 0 {
 		if err := s.Artifacts(artifacts); err != nil {
 			return detonate.Result{}, fmt.Errorf("hand over artifacts: %w", err)
 		}

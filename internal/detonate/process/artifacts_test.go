@@ -32,6 +32,40 @@ func (c *collected) Record(b []byte) error  { c.record += string(b); return c.er
 func (c *collected) Payload(b []byte) error { c.payload += string(b); return c.err }
 func (c *collected) Blob(b []byte) error    { c.blobs = append(c.blobs, string(b)); return c.err }
 
+// choosy is a sink that does not want everything.
+type choosy struct {
+	*collected
+	kinds artifact.Kinds
+}
+
+func (c choosy) Wants() artifact.Kinds { return c.kinds }
+
+// TestRunHandsOverSome asks for some kinds, and for none.
+func TestRunHandsOverSome(t *testing.T) {
+	sandbox := newSandbox(t, "well", process.Options{Grace: time.Minute})
+	for _, c := range []struct {
+		kinds artifact.Kinds
+		want  collected
+	}{
+		{artifact.Payloads, collected{payload: "payload"}},
+		{artifact.Records | artifact.Bodies, collected{record: "record", blobs: []string{"body"}}},
+		{0, collected{}},
+	} {
+		got := choosy{&collected{}, c.kinds}
+		if _, err := sandbox.Run(t.Context(), newPlan("exits"), discard, got); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(c.want, *got.collected, cmp.AllowUnexported(collected{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.kinds, diff)
+		}
+	}
+	sandbox = newSandbox(t, "hands over everything", process.Options{Grace: soon})
+	_, err := sandbox.Run(t.Context(), newPlan("exits"), discard, choosy{&collected{}, artifact.Payloads})
+	if !errors.Is(err, artifact.ErrBroken) {
+		t.Errorf("what was not asked for: got %v, want %v", err, artifact.ErrBroken)
+	}
+}
+
 func TestRunHandsOver(t *testing.T) {
 	sandbox := newSandbox(t, "well", process.Options{Grace: time.Minute})
 	var got collected

@@ -52,7 +52,11 @@ func chamber(how string, args []string) int {
 	case len(args) == 1 && args[0] == "version":
 		return tellVersion(how)
 	case len(args) == 1 && args[0] == "run":
-	case len(args) == 3 && args[0] == "run" && args[1] == "-artifacts" && args[2] == "3":
+	case len(args) == 5 && args[0] == "run" && args[1] == "-artifacts" && args[2] == "3" && args[3] == "-want":
+		var err error
+		if wanted, err = artifact.ParseKinds(args[4]); err != nil {
+			return 2
+		}
 		artifacts = os.NewFile(3, "artifacts")
 	default:
 		return 2
@@ -90,15 +94,18 @@ func tellVersion(how string) int {
 	return 0
 }
 
-// artifacts is where they go, if they are wanted.
-var artifacts *os.File
+// artifacts is where they go, if they are wanted, and wanted which.
+var (
+	artifacts *os.File
+	wanted    artifact.Kinds
+)
 
 // handOver writes artifacts, of every kind.
 func handOver() {
 	if artifacts == nil {
 		return
 	}
-	w := artifact.NewWriter(artifacts, artifact.DefaultLimits())
+	w := artifact.NewWriter(artifacts, artifact.DefaultLimits().Only(wanted))
 	for range 100 {
 		w.Capture().Write(bytes.Repeat([]byte("packets "), 1<<10))
 	}
@@ -260,6 +267,7 @@ var misdeeds = map[string]func(*run) int{
 		r.end(tape.Killed)
 		return 0
 	},
+	"hands over everything": func(r *run) int { wanted = artifact.Everything; return obey(r) },
 	"hands over without end": func(r *run) int {
 		r.start()
 		junk := bytes.Repeat([]byte("junk"), 1<<10)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/artifact"
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/internal/detonate"
@@ -68,6 +69,13 @@ func testArtifacts(t *testing.T, chamber string, newPlan func(sandboxtest.Subjec
 	got := run(plan.Simulated)
 	if got.capture == 0 || !slices.Contains(got.blobs, "inert loot") {
 		t.Errorf("%d bytes of a capture, and the bodies %q: want some, and what was sent", got.capture, got.blobs)
+	}
+	some := choosy{&collected{}, artifact.Bodies | artifact.Payloads}
+	if _, err := sandbox.Run(t.Context(), newPlan(posts), discard, some); err != nil {
+		t.Fatal(err)
+	}
+	if some.capture != 0 || !slices.Contains(some.blobs, "inert loot") {
+		t.Errorf("%d bytes of a capture that is not wanted, and the bodies %q", some.capture, some.blobs)
 	}
 }
 

@@ -103,15 +103,16 @@ func (s *Sandbox) Run(ctx context.Context, p plan.Plan, sink tape.Sink, artifact
 		return detonate.Result{}, err
 	}
 	args := []string{"run"}
-	if artifacts != nil {
-		args = append(args, "-artifacts", strconv.Itoa(artifactsFD))
+	wanted := artifact.Wanted(artifacts)
+	if wanted != 0 {
+		args = append(args, "-artifacts", strconv.Itoa(artifactsFD), "-want", wanted.String())
 	}
-	c, err := s.start(ctx, p.Limits.Duration+startLimit, stdin, artifacts != nil, args...)
+	c, err := s.start(ctx, p.Limits.Duration+startLimit, stdin, wanted != 0, args...)
 	if err != nil {
 		return detonate.Result{}, fmt.Errorf("%w: %w", detonaut.ErrSandbox, err)
 	}
 	collected := make(chan error, 1)
-	go func() { collected <- c.collect(artifacts) }()
+	go func() { collected <- c.collect(artifacts, wanted) }()
 	end, sinkErr, tapeErr := c.record(sink)
 	if sinkErr != nil || tapeErr != nil {
 		c.stop()
@@ -178,12 +179,12 @@ func (c *child) record(sink tape.Sink) (end tape.End, sinkErr, tapeErr error) {
 }
 
 // collect reads the artifacts to their end, if any are wanted. Those that are
-// broken, or that sink does not take, end the run.
-func (c *child) collect(sink artifact.Sink) error {
+// broken or not wanted, or that sink does not take, end the run.
+func (c *child) collect(sink artifact.Sink, wanted artifact.Kinds) error {
 	if c.artifacts == nil {
 		return nil
 	}
-	err := artifact.Read(c.artifacts, sink, artifact.DefaultLimits())
+	err := artifact.Read(c.artifacts, sink, artifact.DefaultLimits().Only(wanted))
 	if err != nil {
 		c.stop()
 		c.artifacts.drain()
