@@ -120,6 +120,23 @@ func TestDifference(t *testing.T) {
 	}
 }
 
+// What goes with a file system that is unmounted, by name or with the last process
+// that had it, is kept.
+func TestUnmounted(t *testing.T) {
+	keep := filepath.Join(t.TempDir(), "keep")
+	scan(t, changerImage(t), "--entrypoint", `["/changer","mounts"]`, "--keep", keep)
+	var found []string
+	for _, e := range kept(t, keep) {
+		if e.Kind == tape.PayloadKeep {
+			found = append(found, fmt.Sprintf("%s %s by %d, kept: %t", e.Payload.How, e.Payload.Path, min(e.PID, 2), e.Payload.Kept))
+		}
+	}
+	want := []string{"deleted /opt/unmounted by 2, kept: true", "deleted /opt/left by 2, kept: true"}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("what is kept (-want +got):\n%s", diff)
+	}
+}
+
 // Code that was made in memory is kept as it was when it could be run.
 func TestCode(t *testing.T) {
 	ref := changerImage(t)

@@ -224,18 +224,17 @@ func (d *difference) keep(e *entry, c *tape.Change) string {
 	case !c.Content:
 		return d.digest(e.at)
 	}
-	return d.keepAs(tape.Left, e)
+	return d.keepAs(&tape.Event{Kind: tape.PayloadKeep}, tape.Left, e)
 }
 
-// keepAs keeps what a file holds and returns its hash, if that can be done in
-// time.
-func (d *difference) keepAs(how tape.How, e *entry) string {
+// keepAs keeps what a file holds, reports it as ev and returns its hash, if that
+// can be done in time.
+func (d *difference) keepAs(ev *tape.Event, how tape.How, e *entry) string {
 	f, err := d.open(e.at)
 	if err != nil {
 		return ""
 	}
 	defer f.DecRef(d.ctx)
-	ev := &tape.Event{Kind: tape.PayloadKeep}
 	ev.Payload = &tape.Payload{How: how, Path: text(ev, e.path), Mode: uint32(e.stat.Mode) & 0o7777}
 	return d.payloads.keep(ev, d.reader(f))
 }

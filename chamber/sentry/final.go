@@ -6,6 +6,7 @@ import (
 
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
+	"gvisor.dev/gvisor/pkg/sentry/vfs"
 )
 
 // Bounds of the end of a run, which together with the reading of what was sent
@@ -18,6 +19,7 @@ const (
 // before is what there was before the subject has done anything.
 type before struct {
 	kernel *kernel.Kernel
+	mounts *vfs.MountNamespace // only to tell it from others
 	root   *volume
 	start  start
 }
@@ -33,7 +35,7 @@ func (tr *tracer) lookBefore(t *kernel.Task) {
 	upper.IncRef() // for good: the subject may unmount its root
 	lower.IncRef()
 	b := &before{
-		kernel: t.Kernel(), start: make(start),
+		kernel: t.Kernel(), mounts: t.MountNamespace(), start: make(start),
 		root: &volume{path: "/", root: upper, image: lower, fs: upper.Mount().Filesystem()},
 	}
 	// A bound cannot be met: nobody was there yet.
@@ -67,6 +69,7 @@ func (tr *tracer) final(ctx context.Context, b *before) {
 		if errors.Is(b.eachVolume(tr.difference(ctx, b), (*difference).tell), errBound) {
 			tr.out.hit("changes")
 		}
+		tr.before.Store(nil) // what goes from now on was told of
 	})
 }
 

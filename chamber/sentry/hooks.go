@@ -49,6 +49,7 @@ func hooks() map[string]hook {
 	}
 	keepHooks(all)
 	checkHooks(all)
+	all["umount2"] = unmounting(all["umount2"])
 	return all
 }
 

@@ -233,6 +233,8 @@ func (tr *tracer) TaskExit(ctx context.Context, _ seccheck.FieldSet, info *pb.Ta
 	tr.code.forget(t.ThreadGroup())
 	if ev.PID == 1 {
 		tr.exitLast(t)
+	} else {
+		tr.leaveMounts(t)
 	}
 	ev.Process = &tape.Process{Parent: parentOf(t)}
 	status := unix.WaitStatus(info.ExitStatus)

@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"os/exec"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,7 +16,7 @@ import (
 
 func main() {
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: changer exit|stay|code|codes")
+		fmt.Fprintln(os.Stderr, "usage: changer exit|stay|mounts|code|codes")
 		os.Exit(2)
 	}
 	var err error
@@ -25,6 +27,10 @@ func main() {
 		if err = change(); err == nil {
 			time.Sleep(time.Hour)
 		}
+	case "mounts":
+		err = inNamespace("mount")
+	case "mount":
+		err = mount()
 	case "code":
 		err = code()
 	case "codes":
@@ -88,6 +94,33 @@ func change() error {
 	} {
 		if err := s.do(); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	return nil
+}
+
+// inNamespace runs another mode of this program with mounts of its own.
+func inNamespace(mode string) error {
+	c := exec.Command("/changer", mode)
+	c.Stdout, c.Stderr = os.Stdout, os.Stderr
+	ids := []syscall.SysProcIDMap{{Size: 1}}
+	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS, UidMappings: ids, GidMappings: ids}
+	return c.Run()
+}
+
+// mount writes to two file systems, of which it unmounts one.
+func mount() error {
+	for _, name := range []string{"unmounted", "left"} {
+		if err := unix.Mount("tmpfs", "/opt", "tmpfs", 0, ""); err != nil {
+			return err
+		}
+		if err := os.WriteFile("/opt/"+name, []byte(name+"\n"), 0o600); err != nil {
+			return err
+		}
+		if name == "unmounted" {
+			if err := unix.Unmount("/opt", 0); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -1,0 +1,97 @@
+package sentry
+
+import (
+	"bytes"
+	"io"
+	"testing"
+
+	"gvisor.dev/gvisor/pkg/hostarch"
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
+)
+
+func TestUsedPages(t *testing.T) {
+	const page = hostarch.PageSize
+	for _, tc := range []struct {
+		name       string
+		size       int
+		set        []int // bytes that are not zero
+		start, end int
+	}{
+		{"nothing", 3 * page, nil, 0, 0},
+		{"no memory", 0, nil, 0, 0},
+		{"all", page, []int{0, page - 1}, 0, page},
+		{"the middle", 4 * page, []int{page + 1, 2*page + 7}, page, 3 * page},
+		{"a gap is kept", 4 * page, []int{0, 3 * page}, 0, 4 * page},
+		{"half a page at the end", page + 10, []int{page + 1}, page, page + 10},
+	} {
+		b := make([]byte, tc.size)
+		for _, i := range tc.set {
+			b[i] = 0xc3
+		}
+		if start, end := usedPages(b); start != tc.start || end != tc.end {
+			t.Errorf("%s: got %d to %d, want %d to %d", tc.name, start, end, tc.start, tc.end)
+		}
+	}
+}
+
+func TestCodeIsBounded(t *testing.T) {
+	var c code
+	one := new(kernel.ThreadGroup)
+	for i := range maxRegions {
+		if !c.roomFor(one) || !c.take(one, []byte{byte(i)}) {
+			t.Fatalf("region %d of a process is within the bound", i)
+		}
+	}
+	if c.roomFor(one) || c.take(one, []byte("one more")) {
+		t.Error("a process has more than its bound")
+	}
+	other := new(kernel.ThreadGroup)
+	if c.take(other, []byte{0}) {
+		t.Error("the same code is kept twice")
+	}
+	kept := maxRegions
+	for i := range 2 * maxAll {
+		if c.take(new(kernel.ThreadGroup), []byte{1, byte(i)}) {
+			kept++
+		}
+	}
+	if kept != maxAll {
+		t.Errorf("%d regions are kept of all, want %d", kept, maxAll)
+	}
+	large := code{bytes: maxCodeBytes - 1}
+	if large.take(one, []byte("xx")) {
+		t.Error("more bytes are kept than the bound")
+	}
+}
+
+func TestEqual(t *testing.T) {
+	long := bytes.Repeat([]byte("0123456789"), 20_000)
+	other := bytes.Clone(long)
+	other[len(other)-1]++
+	slow := func(b []byte) reader { // a few bytes at a time
+		return func(to []byte, off int64) (int, error) {
+			if off >= int64(len(b)) {
+				return 0, nil
+			}
+			return copy(to[:min(len(to), 1000)], b[off:]), nil
+		}
+	}
+	late := func([]byte, int64) (int, error) { return 0, errLate }
+	for _, tc := range []struct {
+		name string
+		a, b reader
+		want bool
+	}{
+		{"the same", slow(long), slow(long), true},
+		{"another last byte", slow(long), slow(other), false},
+		{"one is shorter", slow(long), slow(long[:100]), false},
+		{"no time", late, slow(long), false},
+	} {
+		if got := equal(tc.a, tc.b, int64(len(long))); got != tc.want {
+			t.Errorf("%s: got %t, want %t", tc.name, got, tc.want)
+		}
+	}
+	if _, err := io.ReadAll(io.NewSectionReader(readerOf(late), 0, 10)); err == nil {
+		t.Error("what could not be read is taken for an end")
+	}
+}
