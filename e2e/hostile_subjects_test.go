@@ -77,7 +77,7 @@ var siegeFlags = []string{"--duration", "4s", "--memory", "256MiB", "--processes
 var sieges = []siege{
 	{name: "fork bomb", cmd: "forks -", bound: "processes"},
 	{name: "memory bomb", cmd: "memory -", ends: []tape.Reason{tape.MemoryLimit}},
-	{name: "page tables", cmd: "tables 4", flags: []string{"--memory", "80MiB"}, ends: []tape.Reason{tape.MemoryLimit}},
+	{name: "page tables", cmd: "tables 4", flags: []string{"--memory", "80MiB", "--duration", "20s"}, ends: []tape.Reason{tape.MemoryLimit}},
 	{name: "pipes", cmd: "pipes -", ends: []tape.Reason{tape.MemoryLimit}},
 	{name: "filler of the root", cmd: "fill /", bound: "disk"},
 	{name: "filler of tmp", cmd: "fill /tmp", bound: "disk"},
@@ -217,7 +217,6 @@ func (s siege) run(t *testing.T, u user) *besieged {
 	}
 	meter := testenv.NewMeter(cmd.Process.Pid, tmp)
 	err := cmd.Wait()
-	over := time.Now()
 	b := &besieged{usage: meter.Stop()}
 	for _, what := range meter.Left() {
 		t.Errorf("left behind: %s", what)
@@ -231,7 +230,7 @@ func (s siege) run(t *testing.T, u user) *besieged {
 	}
 	b.events = kept(t, keep)
 	end := b.events[len(b.events)-1]
-	took := over.Sub(time.Unix(0, b.events[0].Start.Wall))
+	took := b.usage.Last.Sub(time.Unix(0, b.events[0].Start.Wall))
 	t.Logf("%s: %s %s, %d events, %v of tape, %v in all, bounds %q, gaps %q, used %d MiB, %d processes, %d threads, %d bytes; run.end says %d MiB; %s: %q",
 		fmt.Sprint(u.name, " ", s.name), end.End.Reason, end.End.Detail, len(b.events), time.Duration(end.Time), took, end.End.Bounds, b.report.Coverage.Gaps,
 		b.usage.Memory>>20, b.usage.Processes, b.usage.Threads, b.usage.Disk, end.End.MaxMemory>>20, b.report.Verdict.Word,

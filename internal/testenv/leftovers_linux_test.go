@@ -77,6 +77,9 @@ func TestMeter(t *testing.T) {
 	}
 	m := testenv.NewMeter(os.Getpid(), dir)
 	peak := m.Stop()
+	if !peak.Last.IsZero() {
+		t.Error("it saw descendants of a process that has none")
+	}
 	if peak.Memory < small.Memory+size/2 || peak.Disk < size || peak.Processes < 1 || peak.Threads < 1 {
 		t.Errorf("it saw %+v, before %+v, want %d more of memory and disk", peak, small, size)
 	}

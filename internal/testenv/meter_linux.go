@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Usage is what the processes of a run use of the machine.
@@ -22,6 +24,9 @@ type Usage struct {
 	Processes, Threads int
 	// Disk is how many bytes lie in the directories of the run.
 	Disk int64
+	// Last is when the process that is watched had descendants for the last time;
+	// zero if it never had.
+	Last time.Time
 }
 
 // Meter watches the processes of a run.
@@ -59,7 +64,7 @@ func NewMeter(pid int, dirs ...string) *Meter {
 	return m
 }
 
-// Stop ends it and returns the most that there was of each at any time.
+// Stop ends it and returns the most that there was of each at any time, and Last.
 func (m *Meter) Stop() Usage {
 	close(m.stop)
 	<-m.done
@@ -111,7 +116,9 @@ func (m *Meter) look() {
 	for _, p := range found {
 		now.Processes++
 		now.Threads += p.threads
-		now.Memory += ownMemory(p.pid)
+		if !sharesMemory(p.pid, p.parent) {
+			now.Memory += ownMemory(p.pid)
+		}
 		memoryFiles(p.pid, files)
 	}
 	for _, size := range files {
@@ -126,6 +133,9 @@ func (m *Meter) look() {
 	m.peak.Processes = max(m.peak.Processes, now.Processes)
 	m.peak.Threads = max(m.peak.Threads, now.Threads)
 	m.peak.Disk = max(m.peak.Disk, now.Disk)
+	if len(found) > 1 {
+		m.peak.Last = time.Now()
+	}
 }
 
 // process is a line of /proc/PID/stat (proc_pid_stat(5)).
@@ -175,6 +185,14 @@ func family(root int) (found []process) {
 		found = append(found, children[found[i].pid]...)
 	}
 	return found
+}
+
+// sharesMemory tells whether two processes have one memory, as those have in
+// which gVisor runs one process of a subject. Where nobody may ask, they do not.
+func sharesMemory(a, b int) bool {
+	const kcmpVM = 1 // KCMP_VM of kcmp(2)
+	order, _, err := unix.Syscall6(unix.SYS_KCMP, uintptr(a), uintptr(b), kcmpVM, 0, 0, 0)
+	return err == 0 && order == 0
 }
 
 // ownMemory is the memory of a process without its memory files, in bytes; 0 if
