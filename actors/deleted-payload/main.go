@@ -10,7 +10,6 @@ import (
 
 	"github.com/detonaut/detonaut/actors/payload"
 	"github.com/detonaut/detonaut/actors/stage"
-	"github.com/detonaut/detonaut/chamber/tape"
 )
 
 func main() { stage.Play(drop) }
@@ -41,8 +40,8 @@ func pass(ctx context.Context, path string, run bool) error {
 		if err := payload.Run(ctx, path); err != nil {
 			return err
 		}
-		payload.Tell(tape.Executed, program)
+		payload.Tell("executed", program)
 	}
-	payload.Tell(tape.Deleted, program)
+	payload.Tell("deleted", program)
 	return os.Remove(path)
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/detonaut/detonaut/actors/payload"
 	"github.com/detonaut/detonaut/actors/stage"
-	"github.com/detonaut/detonaut/chamber/tape"
 )
 
 const path = "/tmp/mapped"
@@ -33,7 +32,7 @@ func run(ctx context.Context) error {
 	if err := os.Chmod(path, 0o700); err != nil {
 		return err
 	}
-	payload.Tell(tape.Executed, program)
+	payload.Tell("executed", program)
 	return payload.Run(ctx, path)
 }
 

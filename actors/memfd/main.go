@@ -13,7 +13,6 @@ import (
 
 	"github.com/detonaut/detonaut/actors/payload"
 	"github.com/detonaut/detonaut/actors/stage"
-	"github.com/detonaut/detonaut/chamber/tape"
 )
 
 func main() { stage.Play(run) }
@@ -35,6 +34,6 @@ func run(ctx context.Context) error {
 	if _, err := f.Write(program); err != nil {
 		return err
 	}
-	payload.Tell(tape.Executed, program)
+	payload.Tell("executed", program)
 	return payload.Run(ctx, fmt.Sprintf("/proc/self/fd/%d", fd))
 }

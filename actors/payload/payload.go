@@ -11,8 +11,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-
-	"github.com/detonaut/detonaut/chamber/tape"
 )
 
 // argument tells a program that it is a payload.
@@ -31,9 +29,9 @@ func Program(mark string) ([]byte, error) {
 // Text returns a script of one comment.
 func Text(mark string) []byte { return []byte("\n# payload " + mark + "\n") }
 
-// Tell says that content is to be kept, and why: to standard error, for what
-// else is printed may be read by a shell.
-func Tell(how tape.How, content []byte) {
+// Tell says that content is to be kept, and why, in the words of docs/tape.md: to
+// standard error, for what else is printed may be read by a shell.
+func Tell(how string, content []byte) {
 	fmt.Fprintf(os.Stderr, "payload %s %x\n", how, sha256.Sum256(content))
 }
 

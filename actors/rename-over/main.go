@@ -11,7 +11,6 @@ import (
 
 	"github.com/detonaut/detonaut/actors/payload"
 	"github.com/detonaut/detonaut/actors/stage"
-	"github.com/detonaut/detonaut/chamber/tape"
 )
 
 func main() { stage.Play(replace) }
@@ -24,7 +23,7 @@ func replace(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, how := range [][]tape.How{{tape.Executed, tape.Replaced}, {tape.Replaced}, {tape.Left}} {
+	for _, how := range [][]string{{"executed", "replaced"}, {"replaced"}, {"left"}} {
 		if err := put(ctx, place, how); err != nil {
 			return err
 		}
@@ -34,8 +33,8 @@ func replace(ctx context.Context) error {
 
 // put replaces what is in place by a program, and runs it if it is to be
 // executed.
-func put(ctx context.Context, place string, hows []tape.How) error {
-	program, err := payload.Program(string(hows[0]))
+func put(ctx context.Context, place string, hows []string) error {
+	program, err := payload.Program(hows[0])
 	if err != nil {
 		return err
 	}
@@ -48,7 +47,7 @@ func put(ctx context.Context, place string, hows []tape.How) error {
 	for _, how := range hows {
 		payload.Tell(how, program)
 	}
-	if hows[0] == tape.Executed {
+	if hows[0] == "executed" {
 		return payload.Run(ctx, place)
 	}
 	return nil

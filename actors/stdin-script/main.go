@@ -16,7 +16,6 @@ import (
 	"github.com/detonaut/detonaut/actors/payload"
 	"github.com/detonaut/detonaut/actors/stage"
 	"github.com/detonaut/detonaut/actors/wire"
-	"github.com/detonaut/detonaut/chamber/tape"
 )
 
 func main() { stage.Play(feed) }
@@ -27,7 +26,7 @@ func feed(ctx context.Context) error {
 		script := append(payload.Text("stdin-script"), "echo fed\n"...)
 		sh := shell(ctx)
 		sh.Stdin = bytes.NewReader(script)
-		payload.Tell(tape.Stdin, script)
+		payload.Tell("stdin", script)
 		return sh.Run()
 	case "fetched":
 		return pipe(ctx)
@@ -36,7 +35,7 @@ func feed(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		payload.Tell(tape.Stdin, script)
+		payload.Tell("stdin", script)
 		_, err = os.Stdout.Write(script)
 		return err
 	default:
