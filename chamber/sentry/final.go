@@ -4,7 +4,9 @@ import (
 	"errors"
 	"time"
 
+	"gvisor.dev/gvisor/pkg/abi/linux"
 	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/sentry/fsimpl/overlay"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 )
@@ -103,4 +105,34 @@ func (tr *tracer) finish() {
 	case <-time.After(maxHold): // it is looked at as it runs on
 	}
 	tr.final(b.kernel.SupervisorContext(), b)
+}
+
+// unchanged tells whether a file of the overlay holds what the image has in its
+// place: a file is copied as soon as anything of it is to change, and an overlay
+// forgets where a copy is from.
+func (tr *tracer) unchanged(t *kernel.Task, f *vfs.FileDescription) bool {
+	b := tr.before.Load()
+	if b == nil || f.Mount().Filesystem().FilesystemType().Name() != overlay.Name {
+		return false
+	}
+	in, err := b.kernel.VFS().PathnameInFilesystem(t, f.VirtualDentry())
+	if err != nil {
+		return false
+	}
+	d := tr.difference(t, b)
+	at := child(b.root.image, in)
+	image, err := d.stat(at)
+	if err != nil || typeOf(&image) != linux.S_IFREG {
+		return false
+	}
+	is, err := f.Stat(t, vfs.StatOptions{Mask: linux.STATX_SIZE})
+	if err != nil || is.Size != image.Size {
+		return false
+	}
+	below, err := d.open(at)
+	if err != nil {
+		return false
+	}
+	defer below.DecRef(t)
+	return equal(d.reader(f), d.reader(below), int64(image.Size))
 }

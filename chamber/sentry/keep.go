@@ -15,7 +15,7 @@ import (
 
 // keep keeps what f holds, if the subject wrote it.
 func (c *call) keep(how tape.How, f *vfs.FileDescription) {
-	if !written(f) {
+	if !written(f) || c.tr.unchanged(c.t, f) {
 		return
 	}
 	ev := newEvent(c.t, tape.PayloadKeep)

@@ -206,6 +206,9 @@ func (tr *tracer) Execve(ctx context.Context, _ seccheck.FieldSet, info *pb.Exec
 		p.Origin = tape.FromWritten
 	}
 	if f, err := openAs(t, info.BinaryPath); err == nil {
+		if p.Origin == tape.FromWritten && tr.unchanged(t, f) {
+			p.Origin = tape.FromImage
+		}
 		p.Interpreter = text(ev, shebang(t, f))
 		f.DecRef(t)
 	}
