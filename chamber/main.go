@@ -22,9 +22,8 @@ const usage = `detonaut-chamber runs one subject in a gVisor sandbox. detonaut s
   detonaut-chamber run [-artifacts FD [-want KINDS]] [-debug-log FILE [-strace]] < PLAN.json > TAPE.jsonl
   detonaut-chamber version
 
--artifacts hands over what is no event, on an open descriptor; -want only some of
-it: capture, record, bodies, payloads, between commas. -debug-log keeps gVisor's
-own log, -strace has it list every system call: for its own faults.
+-artifacts hands over what is no event: capture,record,bodies,payloads, or what
+-want names. -debug-log keeps gVisor's log, -strace has system calls in it.
 
 Exit status: 0 the tape is whole, 1 something of ours broke, 2 usage,
 3 this machine does not allow the sandbox.

@@ -130,16 +130,17 @@ func TestReadFalters(t *testing.T) {
 		want     detonaut.Stage
 	}{
 		{
-			"a payload that did not come", fake.Sandbox{Events: keeps(), Artifacts: hands("first")}, reads{}, nil,
-			detonaut.Stage{State: detonaut.Partial, Reason: "payloads that the tape tells of and that are not there: 1"},
+			show: "a payload that did not come", sandbox: fake.Sandbox{Events: keeps(), Artifacts: hands("first")},
+			want: detonaut.Stage{State: detonaut.Partial, Reason: "payloads that the tape tells of and that are not there: 1"},
 		},
 		{
-			"an analyzer that fails", fake.Sandbox{Events: keeps(), Artifacts: hands("first", "second")}, reads{broken}, broken,
-			detonaut.Stage{State: detonaut.Failed, Reason: "analyzer reads: file " + hash("first") + ": broken; analyzer reads: file " + hash("second") + ": broken"},
+			show: "an analyzer that fails", sandbox: fake.Sandbox{Events: keeps(), Artifacts: hands("first", "second")},
+			analyzer: reads{broken}, err: broken,
+			want: detonaut.Stage{State: detonaut.Failed, Reason: "analyzer reads: file " + hash("first") + ": broken; analyzer reads: file " + hash("second") + ": broken"},
 		},
 		{
-			"a run that fails", fake.Sandbox{Events: aTape(tape.End{Reason: tape.Broken})}, reads{}, detonaut.ErrSandbox,
-			detonaut.Stage{State: detonaut.Skipped, Reason: "there is no whole tape"},
+			show: "a run that fails", sandbox: fake.Sandbox{Events: aTape(tape.End{Reason: tape.Broken})}, err: detonaut.ErrSandbox,
+			want: detonaut.Stage{State: detonaut.Skipped, Reason: "there is no whole tape"},
 		},
 	} {
 		w := &world{sandbox: &test.sandbox, analyzers: []static.Analyzer{test.analyzer}}
