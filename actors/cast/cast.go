@@ -69,7 +69,12 @@ func local() []Actor {
 			Name: "persist-" + place, Program: "persist", Run: app(place), Word: detonaut.Suspicious, Rules: []string{"persistence/" + rule},
 		}
 	}
+	backdoor := func(what, rule string) Actor {
+		return Actor{Name: "backdoor-" + what, Program: "backdoor", Run: app(what), Word: detonaut.Suspicious, Rules: []string{rule}}
+	}
 	return []Actor{
+		backdoor("program", "defense-evasion/replaces-program").shelled(),
+		backdoor("rights", "privilege-escalation/left-privileged"),
 		actor("deleted-payload", detonaut.Suspicious,
 			"defense-evasion/deletes-its-program", "execution/drops-and-runs", "execution/temporary-program", "execution/written-program"),
 		actor("dropper", detonaut.Suspicious,
@@ -79,6 +84,7 @@ func local() []Actor {
 		actor("mapped", detonaut.Suspicious,
 			"execution/drops-and-runs", "execution/temporary-program", "execution/written-program"),
 		actor("memfd", detonaut.Suspicious, "execution/from-memory"),
+		actor("packed", detonaut.Clean, "defense-evasion/program-in-memory"),
 		persist("cron", "cron"),
 		persist("keys", "ssh-key"),
 		persist("preload", "preload"),
