@@ -14,7 +14,6 @@ import (
 
 	"github.com/detonaut/detonaut/actors/payload"
 	"github.com/detonaut/detonaut/actors/stage"
-	"github.com/detonaut/detonaut/chamber/tape"
 )
 
 func main() { stage.Play(leave) }
@@ -36,13 +35,13 @@ func replace(path string) error {
 	if err := os.WriteFile(path+".new", script, 0o755); err != nil {
 		return err
 	}
-	payload.Tell(tape.Left, script)
+	payload.Tell("left", script)
 	return os.Rename(path+".new", path)
 }
 
 func grant(path string, right func(path string) error) error {
 	script := payload.Text(path)
-	payload.Tell(tape.Left, script)
+	payload.Tell("left", script)
 	return errors.Join(os.WriteFile(path, script, 0o755), right(path))
 }
 
@@ -51,6 +50,6 @@ func setgid(path string) error { return os.Chmod(path, 0o755|os.ModeSetgid) }
 // capable gives CAP_NET_RAW: version 2 of the attribute, effective, and the set of
 // permitted ones (capabilities(7), linux/capability.h).
 func capable(path string) error {
-	attribute := []byte{1, 0, 0, 2, 0, 1 << 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+	attribute := append([]byte{1, 0, 0, 2, 0, 1 << 5}, make([]byte, 14)...)
 	return unix.Setxattr(path, "security.capability", attribute, 0)
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/detonaut/detonaut/actors/payload"
 	"github.com/detonaut/detonaut/actors/stage"
-	"github.com/detonaut/detonaut/chamber/tape"
 )
 
 // size is how much of a program there is: whole pages.
@@ -29,7 +28,7 @@ func unpack(context.Context) error {
 	if err != nil {
 		return err
 	}
-	payload.Tell(tape.Code, memory[:copy(memory, program)])
+	payload.Tell("code", memory[:copy(memory, program)])
 	if err := unix.Mprotect(memory, unix.PROT_READ|unix.PROT_EXEC); err != nil {
 		return err
 	}
