@@ -30,7 +30,7 @@ func TestActors(t *testing.T) {
 			}
 			want := tape.Exited
 			if a.Goes {
-				want = tape.TimeLimit
+				want = tape.Quiescent
 			}
 			if r.Run.EndReason != string(want) || r.Run.ExitCode != 0 {
 				t.Errorf("the run ended with %s (%s) and exit code %d, want %s and 0; output:\n%s",

@@ -34,7 +34,7 @@ func TestLimits(t *testing.T) {
 		{"file size", "split /", []string{"--file-size", "4MiB"}, "", "file size", ""},
 		{"memory", "take /", []string{"--memory", "96MiB"}, "memory-limit", "memory", ""},
 		{"memory in files", "fill /dev", []string{"--memory", "96MiB"}, "memory-limit", "memory", ""},
-		{"time", "sleep /", []string{"--duration", "1s"}, "time-limit", "", ""},
+		{"time", "sleep /", []string{"--duration", "1s", "--stay"}, "time-limit", "", ""},
 		{"events", "touch /", []string{"--max-events", "1000"}, "event-limit", "tape may hold", ""},
 		{"output", "print /", []string{"--max-output", "64KiB"}, "exited", "", ""},
 		{"processes", "forks /", []string{"--processes", "1"}, "", "processes", ""},

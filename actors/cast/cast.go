@@ -33,7 +33,7 @@ type Actor struct {
 	Run []string
 	// Shell gives the image a /bin/sh.
 	Shell bool
-	// Goes is set when it goes on until it is ended.
+	// Goes is set when it waits for clients until it is ended.
 	Goes bool
 	// Word is the word of the verdict, and Rules the ids of its findings, all of
 	// them, sorted.

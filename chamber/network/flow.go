@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -35,6 +36,10 @@ type flow struct {
 	sent, received atomic.Int64
 	messages       atomic.Int64 // of datagrams
 	wasReset       atomic.Bool
+	// listening is set while the server waits for the client, and patience is until
+	// when it does, in nanoseconds since 1970; 0 is for ever.
+	listening atomic.Bool
+	patience  atomic.Int64
 
 	mu       sync.Mutex
 	conn     net.Conn // nil for datagrams
@@ -160,7 +165,9 @@ type conn struct {
 }
 
 func (c *conn) Read(b []byte) (int, error) {
+	c.flow.listening.Store(true)
 	n, err := c.Conn.Read(b)
+	c.flow.listening.Store(false)
 	c.flow.sent.Add(int64(n))
 	if reset(err) {
 		c.flow.wasReset.Store(true)
@@ -175,6 +182,18 @@ func (c *conn) Write(b []byte) (int, error) {
 		c.flow.wasReset.Store(true)
 	}
 	return n, err
+}
+
+// SetDeadline implements net.Conn.
+func (c *conn) SetDeadline(t time.Time) error {
+	c.flow.waitsUntil(t)
+	return c.Conn.SetDeadline(t)
+}
+
+// SetReadDeadline implements net.Conn.
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.flow.waitsUntil(t)
+	return c.Conn.SetReadDeadline(t)
 }
 
 // CloseWrite tells the subject that nothing more will come.

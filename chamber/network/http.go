@@ -127,6 +127,8 @@ func (n *Internet) answerHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer n.running.Done()
+	n.answering.Add(1)
+	defer n.answering.Add(-1)
 	defer func() {
 		cause := recover()
 		if cause == nil {

@@ -115,8 +115,8 @@ type sandbox struct {
 	cont   *container.Container
 	net    *internet
 	events *sentry.Stream
-	// flushes has an element when the sandbox has answered a flush.
-	flushes chan struct{}
+	// answers has what the sandbox answers to requests.
+	answers chan answer
 	// drained is closed when no more events will be read.
 	drained   chan struct{}
 	destroyed sync.Once
@@ -151,7 +151,7 @@ func newSandbox(dir string, p *plan.Plan, net *internet) (*sandbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: booting gVisor: %w", errForbidden, err)
 	}
-	s := &sandbox{plan: p, conf: conf, cont: cont, net: net, flushes: make(chan struct{}, 1), drained: make(chan struct{})}
+	s := &sandbox{plan: p, conf: conf, cont: cont, net: net, answers: make(chan answer, 4), drained: make(chan struct{})}
 	if s.events, err = sentry.Accept(); err == nil {
 		err = net.plugIn(cont.Sandbox.GetControlSocketPath(), conf)
 	}

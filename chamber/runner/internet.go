@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"gvisor.dev/gvisor/runsc/config"
 
@@ -111,4 +112,13 @@ func (i *internet) close() []string {
 		i.file = nil
 	}
 	return bounds
+}
+
+// pending tells when the network does something by itself; false if it does
+// not.
+func (i *internet) pending() (time.Time, bool) {
+	if i.net == nil {
+		return time.Time{}, false
+	}
+	return i.net.Pending()
 }

@@ -93,7 +93,7 @@ func (r *recorder) seen(e *tape.Event, by network.Origin) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.waiting = append(r.waiting, pending{sentry.Monotonic(), e, &by})
+	r.wait(e, &by)
 }
 
 // elapsed is the time since the start of the run in nanoseconds.

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/detonaut/detonaut/chamber/decode"
+	"github.com/detonaut/detonaut/chamber/network"
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/sentry"
 	"github.com/detonaut/detonaut/chamber/tape"
@@ -48,10 +49,15 @@ type recorder struct {
 	dropped  uint64
 	counters tape.End    // the sandbox's own
 	cut      uint64      // events cut short that are not the sandbox's
+	ahead    int64       // how far the subject's clocks were moved on
 	exit     *tape.Event // the end of the first process
 	output   outputCount
 	waiting  []pending // in the order of time
 	owners   owners
+	// wake has an element when something waits to be handed on, and stirred is set
+	// from then until it is.
+	wake    chan struct{}
+	stirred bool
 }
 
 // outlet is the way to whoever reads the tape.
@@ -69,7 +75,7 @@ func (o *outlet) Write(b []byte) (int, error) {
 type outputCount struct{ total, kept int64 }
 
 func newRecorder(w io.Writer, p *plan.Plan) *recorder {
-	r := &recorder{plan: p, out: &outlet{w: w}}
+	r := &recorder{plan: p, out: &outlet{w: w}, wake: make(chan struct{}, 1)}
 	r.w = bufio.NewWriterSize(r.out, 64<<10)
 	r.enc = tape.NewEncoder(r.w)
 	return r
@@ -105,7 +111,7 @@ func (r *recorder) event(l tape.Line) error {
 	case l.Kind == tape.RunStart:
 		return fmt.Errorf("%w: run.start from the sandbox", tape.ErrInvalid)
 	case l.Kind == tape.RunEnd:
-		r.counters = *e.End
+		r.counters, r.ahead = *e.End, e.End.Ahead
 		return nil
 	case l.Kind == tape.SocketLocal:
 		r.owners.learn(e)
@@ -146,8 +152,35 @@ func (r *recorder) printed(kind tape.Kind, text string, size int) error {
 			return r.err
 		}
 	}
-	r.waiting = append(r.waiting, pending{at: sentry.Monotonic(), event: &tape.Event{Kind: kind, Output: &tape.Output{Text: text, Size: size}}})
+	r.wait(&tape.Event{Kind: kind, Output: &tape.Output{Text: text, Size: size}}, nil)
 	return r.err
+}
+
+// wait has an event that happens now wait for its place. The caller holds mu.
+func (r *recorder) wait(e *tape.Event, by *network.Origin) {
+	e.Ahead = r.ahead
+	r.waiting = append(r.waiting, pending{sentry.Monotonic(), e, by})
+	r.stir()
+}
+
+// stir has what waits handed on in a while. The caller holds mu.
+func (r *recorder) stir() {
+	if r.stirred {
+		return
+	}
+	r.stirred = true
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// answer is what the sandbox answered last, and how many events there were by
+// then.
+func (r *recorder) answer() (tape.End, uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.counters, r.seq
 }
 
 // end writes run.end; end has the reason and what it cost. Nothing is written
@@ -165,13 +198,14 @@ func (r *recorder) end(end tape.End) error {
 	end.Events = r.seq + 1
 	end.Dropped = r.dropped
 	end.Folded, end.Cut = r.counters.Folded, r.counters.Cut+r.cut
+	end.Ahead, end.Jumps = r.counters.Ahead, r.counters.Jumps
 	end.Bounds = append(slices.Clone(r.counters.Bounds), end.Bounds...)
 	end.Output, end.OutputCut = r.output.total, r.output.total-r.output.kept
 	if end.OutputCut > 0 {
 		end.Bounds = append(end.Bounds, "output")
 	}
 	slices.Sort(end.Bounds)
-	if err := r.write(&tape.Event{Kind: tape.RunEnd, End: &end}, sentry.Monotonic()); err != nil && !errors.Is(err, errFull) {
+	if err := r.write(&tape.Event{Kind: tape.RunEnd, Ahead: r.ahead, End: &end}, sentry.Monotonic()); err != nil && !errors.Is(err, errFull) {
 		return err
 	}
 	r.over = true
@@ -201,6 +235,7 @@ func (r *recorder) next(kind tape.Kind, at int64) (seq uint64, t int64, err erro
 	case r.seq+1 >= r.plan.Limits.Events && kind != tape.RunEnd:
 		return 0, 0, errFull
 	}
+	r.stir()
 	r.seq++
 	r.last = max(r.last, at-r.zero)
 	return r.seq, r.last, nil
@@ -222,16 +257,19 @@ func writeAll(w io.Writer, b []byte) error {
 // stalled tells whether the reader of the tape has it waiting.
 func (r *recorder) stalled() bool { return r.out.busy.Load() }
 
-// flushUntil hands on what is buffered, again and again until it is over. It may
-// block as long as nobody reads the tape, for which no limit of the subject waits.
+// flushUntil hands on what is buffered, a while after there is something, until
+// it is over. It may block as long as nobody reads the tape, for which no limit of
+// the subject waits.
 func (r *recorder) flushUntil(over <-chan struct{}) error {
-	tick := time.NewTicker(flushInterval)
-	defer tick.Stop()
+	soon := time.NewTimer(flushInterval)
+	defer soon.Stop()
 	for {
 		select {
 		case <-over:
 			return nil
-		case <-tick.C:
+		case <-r.wake:
+			soon.Reset(flushInterval)
+		case <-soon.C:
 			if err := r.flush(); err != nil && !errors.Is(err, errFull) {
 				return err
 			}
@@ -243,10 +281,12 @@ func (r *recorder) flushUntil(over <-chan struct{}) error {
 func (r *recorder) flush() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.settleUntil(sentry.Monotonic() - int64(outputDelay)); err != nil {
-		return err
+	err := r.settleUntil(sentry.Monotonic() - int64(outputDelay))
+	r.stirred = false
+	if len(r.waiting) > 0 {
+		r.stir()
 	}
-	return r.flushLocked()
+	return errors.Join(err, r.flushLocked())
 }
 
 func (r *recorder) flushLocked() error {

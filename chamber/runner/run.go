@@ -17,6 +17,7 @@ import (
 
 	"github.com/detonaut/detonaut/chamber/artifact"
 	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/sentry"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
@@ -111,7 +112,7 @@ func (s *sandbox) readEvents(rec *recorder) error {
 			return err
 		}
 		if line.Kind == tape.RunEnd {
-			s.flushed()
+			s.answered(rec.answer())
 		}
 	}
 }
@@ -161,20 +162,17 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 	}()
 	deadline := time.NewTimer(s.plan.Limits.Duration)
 	defer deadline.Stop()
-	watch := time.NewTicker(watchInterval)
-	defer watch.Stop()
-	processor := time.NewTicker(processInterval)
-	defer processor.Stop()
-	mem := memory{pid: s.cont.SandboxPid()}
-	mem.sample()
-	cpu := int64(0)
+	idle := newIdle(s)
+	defer idle.stop()
+	use := newUsage(s)
+	defer use.stop()
 
 	stop := func(reason tape.Reason, detail string) tape.End {
-		end := tape.End{Reason: reason, Detail: detail, CPU: cpu}
-		if !s.askFlush(rec, &mem) {
+		held := s.askFlush(rec, idle, use)
+		end := use.end(reason, detail)
+		if !held {
 			end.Bounds = []string{"held"}
 		}
-		end.MaxMemory = mem.max
 		return end
 	}
 	for {
@@ -183,25 +181,29 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 			return stop(tape.Killed, "ended from outside")
 		case <-deadline.C:
 			return stop(tape.TimeLimit, "")
-		case <-processor.C:
-			var used int64
-			used, mem.tables = processes(mem.pid)
-			cpu = max(cpu, used)
-		case <-watch.C:
-			if mem.sample() > s.plan.Limits.Memory {
-				return stop(tape.MemoryLimit, fmt.Sprintf("held %d bytes of %d", mem.max, s.plan.Limits.Memory))
+		case <-use.processes.C:
+			use.lookAtProcesses()
+		case <-use.watch.C:
+			if use.lookAtMemory() {
+				return stop(tape.MemoryLimit, fmt.Sprintf("held %d bytes of %d", use.mem.max, s.plan.Limits.Memory))
+			}
+		case <-idle.next.C:
+			idle.ask()
+		case a := <-s.answers:
+			if reason, detail := idle.take(a); reason != "" {
+				return stop(reason, detail)
 			}
 		case err := <-events:
 			if err != nil {
-				return brokenBy(err, s.plan, tape.End{MaxMemory: mem.max, CPU: cpu})
+				return brokenBy(err, s.plan, use.end("", ""))
 			}
 			events = nil // the sandbox is gone; exited follows
 		case err := <-broken:
 			if err != nil {
-				return brokenBy(err, s.plan, tape.End{MaxMemory: mem.max, CPU: cpu})
+				return brokenBy(err, s.plan, use.end("", ""))
 			}
 		case <-exited:
-			return tape.End{Reason: tape.Exited, MaxMemory: mem.max, CPU: cpu}
+			return use.end(tape.Exited, "")
 		}
 	}
 }
@@ -211,8 +213,8 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 // is held, so nothing waits any longer when it is a quarter above its memory. The
 // time is not counted for which the tape's reader has the sandbox waiting: that is
 // ours, and the events are there.
-func (s *sandbox) askFlush(rec *recorder, mem *memory) bool {
-	if err := s.events.Finish(); err != nil {
+func (s *sandbox) askFlush(rec *recorder, idle *idle, use *usage) bool {
+	if err := s.events.Ask(sentry.Finish); err != nil {
 		return true // it is gone; what it sent is read
 	}
 	enough := time.NewTimer(settle)
@@ -221,8 +223,11 @@ func (s *sandbox) askFlush(rec *recorder, mem *memory) bool {
 	defer watch.Stop()
 	for {
 		select {
-		case <-s.flushes:
-			return true
+		case <-s.answers:
+			if !idle.asked {
+				return true
+			}
+			idle.asked = false // that was of the request before
 		case <-s.drained: // it is gone, or what it sent was no event
 			return true
 		case <-enough.C:
@@ -231,18 +236,10 @@ func (s *sandbox) askFlush(rec *recorder, mem *memory) bool {
 			if rec.stalled() {
 				enough.Reset(settle)
 			}
-			if limit := s.plan.Limits.Memory; mem.sample()-limit > max(limit/4, 64<<20) {
+			if limit := s.plan.Limits.Memory; use.mem.sample()-limit > max(limit/4, 64<<20) {
 				return false
 			}
 		}
-	}
-}
-
-// flushed notes that the sandbox has answered a flush.
-func (s *sandbox) flushed() {
-	select {
-	case s.flushes <- struct{}{}:
-	default:
 	}
 }
 

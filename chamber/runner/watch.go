@@ -9,15 +9,78 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/detonaut/detonaut/chamber/tape"
 )
 
 // processInterval is how often all processes are looked at, for their processor
 // time and page tables.
 const processInterval = 250 * time.Millisecond
 
-// watchInterval is how often memory is looked at. A subject that writes as
-// fast as memory allows overshoots its limit by what fits into it.
-const watchInterval = 20 * time.Millisecond
+// Memory is looked at as often as watchInterval while it changes, or may reach
+// its limit soon, at fastest bytes a second: several times as fast as gVisor can
+// hand it out. A subject overshoots its limit by what it writes within
+// watchInterval, no matter how long it has kept still.
+const (
+	watchInterval     = 20 * time.Millisecond
+	watchIntervalIdle = 250 * time.Millisecond
+	fastest           = 4 << 30
+)
+
+// usage is what a run uses of the machine.
+type usage struct {
+	mem       memory
+	limit     int64 // of memory
+	held      int64 // bytes, at the last look
+	every     time.Duration
+	watch     *time.Timer // when to look at memory
+	cpu       int64       // nanoseconds
+	processes *time.Ticker
+}
+
+func newUsage(s *sandbox) *usage {
+	u := &usage{
+		mem: memory{pid: s.cont.SandboxPid()}, limit: s.plan.Limits.Memory, every: watchInterval,
+		watch: time.NewTimer(watchInterval), processes: time.NewTicker(processInterval),
+	}
+	u.held = u.mem.sample()
+	return u
+}
+
+func (u *usage) stop() {
+	u.watch.Stop()
+	u.processes.Stop()
+}
+
+// end is the end of a run that used so much.
+func (u *usage) end(reason tape.Reason, detail string) tape.End {
+	return tape.End{Reason: reason, Detail: detail, MaxMemory: u.mem.max, CPU: u.cpu}
+}
+
+// lookAtMemory tells whether there is too much in use.
+func (u *usage) lookAtMemory() bool {
+	held := u.mem.sample()
+	soon := time.Duration(float64(u.limit-held) / fastest * float64(time.Second))
+	u.every = min(paced(u.every, held != u.held, watchInterval, watchIntervalIdle), max(soon, watchInterval))
+	u.held = held
+	u.watch.Reset(u.every)
+	return held > u.limit
+}
+
+func (u *usage) lookAtProcesses() {
+	var used int64
+	used, u.mem.tables = processes(u.mem.pid)
+	u.cpu = max(u.cpu, used)
+}
+
+// paced is how long to wait until the next look: the shortest where something
+// has changed, and ever longer where nothing has.
+func paced(last time.Duration, changed bool, shortest, longest time.Duration) time.Duration {
+	if changed {
+		return shortest
+	}
+	return min(2*last, longest)
+}
 
 // memory watches how much a sandbox holds. gVisor keeps the subject's memory
 // and its files in one memory file (a memfd), so their sum is one stat away;

@@ -174,7 +174,7 @@ func (c *call) slept(asked time.Duration) {
 // and looks around.
 func acts(ev *tape.Event) bool {
 	switch family, _, _ := strings.Cut(string(ev.Kind), "."); {
-	case family == "process", family == "payload", family == "trust", ev.Kind == tape.SocketLocal,
+	case family == "process", family == "payload", family == "trust", family == "time", ev.Kind == tape.SocketLocal,
 		ev.Kind == tape.FileRead, ev.Kind == tape.FileClose, ev.Kind == tape.FileStat:
 		return false
 	case ev.Call != nil:

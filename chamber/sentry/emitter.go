@@ -59,6 +59,9 @@ type emitter struct {
 	bounds []string
 	over   bool
 	acted  atomic.Bool // something was done
+	// ahead is how far the clocks of the subject were moved on, in jumps steps.
+	ahead time.Duration
+	jumps uint64
 }
 
 // foldKey is what makes two events identical.
@@ -98,6 +101,9 @@ func newEmitter(endpoint *fd.FD, base int64) *emitter {
 	return e
 }
 
+// giveUp ends the sentry.
+func (*emitter) giveUp() { os.Exit(readerGone) }
+
 // send writes the batch to the reader, or ends the sentry. The caller holds
 // mu: whoever has an event meanwhile waits.
 func (e *emitter) send() {
@@ -108,26 +114,10 @@ func (e *emitter) send() {
 			e.batch.Next(n)
 		case unix.EINTR, unix.EAGAIN:
 		default:
-			os.Exit(readerGone)
+			e.giveUp()
 		}
 	}
 	e.batch.Reset()
-}
-
-// serve answers the reader, which asks with one byte each time. It ends with the
-// sentry.
-func (e *emitter) serve(answer func(request byte)) {
-	var b [1]byte
-	for {
-		n, err := unix.Read(e.fd.FD(), b[:])
-		switch {
-		case err == unix.EINTR || err == unix.EAGAIN:
-		case err != nil || n == 0:
-			os.Exit(readerGone)
-		default:
-			answer(b[0])
-		}
-	}
 }
 
 // emit writes ev, or counts it. It owns ev from here on.
@@ -174,8 +164,7 @@ func (e *emitter) emitLast(ev *tape.Event) {
 	e.write(ev)
 	e.over = e.over || ev.PID == 1
 	if e.over {
-		e.writeCounters(ev.Time)
-		e.send()
+		e.answerLocked("", "")
 	}
 }
 
@@ -196,6 +185,15 @@ func (e *emitter) attach(b []byte) {
 
 // detach takes back what was attached since the last event that had anything.
 func (e *emitter) detach() { e.attach(nil) }
+
+// jump notes that the clocks of the subject are moved on.
+func (e *emitter) jump(by time.Duration, what string) {
+	e.mu.Lock()
+	e.ahead += by
+	e.jumps++
+	e.mu.Unlock()
+	e.emit(&tape.Event{Kind: tape.TimeJump, Jump: &tape.Jump{By: int64(by), For: what}})
+}
 
 // hit notes that the subject ran into the limit of that name.
 func (e *emitter) hit(limit string) {
@@ -231,18 +229,29 @@ func (e *emitter) learn(key transferKey, ev *tape.Event) {
 	}
 }
 
-// flush ends the window and reports the counters.
+// flush ends the window and answers with the counters.
 func (e *emitter) flush() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := time.Now()
-	e.closeWindow(now)
-	e.writeCounters(e.base + int64(now.Sub(e.zero)))
-	e.send()
+	e.closeWindow(time.Now())
+	e.answerLocked("", "")
 }
 
-func (e *emitter) writeCounters(at int64) {
-	e.write(&tape.Event{Kind: tape.RunEnd, Time: at, End: &tape.End{Folded: e.saved, Cut: e.cut, Bounds: e.bounds}})
+// answer reports the counters, and whether that should be the end of the run:
+// reason is empty if it should not.
+func (e *emitter) answer(reason tape.Reason, detail string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.answerLocked(reason, detail)
+}
+
+func (e *emitter) answerLocked(reason tape.Reason, detail string) {
+	ev := &tape.Event{Kind: tape.RunEnd, Time: e.base + int64(time.Since(e.zero))}
+	ev.End = &tape.End{
+		Reason: reason, Detail: text(ev, detail), Folded: e.saved, Cut: e.cut, Bounds: e.bounds, Ahead: int64(e.ahead), Jumps: e.jumps,
+	}
+	e.write(ev)
+	e.send()
 }
 
 // closeWindow writes what was held back. The caller holds mu.
@@ -268,14 +277,14 @@ func (e *emitter) closeWindow(now time.Time) {
 func (e *emitter) write(ev *tape.Event) {
 	first := e.batch.Len() == 0
 	e.seq++
-	ev.Seq = e.seq
+	ev.Seq, ev.Ahead = e.seq, int64(e.ahead)
 	if ev.Cut {
 		e.cut++
 	}
 	if err := e.enc.Record(ev); err != nil {
 		// Only an event beyond tape.MaxLine: a bound above is wrong. Running
 		// on would leave a gap.
-		os.Exit(readerGone)
+		e.giveUp()
 	}
 	switch {
 	case e.batch.Len() >= batchBytes:
@@ -292,6 +301,8 @@ func addSizes(ev, old *tape.Event) {
 		ev.File.Size += old.File.Size
 	case ev.Socket != nil:
 		ev.Socket.Size += old.Socket.Size
+	case ev.Jump != nil:
+		ev.Jump.By += old.Jump.By
 	}
 }
 
@@ -313,6 +324,8 @@ func keyOf(ev *tape.Event) (foldKey, bool) {
 		}
 	case ev.Memory != nil:
 		k.a, k.b = ev.Memory.Path, ev.Memory.Call
+	case ev.Jump != nil:
+		k.a = ev.Jump.For
 	case ev.Call != nil:
 		k.a = flatten(ev.Call.Args)
 	case ev.Kind == tape.ProcessExec && ev.Errno != "":

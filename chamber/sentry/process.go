@@ -23,6 +23,7 @@ import (
 
 	"github.com/detonaut/detonaut/chamber/machine"
 	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/sentry/clock"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
@@ -38,6 +39,8 @@ type tracer struct {
 	env      []string
 	first    atomic.Bool // the first thread was seen
 	setup    Setup
+	timing   timing
+	clock    *clock.Clock
 	payloads *payloads
 	scripts  scripts
 	face     machine.Face // what the subject is shown of the machine
@@ -80,6 +83,7 @@ func (tr *tracer) begin(t *kernel.Task) {
 		return
 	}
 	tr.born(t, t.ThreadGroup())
+	tr.startClock(t)
 	tr.furnish(t)
 	tr.dress(t)
 	if tr.detail != plan.Untraced {

@@ -29,6 +29,7 @@ import (
 	"github.com/detonaut/detonaut/chamber/artifact"
 	"github.com/detonaut/detonaut/chamber/machine"
 	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/sentry/clock"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
@@ -41,6 +42,7 @@ const (
 	optProgram  = "program"
 	optEnv      = "env"
 	optSetup    = "setup"
+	optTime     = "time"
 	optPayloads = "payloads"
 	optFace     = "face"
 )
@@ -70,6 +72,7 @@ func Session(p *plan.Plan, s Setup, payloads bool) *boot.InitConfig {
 		Sinks: []seccheck.SinkConfig{{Name: sinkName, Config: map[string]any{
 			optDetail: string(p.Detail), optProfile: string(p.Profile), optMaxTasks: p.Limits.Processes, optProgram: p.Args[0], optEnv: p.Env, optSetup: s, optPayloads: payloads,
 			optFace: machine.Face{Machine: p.Machine, Hostname: p.Hostname, Card: p.Network != plan.None},
+			optTime: timing{Uptime: p.Machine.Uptime, Duration: p.Limits.Duration, Travel: p.Travel},
 		}}},
 	}}
 }
@@ -118,8 +121,8 @@ func Accept() (*Stream, error) {
 
 // Next returns the sandbox's next event, valid until the next call. Its Seq
 // counts what the sandbox sent; its Time is by the machine's CLOCK_MONOTONIC.
-// An event of the kind run.end carries the sandbox's own counters and comes
-// with the answer to Finish. The bytes are hostile, and only their head is checked. At
+// An event of the kind run.end carries the sandbox's own counters and answers
+// a request. The bytes are hostile, and only their head is checked. At
 // the end of the stream the error is [io.EOF].
 func (s *Stream) Next() (tape.Line, error) {
 	if err := s.readAttached(); err != nil {
@@ -179,27 +182,12 @@ func (s *Stream) Attached() []byte {
 	return b
 }
 
-// What the reader asks for, each with one byte.
-const finishRequest byte = 1
-
-// Finish asks the sandbox to hold the subject for good, to tell what it leaves
-// behind, and to send what it still holds back, followed by a run.end. The caller
-// reads on meanwhile.
-func (s *Stream) Finish() error { return s.ask(finishRequest) }
-
-func (s *Stream) ask(request byte) error {
-	if _, err := s.f.Write([]byte{request}); err != nil {
+// Ask makes a request, which a run.end answers.
+func (s *Stream) Ask(r Request) error {
+	if _, err := s.f.Write([]byte{byte(r)}); err != nil {
 		return fmt.Errorf("ask the sandbox: %w", err)
 	}
 	return nil
-}
-
-// answer does what the reader asks for.
-func (tr *tracer) answer(request byte) {
-	if request == finishRequest {
-		tr.finish()
-		tr.out.flush()
-	}
 }
 
 // Close closes the reader's end, upon which the sandbox exits.
@@ -216,6 +204,12 @@ func newSink(options map[string]any, endpoint *fd.FD) (seccheck.Sink, error) {
 	if t.setup, err = optionOf[Setup](options[optSetup]); err != nil {
 		return nil, err
 	}
+	if t.timing, err = optionOf[timing](options[optTime]); err != nil {
+		return nil, err
+	}
+	if t.clock, err = clock.New(); err != nil {
+		return nil, err
+	}
 	if t.face, err = optionOf[machine.Face](options[optFace]); err != nil {
 		return nil, err
 	}
@@ -224,7 +218,7 @@ func newSink(options map[string]any, endpoint *fd.FD) (seccheck.Sink, error) {
 	t.out = newEmitter(endpoint, Monotonic())
 	wanted, _ := options[optPayloads].(bool)
 	t.payloads = newPayloads(t.out, wanted)
-	go t.out.serve(t.answer)
+	go t.serve()
 	active.Store(t)
 	return t, nil
 }

@@ -140,6 +140,8 @@ func TestGapsOfCoverage(t *testing.T) {
 	}{
 		"it ended by itself":       {whole(ok), ""},
 		"it ran until the end":     {whole(tape.End{Reason: tape.TimeLimit}), ""},
+		"nothing could happen":     {whole(tape.End{Reason: tape.Quiescent}), ""},
+		"as far as time went":      {whole(tape.End{Reason: tape.TravelLimit}), ""},
 		"it gave up":               {whole(tape.End{Reason: tape.Exited, ExitCode: 2}), "exit code 2"},
 		"it crashed":               {whole(tape.End{Reason: tape.Signalled, Signal: "SIGSEGV"}), "SIGSEGV"},
 		"it was never started":     {whole(tape.End{Reason: tape.NotStarted}), "could not be started"},

@@ -1,0 +1,129 @@
+package runner
+
+import (
+	"time"
+
+	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/sentry"
+	"github.com/detonaut/detonaut/chamber/tape"
+)
+
+const (
+	// lookInterval is how often the sandbox is asked whether anything can still
+	// happen, and less often while that does not change. Two answers this far
+	// apart, between which nothing happened, end a run.
+	lookInterval     = 250 * time.Millisecond
+	lookIntervalIdle = time.Second
+	// travelInterval is how soon after a jump that could not be made one is tried
+	// again.
+	travelInterval = 5 * time.Millisecond
+	// hold is for how long what the internet is about to say keeps the clocks from
+	// being moved on: it speaks to a silent client after some seconds.
+	hold = 4 * time.Second
+)
+
+// answer is what the sandbox answers, and how many events were on the tape then.
+type answer struct {
+	tape.End
+	events uint64
+}
+
+// answered passes on what the sandbox answered. What nobody takes is lost.
+func (s *sandbox) answered(end tape.End, events uint64) {
+	select {
+	case s.answers <- answer{end, events}:
+	default:
+	}
+}
+
+// idle finds out whether anything can still happen in a run, and has its clocks
+// moved on where the plan says so. It belongs to one goroutine.
+type idle struct {
+	box   *sandbox
+	next  *time.Timer // when to ask
+	every time.Duration
+	asked bool // and not answered yet
+
+	deadline time.Time
+	held     time.Time // since when the internet keeps the clocks; zero if it does not
+	events   uint64    // at the last answer
+	jumps    uint64
+	still    time.Time // of the first answer that nothing can happen; zero if it was another
+}
+
+func newIdle(s *sandbox) *idle {
+	i := &idle{box: s, every: lookInterval, deadline: time.Now().Add(s.plan.Limits.Duration)}
+	if i.travels() {
+		i.every = travelInterval
+	}
+	i.next = time.NewTimer(i.every)
+	if s.plan.Stay && !i.travels() {
+		i.next.Stop()
+	}
+	return i
+}
+
+func (i *idle) stop() { i.next.Stop() }
+
+func (i *idle) travels() bool { return i.box.plan.Profile == plan.Time }
+
+// ask asks the sandbox, unless the internet is about to do something.
+func (i *idle) ask() {
+	pending, is := i.box.net.pending()
+	request := sentry.Look
+	switch {
+	case i.travels():
+		request = sentry.Travel
+		if is && time.Until(pending) < hold && i.holds() {
+			i.next.Reset(travelInterval)
+			return
+		}
+	case is && pending.Before(i.deadline):
+		i.still = time.Time{}
+		i.next.Reset(lookInterval)
+		return
+	}
+	i.asked = i.box.events.Ask(request) == nil // or it is gone, which others notice
+}
+
+// holds tells whether the internet may keep the clocks for longer.
+func (i *idle) holds() bool {
+	if i.held.IsZero() {
+		i.held = time.Now()
+	}
+	return time.Since(i.held) < hold
+}
+
+// take takes an answer, and tells why the run is over; an empty reason means
+// that it is not.
+func (i *idle) take(a answer) (tape.Reason, string) {
+	if !i.asked {
+		return "", "" // the first process has ended
+	}
+	i.asked = false
+	changed := a.events != i.events
+	jumped := a.Jumps != i.jumps
+	i.events, i.jumps = a.events, a.Jumps
+	switch {
+	case jumped:
+		i.held = time.Time{}
+		i.ask()
+	case a.Reason == tape.TravelLimit:
+		return a.Reason, a.Detail
+	case a.Reason != tape.Quiescent || i.box.plan.Stay:
+		i.still = time.Time{}
+		i.every = paced(i.every, changed, lookInterval, lookIntervalIdle)
+		if i.travels() {
+			i.every = travelInterval
+		}
+		i.next.Reset(i.every)
+	case changed || i.still.IsZero():
+		i.still = time.Now()
+		i.next.Reset(lookInterval)
+	case time.Since(i.still) >= lookInterval:
+		return a.Reason, a.Detail
+	default:
+		i.next.Reset(lookInterval)
+	}
+	return "", ""
+}

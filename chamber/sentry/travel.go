@@ -1,0 +1,99 @@
+package sentry
+
+import (
+	"fmt"
+	"time"
+
+	"gvisor.dev/gvisor/pkg/log"
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
+
+	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/sentry/clock"
+	"github.com/detonaut/detonaut/chamber/tape"
+)
+
+const (
+	// stillness is for how long no task may have run for a run to be over.
+	stillness = 50 * time.Millisecond
+	// A jump needs as much as it takes a task that was woken to run, or more while
+	// connections change.
+	pause        = time.Millisecond
+	networkPause = 20 * time.Millisecond
+	// patience is how long Travel waits for tasks that run.
+	patience = 50 * time.Millisecond
+	// worthwhile is the shortest wait that is left out.
+	worthwhile = 20 * time.Millisecond
+)
+
+// day is 24 hours.
+const day = 24 * time.Hour
+
+// timing is what the sandbox knows of time, of the plan.
+type timing struct {
+	Uptime   time.Duration `json:"uptime"`
+	Duration time.Duration `json:"duration"`
+	Travel   plan.Travel   `json:"travel"` // zero if clocks are not moved on
+	began    time.Time
+}
+
+// startClock begins the time of the subject, of which t is the first thread.
+func (tr *tracer) startClock(t *kernel.Task) {
+	tr.timing.began = time.Now()
+	if err := tr.clock.Start(t.Kernel(), tr.timing.Uptime, tr.timing.Travel != plan.Travel{}); err != nil {
+		log.Warningf("%v", err)
+		tr.out.giveUp() // it must not run by clocks that are not the plan's
+	}
+}
+
+// look tells whether nothing can happen any more before the run is over.
+func (tr *tracer) look() (tape.Reason, string) {
+	if !tr.clock.Idle(stillness) || tr.clock.Connecting() {
+		return "", ""
+	}
+	if wait := tr.clock.Next(); time.Now().Add(min(wait.Due, tr.timing.Duration)).Before(tr.timing.began.Add(tr.timing.Duration)) {
+		return "", ""
+	}
+	return tape.Quiescent, tr.clock.Waiting()
+}
+
+// travel moves the clocks on to the next timer that is due, unless something
+// else may happen before. It answers first, so that what the subject does then
+// is known to be of that time.
+func (tr *tracer) travel() {
+	if !tr.settles() {
+		tr.out.answer("", "")
+		return
+	}
+	wait := tr.clock.Next()
+	left := time.Duration(tr.timing.Travel.Days)*day - tr.out.ahead
+	jumps := tr.out.jumps
+	switch {
+	case wait.Due < worthwhile:
+		tr.out.answer("", "")
+	case wait.Due <= left && jumps < uint64(tr.timing.Travel.Jumps):
+		tr.out.jump(wait.Due, wait.For)
+		tr.out.answer("", "")
+		tr.clock.Move(wait.Due)
+	case tr.clock.Connecting():
+		tr.out.answer("", "")
+	case wait.Due == clock.Never || jumps == 0:
+		tr.out.answer(tape.Quiescent, tr.clock.Waiting())
+	default:
+		tr.out.answer(tape.TravelLimit, fmt.Sprintf("%s in %d jumps; %s", tr.out.ahead, jumps, tr.clock.Waiting()))
+	}
+}
+
+// settles waits until no task runs, for a while.
+func (tr *tracer) settles() bool {
+	quiet := pause
+	if tr.clock.Connecting() {
+		quiet = networkPause
+	}
+	for late := time.Now().Add(patience); !tr.clock.Idle(quiet); {
+		if time.Now().After(late) {
+			return false
+		}
+		<-time.After(pause / 2)
+	}
+	return true
+}
