@@ -90,7 +90,7 @@ var sieges = []siege{
 	{name: "deep directories", cmd: "deep /"},
 	{name: "stdout flood", cmd: "prints -", bound: "output"},
 	{name: "event flood", cmd: "opens /", flags: []string{"--max-events", "5000000"}},
-	{name: "event flood and a bound", cmd: "opens /", flags: []string{"--max-events", "20000"}, ends: []tape.Reason{tape.EventLimit}},
+	{name: "event flood and a bound", cmd: "opens /", flags: []string{"--max-events", "20000", "--duration", "20s"}, ends: []tape.Reason{tape.EventLimit}},
 	{name: "arguments", cmd: "arguments -", ends: []tape.Reason{tape.Exited}, check: func(t *testing.T, b *besieged) {
 		if n := b.count(tape.ProcessExec, func(e *tape.Event) bool { return e.Cut && e.Process.ArgCount == 7 }); n != 20 {
 			t.Errorf("%d executions with long arguments on the tape, want 20", n)
@@ -138,6 +138,7 @@ func TestHostileSubjects(t *testing.T) {
 		for _, u := range users(t, stage) {
 			for _, s := range sieges {
 				t.Run(u.name+"/"+s.name, func(t *testing.T) {
+					t.Parallel()
 					s.hold(t, u)
 				})
 			}

@@ -1,7 +1,6 @@
 package artifact
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -14,7 +13,7 @@ import (
 // most some times the greater of Limits.Blob and Limits.Payload.
 func Read(r io.Reader, sink Sink, l Limits) error {
 	used := usage{Limits: l}
-	var buf bytes.Buffer
+	var buf []byte
 	for {
 		kind, size, err := readHead(r)
 		if err != nil {
@@ -26,17 +25,33 @@ func Read(r io.Reader, sink Sink, l Limits) error {
 		if err := checkFrame(&used, kind, size); err != nil {
 			return err
 		}
-		buf.Reset()
-		if _, err := io.CopyN(&buf, r, size); err != nil {
+		if buf, err = readFrame(r, buf, int(size)); err != nil {
 			return readError(err)
 		}
-		if err := give(sink, kind, buf.Bytes()); err != nil {
+		if err := give(sink, kind, buf); err != nil {
 			return err
 		}
-		if buf.Cap() > maxChunk {
-			buf = bytes.Buffer{} // one large blob must not cost its memory for good
+		if cap(buf) > maxChunk {
+			buf = nil // one large blob must not cost its memory for good
 		}
 	}
+}
+
+// readFrame reads size bytes into buf, or into what replaces it. Room is made for
+// as many bytes as came, and again as many.
+func readFrame(r io.Reader, buf []byte, size int) ([]byte, error) {
+	for buf = buf[:0]; len(buf) < size; {
+		n := len(buf)
+		more := min(size-n, max(n, maxChunk))
+		if n+more > cap(buf) {
+			buf = append(make([]byte, 0, n+more), buf...)
+		}
+		buf = buf[:n+more]
+		if _, err := io.ReadFull(r, buf[n:]); err != nil {
+			return nil, err
+		}
+	}
+	return buf, nil
 }
 
 func readHead(r io.Reader) (kind byte, size int64, err error) {
