@@ -123,6 +123,11 @@ func TestServers(t *testing.T) {
 			if u == nil || u.Programs < 100 || u.Count >= u.Programs || u.Count < u.Programs-50 || slices.Contains(u.Paths, entrypoint) {
 				t.Errorf("programs that never ran: %+v", u)
 			}
+			for _, c := range r.Coverage.Checks {
+				if c.Name != "memory" || s.name != "postgres" { // which asks for the size of huge pages
+					t.Errorf("it is said to look for a sandbox: %+v", c)
+				}
+			}
 			if r.Verdict.Word != detonaut.Clean || len(r.Findings) > 0 {
 				t.Errorf("verdict = %s (%+v), want %s and no findings; findings %+v, coverage %+v",
 					r.Verdict.Word, r.Verdict.Reasons, detonaut.Clean, r.Findings, r.Coverage)

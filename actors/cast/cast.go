@@ -81,6 +81,7 @@ func local() []Actor {
 			"defense-evasion/deletes-its-program", "execution/drops-and-runs", "execution/temporary-program", "execution/written-program"),
 		actor("forkstorm", detonaut.Suspicious, "impact/process-storm"),
 		actor("hello", detonaut.Clean),
+		actor("look", detonaut.Suspicious, "defense-evasion/sandbox-checks"),
 		actor("mapped", detonaut.Suspicious,
 			"execution/drops-and-runs", "execution/temporary-program", "execution/written-program"),
 		actor("memfd", detonaut.Suspicious, "execution/from-memory"),
