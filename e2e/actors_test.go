@@ -21,7 +21,11 @@ func TestActors(t *testing.T) {
 	for _, a := range cast.All() {
 		t.Run(a.Name, func(t *testing.T) {
 			t.Parallel()
-			r := scan(t, "oci-dir:"+filepath.Join(dir, a.Name), "--duration", "20s")
+			flags := []string{"--duration", "20s"}
+			if a.Waits {
+				flags = []string{"--profile", "time", "--duration", "2m"}
+			}
+			r := scan(t, "oci-dir:"+filepath.Join(dir, a.Name), flags...)
 			if diff := cmp.Diff(a.Rules, findings(r)); diff != "" {
 				t.Errorf("findings (-want +got):\n%s", diff)
 			}

@@ -26,7 +26,7 @@ import (
 func TestPayloadsOfActors(t *testing.T) {
 	actors := slices.DeleteFunc(cast.All(), func(a cast.Actor) bool {
 		return !slices.Contains([]string{
-			"backdoor-program", "backdoor-rights", "deleted-payload", "mapped", "memfd", "packed", "rename-over", "stdin-fetched", "stdin-script",
+			"backdoor-program", "backdoor-rights", "cron", "datebomb", "deleted-payload", "mapped", "memfd", "packed", "rename-over", "stdin-fetched", "stdin-script",
 		}, a.Name)
 	})
 	dir := t.TempDir()
@@ -37,7 +37,11 @@ func TestPayloadsOfActors(t *testing.T) {
 	for _, a := range actors {
 		t.Run(a.Name, func(t *testing.T) {
 			t.Parallel()
-			k := scanKept(t, "oci-dir:"+filepath.Join(dir, a.Name))
+			var flags []string
+			if a.Waits {
+				flags = []string{"--profile", "time", "--duration", "2m"}
+			}
+			k := scanKept(t, "oci-dir:"+filepath.Join(dir, a.Name), flags...)
 			list := said.FindAllStringSubmatch(k.report.Run.Output, -1)
 			if len(list) == 0 {
 				t.Fatalf("it says nothing of payloads:\n%s", k.report.Run.Output)

@@ -1,11 +1,17 @@
 package e2e_test
 
 import (
+	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/actors/cast"
 	"github.com/detonaut/detonaut/chamber/tape"
+	"github.com/detonaut/detonaut/internal/testenv"
 )
 
 // waits are the ways of the program waits.
@@ -35,6 +41,77 @@ func TestTimeTravel(t *testing.T) {
 					}
 				}
 			})
+		}
+	}
+}
+
+// A run is over when nothing can happen in it any more, and not before.
+func TestQuiescence(t *testing.T) {
+	ref := programImage(t, "waits")
+	for _, tc := range []struct {
+		way   string
+		flags []string
+		end   tape.Reason
+		// said is part of why it ended, or of what the subject prints.
+		said string
+	}{
+		{"sleep", nil, tape.Quiescent, "waits (1) in clock_nanosleep"},
+		{"sleep", []string{"--network", "none"}, tape.Quiescent, "waits (1) in clock_nanosleep"},
+		{"timerfd", nil, tape.Quiescent, "read"},
+		{"pipe", nil, tape.Quiescent, "waits (1) in "},
+		{"accept", nil, tape.Quiescent, "epoll_pwait"},
+		{"pair", nil, tape.Quiescent, ", exe ("},
+		{"pipe", []string{"--stay", "--duration", "2s"}, tape.TimeLimit, ""},
+		{"short", nil, tape.Exited, "realtime 3"},
+		{"knock", nil, tape.Exited, "heard true"},
+		{"knock", []string{"--profile", "time"}, tape.Exited, "heard true"},
+		{"days", []string{"--profile", "time", "--travel-days", "1"}, tape.TravelLimit, "jumps; waits (1) in "},
+		{"days", []string{"--profile", "time", "--travel-jumps", "7"}, tape.TravelLimit, " in 7 jumps"},
+	} {
+		t.Run(strings.Join(append([]string{tc.way}, tc.flags...), " "), func(t *testing.T) {
+			t.Parallel()
+			r := scan(t, ref, append([]string{"--cmd", tc.way}, tc.flags...)...)
+			if r.Run.EndReason != string(tc.end) || !strings.Contains(r.Run.EndDetail+r.Run.Output, tc.said) {
+				t.Errorf("the run ended with %s (%s), want %s and %q; output:\n%s", r.Run.EndReason, r.Run.EndDetail, tc.end, tc.said, r.Run.Output)
+			}
+			if !r.Coverage.Full {
+				t.Errorf("gaps: %q", r.Coverage.Gaps)
+			}
+			if tc.end == tape.Quiescent && r.Run.Elapsed > 15*time.Second {
+				t.Errorf("it took %s of 30 s to be over", r.Run.Elapsed)
+			}
+		})
+	}
+}
+
+// With another C library, and with the tools of a shell, days go by as well.
+func TestTimeTravelOfOthers(t *testing.T) {
+	ref := "oci-dir:" + serverImages(t) + ":python"
+	for _, tc := range []struct{ name, entrypoint, want string }{
+		{"python", `["python3","-c","import time\nw,m=time.time(),time.monotonic()\ntime.sleep(86400)\nprint(round(time.time()-w),round(time.monotonic()-m))"]`, `^8640[0-9] 8640[0-9]\n$`},
+		{"date", `["sh","-c","a=$(date +%s); sleep 86400; b=$(date +%s); echo $((b-a))"]`, `^864[0-5][0-9]\n$`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			r := scan(t, ref, "--profile", "time", "--entrypoint", tc.entrypoint)
+			if !regexp.MustCompile(tc.want).MatchString(r.Run.Output) {
+				t.Errorf("output = %q, want %s", r.Run.Output, tc.want)
+			}
+		})
+	}
+}
+
+// Who waits for days shows nothing before.
+func TestActorsThatWait(t *testing.T) {
+	actors := slices.DeleteFunc(cast.All(), func(a cast.Actor) bool { return !a.Waits })
+	dir := t.TempDir()
+	if err := cast.Build(t.Context(), testenv.Root(t), dir, actors); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range actors {
+		r := scan(t, "oci-dir:"+filepath.Join(dir, a.Name), "--duration", "3s")
+		if found := findings(r); len(found) > 0 || r.Verdict.Word != detonaut.Clean {
+			t.Errorf("%s is %s: %v", a.Name, r.Verdict.Word, found)
 		}
 	}
 }

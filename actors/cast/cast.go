@@ -35,6 +35,9 @@ type Actor struct {
 	Shell bool
 	// Goes is set when it waits for clients until it is ended.
 	Goes bool
+	// Waits is set when it acts only after hours or days: in the profile that moves
+	// clocks on, and not before.
+	Waits bool
 	// Word is the word of the verdict, and Rules the ids of its findings, all of
 	// them, sorted.
 	Word  detonaut.Word
@@ -72,7 +75,16 @@ func local() []Actor {
 	backdoor := func(what, rule string) Actor {
 		return Actor{Name: "backdoor-" + what, Program: "backdoor", Run: app(what), Word: detonaut.Suspicious, Rules: []string{rule}}
 	}
+	// Who waits, for whatever, drops a program then.
+	waits := func(name string) Actor {
+		a := actor(name, detonaut.Suspicious,
+			"defense-evasion/deletes-its-program", "execution/drops-and-runs", "execution/temporary-program", "execution/written-program")
+		a.Waits = true
+		return a
+	}
 	return []Actor{
+		waits("cron"),
+		waits("datebomb"),
 		backdoor("program", "defense-evasion/replaces-program").shelled(),
 		backdoor("rights", "privilege-escalation/left-privileged"),
 		actor("deleted-payload", detonaut.Suspicious,

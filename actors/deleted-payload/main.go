@@ -6,7 +6,6 @@ package main
 
 import (
 	"context"
-	"os"
 
 	"github.com/detonaut/detonaut/actors/payload"
 	"github.com/detonaut/detonaut/actors/stage"
@@ -18,30 +17,8 @@ func drop(ctx context.Context) error {
 	if payload.Dropped() {
 		return nil
 	}
-	if err := pass(ctx, "/tmp/.ran", true); err != nil {
+	if err := payload.Pass(ctx, "/tmp/.ran", true); err != nil {
 		return err
 	}
-	return pass(ctx, "/tmp/.unused", false)
-}
-
-// pass makes a program, and removes all trace of it.
-func pass(ctx context.Context, path string, run bool) error {
-	program, err := payload.Program(path)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(path, program, 0o600); err != nil {
-		return err
-	}
-	if run {
-		if err := os.Chmod(path, 0o700); err != nil {
-			return err
-		}
-		if err := payload.Run(ctx, path); err != nil {
-			return err
-		}
-		payload.Tell("executed", program)
-	}
-	payload.Tell("deleted", program)
-	return os.Remove(path)
+	return payload.Pass(ctx, "/tmp/.unused", false)
 }

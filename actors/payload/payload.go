@@ -44,3 +44,25 @@ func Run(ctx context.Context, path string) error {
 
 // Dropped tells whether Run runs this process. It must return then.
 func Dropped() bool { return len(os.Args) == 2 && os.Args[1] == argument }
+
+// Pass makes a program at path, runs it if it should, and removes all trace of it.
+func Pass(ctx context.Context, path string, run bool) error {
+	program, err := Program(path)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, program, 0o600); err != nil {
+		return err
+	}
+	if run {
+		if err := os.Chmod(path, 0o700); err != nil {
+			return err
+		}
+		if err := Run(ctx, path); err != nil {
+			return err
+		}
+		Tell("executed", program)
+	}
+	Tell("deleted", program)
+	return os.Remove(path)
+}

@@ -1,14 +1,17 @@
 //go:build linux
 
 // Waits waits for an hour, in one of all the ways in which a program can, and
-// tells by how much each clock has gone on meanwhile.
+// tells by how much each clock has gone on meanwhile; or it waits for something
+// else.
 package main
 
 import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"os"
+	"os/exec"
 	"os/signal"
 	"runtime"
 	"slices"
@@ -43,6 +46,13 @@ var ways = map[string]func() error{
 	"timer":       timer,
 	"sigwait":     sigwait,
 	"recv":        recv,
+
+	"short":  func() error { time.Sleep(3 * time.Second); return nil },
+	"days":   days,
+	"pipe":   pipe,
+	"accept": accept,
+	"pair":   pair,
+	"knock":  knock,
 }
 
 func main() {
@@ -202,4 +212,55 @@ func recv() error {
 	}
 	_, err = unix.Read(fd, make([]byte, 8))
 	return outOfTime(err, unix.EAGAIN)
+}
+
+// days goes by for more than a month, an hour at a time.
+func days() error {
+	for range 40 * 24 {
+		time.Sleep(time.Hour)
+	}
+	return nil
+}
+
+// pipe reads what only it could write.
+func pipe() error {
+	var ends [2]int
+	if err := unix.Pipe(ends[:]); err != nil {
+		return err
+	}
+	_, err := unix.Read(ends[0], make([]byte, 1))
+	return err
+}
+
+// accept waits for a connection that nobody makes.
+func accept() error {
+	l, err := net.Listen("tcp", ":8080")
+	if err != nil {
+		return err
+	}
+	_, err = l.Accept()
+	return err
+}
+
+// pair is two processes that wait for each other.
+func pair() error {
+	cmd := exec.Command("/proc/self/exe", "pipe")
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	return cmd.Wait()
+}
+
+// knock waits for a server that speaks only when its client has been silent for
+// some seconds.
+func knock() error {
+	c, err := net.Dial("tcp", "203.0.113.77:4711")
+	if err != nil {
+		return err
+	}
+	n, err := c.Read(make([]byte, 100))
+	if err == nil {
+		fmt.Println("heard", n > 0)
+	}
+	return err
 }
