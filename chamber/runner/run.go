@@ -168,6 +168,7 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 	defer use.stop()
 
 	stop := func(reason tape.Reason, detail string) tape.End {
+		yield(use.mem.pid)
 		held := s.askFlush(rec, idle, use)
 		end := use.end(reason, detail)
 		if !held {

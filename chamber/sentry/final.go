@@ -14,8 +14,8 @@ import (
 // Bounds of the end of a run, which together with the reading of what was sent
 // stays below the two seconds that a run may last longer than its plan says.
 const (
-	maxHold = 250 * time.Millisecond  // until the subject stands still
-	maxWalk = 1250 * time.Millisecond // what differs from the image
+	maxHold = 250 * time.Millisecond // until the subject stands still
+	maxWalk = 750 * time.Millisecond // what differs from the image
 )
 
 // before is what there was before the subject has done anything.
