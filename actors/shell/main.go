@@ -1,7 +1,7 @@
 // Command shell is a server that gives whoever connects a shell. It listens on
 // loopback, connects to itself once, says "id" and ends.
 //
-// Rule: execution/server-shell, and piped-script.
+// Rule: execution/server-shell.
 package main
 
 import (
