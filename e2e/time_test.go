@@ -4,12 +4,14 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/actors/cast"
+	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/internal/testenv"
 )
@@ -112,6 +114,25 @@ func TestActorsThatWait(t *testing.T) {
 		r := scan(t, "oci-dir:"+filepath.Join(dir, a.Name), "--duration", "3s")
 		if found := findings(r); len(found) > 0 || r.Verdict.Word != detonaut.Clean {
 			t.Errorf("%s is %s: %v", a.Name, r.Verdict.Word, found)
+		}
+	}
+}
+
+// The machine has been up for days, whoever is asked.
+func TestUptime(t *testing.T) {
+	ref := programImage(t, "waits")
+	for _, profile := range []string{"default", "time"} {
+		r := scan(t, ref, "--profile", profile, "--cmd", "uptime")
+		want := plan.DefaultMachine().Uptime
+		for _, name := range []string{"uptime", "sysinfo", "monotonic", "boottime", "raw", "stat"} {
+			m := regexp.MustCompile(`(?m)^up ` + name + ` (\d+)$`).FindStringSubmatch(r.Run.Output)
+			if m == nil {
+				t.Fatalf("profile %s: %s is not told of:\n%s", profile, name, r.Run.Output)
+			}
+			seconds, err := strconv.Atoi(m[1])
+			if got := time.Duration(seconds) * time.Second; err != nil || got < want-time.Second || got > want+time.Minute {
+				t.Errorf("profile %s: %s says %s, want %s", profile, name, got, want)
+			}
 		}
 	}
 }

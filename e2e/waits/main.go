@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -47,6 +48,7 @@ var ways = map[string]func() error{
 	"sigwait":     sigwait,
 	"recv":        recv,
 
+	"uptime": uptime,
 	"short":  func() error { time.Sleep(3 * time.Second); return nil },
 	"days":   days,
 	"pipe":   pipe,
@@ -263,4 +265,24 @@ func knock() error {
 		fmt.Println("heard", n > 0)
 	}
 	return err
+}
+
+// uptime tells for how long the machine has been running, as far as each knows.
+func uptime() error {
+	for name, seconds := range clocks() {
+		if slices.Contains([]string{"uptime", "sysinfo", "monotonic", "boottime", "raw"}, name) {
+			fmt.Printf("up %s %.0f\n", name, seconds)
+		}
+	}
+	stat, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return err
+	}
+	var boot int64
+	_, after, _ := strings.Cut(string(stat), "\nbtime ")
+	if _, err := fmt.Sscan(after, &boot); err != nil {
+		return err
+	}
+	fmt.Printf("up stat %d\n", time.Now().Unix()-boot)
+	return nil
 }
