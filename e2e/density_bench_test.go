@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"strconv"
 	"sync"
 	"testing"
@@ -23,32 +24,36 @@ const (
 	timed = 24
 	// room is the memory that idle runs are to fit in.
 	room = 16 << 30
+	// watched is for how long they are watched, in seconds.
+	watched = 5
 )
 
-// BenchmarkDensity measures the memory of many runs whose programs sleep, and
-// tells how many would fit in 16 GiB if each took as much: what it measures and
-// what it extrapolates are apart. The share of a run in the pages that all have
-// gets smaller the more there are, so it is a careful guess.
+// BenchmarkDensity measures what many runs whose programs sleep hold and use,
+// and tells how many would fit if each took as much: what is measured and what
+// is extrapolated are apart. The share of a run in the pages that all have gets
+// smaller the more there are, so it is a careful guess.
 func BenchmarkDensity(b *testing.B) {
 	w := newWorkbench(b)
-	var shares, losses []float64
+	var shares, losses, uses []float64
 	for b.Loop() {
 		for range rounds {
-			share, loss := w.crowd(b)
-			shares, losses = append(shares, share), append(losses, loss)
+			share, loss, use := w.crowd(b)
+			shares, losses, uses = append(shares, share), append(losses, loss), append(uses, use)
 		}
 	}
-	share, loss := median(shares), median(losses)
+	share, loss, use := median(shares), median(losses), median(uses)
 	b.ReportMetric(share/1e6, "MB/run")
-	t := newSheet(fmt.Sprintf("%d idle runs at once", crowd), "MB for each", "runs in 16 GiB, extrapolated")
-	t.row("proportional set size of their processes", share/1e6, room/share)
-	t.row("what the machine has less available", loss/1e6, room/loss)
+	b.ReportMetric(use, "cpu-s/s")
+	t := newSheet(fmt.Sprintf("%d idle runs at once", crowd), "each", "how many fit, extrapolated")
+	t.row("MB of memory, by the proportional set size of their processes; in 16 GiB", share/1e6, room/share)
+	t.row("MB of memory, by what the machine has less available; in 16 GiB", loss/1e6, room/loss)
+	t.row(fmt.Sprintf("CPU seconds in a second; on %d cores", runtime.NumCPU()), use, float64(runtime.NumCPU())/use)
 	t.publish(b, "density")
 }
 
-// crowd is what each of many idle runs holds, by what its processes have, and by
-// what the machine has less of, in bytes.
-func (w *workbench) crowd(b *testing.B) (share, loss float64) {
+// crowd is what each of many idle runs holds, by what its processes have and by
+// what the machine has less of, in bytes, and what it uses of a processor.
+func (w *workbench) crowd(b *testing.B) (share, loss, use float64) {
 	b.Helper()
 	before := available(b)
 	var all []*exec.Cmd
@@ -61,10 +66,17 @@ func (w *workbench) crowd(b *testing.B) (share, loss float64) {
 		share += overTree(b, cmd.Process.Pid, proportionalSize) / crowd
 	}
 	loss = (before - available(b)) / crowd
+	for _, cmd := range all {
+		use -= overTree(b, cmd.Process.Pid, processorTime)
+	}
+	time.Sleep(watched * time.Second)
+	for _, cmd := range all {
+		use += overTree(b, cmd.Process.Pid, processorTime)
+	}
 	for i, cmd := range all {
 		end(b, cmd, tapes[i])
 	}
-	return share, loss
+	return share, loss, use / crowd / watched
 }
 
 // available is the memory that this machine can still give, in bytes.

@@ -21,7 +21,7 @@ func newSheet(columns ...string) *sheet {
 	return t
 }
 
-// row adds a row; figures have three digits or more.
+// row adds a row; figures have two digits that count, or more.
 func (t *sheet) row(name string, figures ...float64) {
 	fmt.Fprintf(&t.text, "| %s |", name)
 	for _, f := range figures {
@@ -30,8 +30,10 @@ func (t *sheet) row(name string, figures ...float64) {
 			fmt.Fprintf(&t.text, " %.0f |", f)
 		case f >= 10:
 			fmt.Fprintf(&t.text, " %.1f |", f)
-		default:
+		case f >= 0.1:
 			fmt.Fprintf(&t.text, " %.2f |", f)
+		default:
+			fmt.Fprintf(&t.text, " %.4f |", f)
 		}
 	}
 	t.text.WriteString("\n")

@@ -14,9 +14,12 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/internal/detonate"
 	"github.com/detonaut/detonaut/internal/detonate/process"
+	"github.com/detonaut/detonaut/internal/testenv"
 )
 
 const (
@@ -24,6 +27,9 @@ const (
 	round = 20
 	// telling is how often the progress is told.
 	telling = 10 * time.Second
+	// patience is how long what has ended may take to be gone. Others may be at
+	// work in the places of the machine that are looked at.
+	patience = 20 * time.Second
 )
 
 type options struct {
@@ -42,7 +48,8 @@ type soak struct {
 	dir      string
 	sandbox  detonate.Sandbox
 	subjects []*subject
-	left     *leftovers
+	left     *testenv.Leftovers
+	patience time.Duration // until what has ended is gone
 	meter    meter
 
 	start   time.Time
@@ -67,7 +74,7 @@ type failure struct {
 
 // newSoak builds all that is needed. The caller closes it.
 func newSoak(ctx context.Context, o options) (s *soak, err error) {
-	s = &soak{options: o, reasons: make(map[tape.Reason]int)}
+	s = &soak{options: o, patience: patience, reasons: make(map[tape.Reason]int)}
 	if s.dir, err = os.MkdirTemp("", "soak-"); err != nil {
 		return nil, err
 	}
@@ -76,18 +83,31 @@ func newSoak(ctx context.Context, o options) (s *soak, err error) {
 			s.close()
 		}
 	}()
-	if s.sandbox, err = process.New(ctx, process.Options{Path: o.chamber}); err != nil {
-		return nil, err
-	}
 	if s.subjects, err = buildSubjects(ctx, o.root, s.dir); err != nil {
 		return nil, err
 	}
-	tmp := filepath.Join(s.dir, "tmp")
-	if err := os.Mkdir(tmp, 0o700); err != nil {
+	chamber, tmp := filepath.Join(s.dir, "detonaut-chamber"), filepath.Join(s.dir, "tmp")
+	if err := errors.Join(copyProgram(o.chamber, chamber), os.Mkdir(tmp, 0o700), os.Setenv("TMPDIR", tmp)); err != nil {
 		return nil, err
 	}
-	s.left, err = newLeftovers(tmp)
+	// Orphans then become children of this process.
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("adopt orphans: %w", err)
+	}
+	if s.sandbox, err = process.New(ctx, process.Options{Path: chamber}); err != nil {
+		return nil, err
+	}
+	s.left, err = testenv.LookBefore([]string{chamber}, tmp)
 	return s, err
+}
+
+// copyProgram makes a copy that no others run.
+func copyProgram(from, to string) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, b, 0o755)
 }
 
 func (s *soak) close() {
@@ -130,10 +150,16 @@ func (s *soak) round(ctx context.Context, random *rand.Rand) error {
 
 // look is made between rounds, when no run is under way.
 func (s *soak) look(ctx context.Context) error {
+	left := s.left.Find()
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for end := time.Now().Add(s.patience); len(left) > 0 && time.Now().Before(end) && ctx.Err() == nil; left = s.left.Find() {
+		<-again.C
+	}
+	s.behind += len(left)
 	var errs []error
-	for _, l := range s.left.look(ctx) {
-		s.behind++
-		errs = append(errs, fmt.Errorf("left behind: %s", l))
+	for _, what := range left {
+		errs = append(errs, fmt.Errorf("left behind: %s", what))
 	}
 	return errors.Join(append(errs, s.meter.sample(time.Since(s.start)))...)
 }

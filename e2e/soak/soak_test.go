@@ -92,14 +92,14 @@ func TestFailures(t *testing.T) {
 		{"a file", fake{events: whole, leave: "forgotten"}, "left behind: file"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			file := filepath.Join(t.TempDir(), "failure.json")
+			tmp, file := t.TempDir(), filepath.Join(t.TempDir(), "failure.json")
 			s := &soak{
 				options: options{seed: 3, time: time.Hour, failure: file, out: &strings.Builder{}, progress: &strings.Builder{}},
 				sandbox: &tt.fake, subjects: fakeSubjects(), reasons: map[tape.Reason]int{}, start: time.Now(),
-				left: &leftovers{tmp: t.TempDir(), cgroups: cgroups()},
+				left: testenv.NewLeftovers(t, nil, tmp),
 			}
 			if tt.fake.leave != "" {
-				tt.fake.leave = filepath.Join(s.left.tmp, tt.fake.leave)
+				tt.fake.leave = filepath.Join(tmp, tt.fake.leave)
 			}
 			err := s.round(t.Context(), rand.New(rand.NewPCG(3, 0)))
 			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {

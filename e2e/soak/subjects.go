@@ -33,14 +33,19 @@ type subject struct {
 	commands [][]string
 }
 
-// programs are the subjects that are no actors: programs of the other tests.
-var programs = []struct {
-	name     string
-	commands string // one a line
-}{
-	{"work", "exit /\nsleep /\nfiles /data\ncalls /\nforks /\nfill /\nfill /tmp\nfill /dev/shm\nfill /dev\nsplit /\nsplit /tmp\ntake /\nprint /\ntouch /\ntouch /tmp"},
-	{"probe", "\nfrom-outside"},
-	{"client", "hostile flood\nhostile slow\nhostile deaf\nhostile forge\nhostile datagrams\nhostile names\nhostile zeros\nhostile bomb\nhostile garbage"},
+// programs are the subjects that are no actors: programs of the other tests, and
+// what each may be told, separated by commas.
+var programs = []struct{ name, commands string }{
+	{"changer", "exit,stay,mounts,code,codes"},
+	{"client", "hostile flood,hostile slow,hostile deaf,hostile forge,hostile datagrams,hostile names,hostile zeros,hostile bomb,hostile garbage"},
+	{"hostile", "forks -,memory -,tables 2,pipes -,fill /,fill /tmp,fill /dev/shm,fill /dev,sparse /,sparse /tmp,tiny /,tiny /tmp," +
+		"attributes /,deep /,prints -,opens /,opens-memory /,arguments -,processes 2,signals -,ptrace -,traced -,tracer -,large /tmp," +
+		"kill-first -,deaf -,write-calls 2"},
+	{"lack", "cope,give-up,child"},
+	{"loser", "all,nameless,large,flood,locks"},
+	{"probe", ",from-outside"},
+	{"waits", "go,nanosleep,sleep-until,sleep-wall,poll,select,epoll,futex,futex-wall,timerfd,timerfd-abs,itimer,timer,sigwait,recv"},
+	{"work", "exit /,sleep /,files /data,calls /,forks /,fill /,split /tmp,take /,print /,touch /,touch /tmp"},
 }
 
 // buildSubjects makes all images below dir. root is that of the checkout.
@@ -69,8 +74,8 @@ func buildSubjects(ctx context.Context, root, dir string) (subjects []*subject, 
 	}
 	for _, p := range programs {
 		var commands [][]string
-		for line := range strings.Lines(p.commands) {
-			commands = append(commands, append([]string{"/" + p.name}, strings.Fields(line)...))
+		for command := range strings.SplitSeq(p.commands, ",") {
+			commands = append(commands, append([]string{"/" + p.name}, strings.Fields(command)...))
 		}
 		err = errors.Join(err, add(p.name, commands...))
 	}
@@ -94,7 +99,7 @@ func buildProgram(ctx context.Context, root, dir, name string) error {
 	if err != nil {
 		return err
 	}
-	config := v1.Config{Entrypoint: []string{"/" + name}, Env: []string{"DETONAUT_PROBE=1"}}
+	config := v1.Config{Entrypoint: []string{"/" + name}, Env: []string{"DETONAUT_" + strings.ToUpper(name) + "=1"}}
 	img, err := imagetest.New(config, v1.Platform{OS: "linux", Architecture: runtime.GOARCH}, layer)
 	if err != nil {
 		return err

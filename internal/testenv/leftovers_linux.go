@@ -25,22 +25,31 @@ type Leftovers struct {
 // sharedPlaces are where runs might leave files, beside those of other programs.
 var sharedPlaces = []string{"/tmp", "/var/tmp", "/dev/shm", "/run", "/mnt"}
 
-// NewLeftovers looks at the machine before the runs. Processes are known by
+// NewLeftovers is LookBefore for a test.
+func NewLeftovers(tb testing.TB, programs []string, dirs ...string) *Leftovers {
+	tb.Helper()
+	l, err := LookBefore(programs, dirs...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return l
+}
+
+// LookBefore looks at the machine before the runs. Processes are known by
 // their programs: whoever wants to see those of its own runs only makes copies
 // of the binaries. dirs belong to the runs alone, and nothing may be left
 // below them; a directory that does not exist is empty.
-func NewLeftovers(tb testing.TB, programs []string, dirs ...string) *Leftovers {
-	tb.Helper()
+func LookBefore(programs []string, dirs ...string) (*Leftovers, error) {
 	l := &Leftovers{dirs: dirs}
 	for _, p := range programs {
 		info, err := os.Stat(p)
 		if err != nil {
-			tb.Fatalf("look at a program: %v", err)
+			return nil, fmt.Errorf("look at a program: %w", err)
 		}
 		l.programs = append(l.programs, info)
 	}
 	l.before = l.now()
-	return l
+	return l, nil
 }
 
 // leftoversGrace is how long Check waits for what is not ours to be gone: in
