@@ -92,13 +92,19 @@ add /tmp/t file 0600 "tmp\n"
 // that the subject did not do; what it wrote is kept.
 func TestDifference(t *testing.T) {
 	ref := changerImage(t)
-	for _, tc := range []struct{ command, end string }{
-		{"exit", "exited"},
-		{"stay", "time-limit"},
+	for _, tc := range []struct {
+		command string
+		flags   []string
+		end     string
+	}{
+		{"exit", nil, "exited"},
+		{"stay", []string{"--duration", "2s", "--stay"}, "time-limit"},
+		{"stay", []string{"--duration", "1m"}, "quiescent"},
+		{"grow", []string{"--memory", "96MiB"}, "memory-limit"},
 	} {
-		t.Run(tc.command, func(t *testing.T) {
+		t.Run(tc.end, func(t *testing.T) {
 			keep := filepath.Join(t.TempDir(), "keep")
-			r := scan(t, ref, "--entrypoint", `["/changer","`+tc.command+`"]`, "--duration", "2s", "--keep", keep)
+			r := scan(t, ref, append(tc.flags, "--entrypoint", `["/changer","`+tc.command+`"]`, "--keep", keep)...)
 			if r.Run.EndReason != tc.end {
 				t.Errorf("the run ended with %q, want %q", r.Run.EndReason, tc.end)
 			}

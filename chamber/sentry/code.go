@@ -3,6 +3,7 @@ package sentry
 import (
 	"bytes"
 	"crypto/sha256"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -33,7 +34,10 @@ type code struct {
 	// is looked at when it is about to go.
 	both atomic.Bool
 
-	mu    sync.Mutex
+	mu sync.Mutex
+	// where such memory was, of any process. It is not looked for elsewhere when
+	// memory is unmapped, which some programs do all the time.
+	where []hostarch.AddrRange
 	known map[[sha256.Size]byte]bool
 	by    map[*kernel.ThreadGroup]int // regions of each process
 	bytes int64
@@ -86,9 +90,26 @@ func (c *call) protect() {
 	}
 }
 
+// note remembers memory that is writable and executable at once.
+func (c *code) note(address, size uint64) {
+	c.both.Store(true)
+	r, ok := addr(address).ToRange(size)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ok && len(c.where) < maxAll && !slices.Contains(c.where, r) {
+		c.where = append(c.where, r)
+	}
+}
+
 // noWritableCode tells that nothing can be lost of what is unmapped.
-func noWritableCode(tr *tracer, _ *kernel.Task, _ arch.SyscallArguments) bool {
-	return !tr.code.both.Load()
+func noWritableCode(tr *tracer, _ *kernel.Task, args arch.SyscallArguments) bool {
+	if !tr.code.both.Load() {
+		return true
+	}
+	r, ok := args[0].Pointer().ToRange(args[1].Uint64())
+	tr.code.mu.Lock()
+	defer tr.code.mu.Unlock()
+	return !ok || !slices.ContainsFunc(tr.code.where, r.Overlaps)
 }
 
 // unmap keeps writable code before it goes.

@@ -53,7 +53,7 @@ func (c *call) emitMemory(m *tape.Memory, ofFile bool) {
 	}
 	ev.Memory = m
 	if c.err == nil {
-		c.tr.code.both.Store(true)
+		c.tr.code.note(m.Address, m.Size)
 	}
 	c.emit(ev)
 }

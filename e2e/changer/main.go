@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -16,7 +17,7 @@ import (
 
 func main() {
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: changer exit|stay|mounts|code|codes")
+		fmt.Fprintln(os.Stderr, "usage: changer exit|stay|grow|mounts|code|codes")
 		os.Exit(2)
 	}
 	var err error
@@ -26,6 +27,10 @@ func main() {
 	case "stay":
 		if err = change(); err == nil {
 			time.Sleep(time.Hour)
+		}
+	case "grow":
+		if err = change(); err == nil {
+			grow()
 		}
 	case "mounts":
 		err = inNamespace("mount")
@@ -97,6 +102,16 @@ func change() error {
 		}
 	}
 	return nil
+}
+
+// grow takes up to a gigabyte of memory.
+func grow() {
+	var taken [][]byte
+	for range 1024 {
+		taken = append(taken, bytes.Repeat([]byte{1}, 1<<20))
+		time.Sleep(time.Millisecond)
+	}
+	fmt.Println(len(taken), "MiB taken")
 }
 
 // inNamespace runs another mode of this program with mounts of its own.
