@@ -131,7 +131,7 @@ func (n *Internet) answerDatagram(f *flow, payload []byte) {
 	} else {
 		f.said(payload)
 		var protocol string
-		reply, protocol = service.Datagram(f.remote.Port(), payload, n.seenAs(f.local), time.Now(), func(m tape.Message, cut bool) {
+		reply, protocol = service.Datagram(f.remote.Port(), payload, n.seenAs(f.local), n.now(), func(m tape.Message, cut bool) {
 			if f.messages.Add(1) > maxMessages {
 				return // a flood says nothing new; its bytes are counted
 			}

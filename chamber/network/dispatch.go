@@ -225,7 +225,7 @@ func isQuery(head []byte) bool {
 // session is s as a server of package service sees it.
 func (n *Internet) session(s *stream) *service.Session {
 	session := &service.Session{
-		Conn: s, Reader: s.reader, Port: s.port, Host: s.host, TLS: s.tls, Now: time.Now,
+		Conn: s, Reader: s.reader, Port: s.port, Host: s.host, TLS: s.tls, Now: n.now,
 		Say: func(m tape.Message, cut bool) {
 			s.flow.speaks(m.Protocol)
 			n.record(s.flow, &tape.Event{Kind: tape.MessageReceive, Cut: cut, Message: &m})

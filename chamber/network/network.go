@@ -47,6 +47,9 @@ type Options struct {
 	Record func(e *tape.Event, by Origin)
 	// Elapsed is the time since the start of the run in nanoseconds.
 	Elapsed func() int64
+	// Ahead is how far the subject's clocks were moved on: those of its internet
+	// show the same time. nil is not at all.
+	Ahead func() time.Duration
 	// Artifacts takes the capture, the record and the bodies, as far as they are
 	// wanted; nil takes none.
 	Artifacts *artifact.Writer
@@ -107,7 +110,7 @@ func New(link *os.File, o Options) (*Internet, error) {
 	}
 	n := &Internet{opts: o, authority: authority, baits: bait.New(rand.Reader), living: make(map[*flow]struct{})}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
-	n.site = web.New(web.Options{Baits: n.baits, Canned: o.Plan.Answers, Now: time.Now})
+	n.site = web.New(web.Options{Baits: n.baits, Canned: o.Plan.Answers, Now: n.now})
 	n.zone = names.New(n.nameOptions())
 	if o.Replay != nil {
 		if n.player, err = cassette.NewPlayer(o.Replay); err != nil {
@@ -133,6 +136,14 @@ func New(link *os.File, o Options) (*Internet, error) {
 		return nil, fmt.Errorf("make network: %w", err)
 	}
 	return n, nil
+}
+
+// now is what the clocks of the internet show.
+func (n *Internet) now() time.Time {
+	if n.opts.Ahead == nil {
+		return time.Now()
+	}
+	return time.Now().Add(n.opts.Ahead())
 }
 
 // Certificate is the DER of the run's CA.

@@ -39,7 +39,7 @@ func newInternet(p *plan.Plan, rec *recorder) (*internet, error) {
 	if p.Network == plan.None {
 		return i, nil // its artifacts are whole, and empty
 	}
-	o := network.Options{Plan: p.Internet, MAC: p.Machine.MAC, Record: rec.seen, Elapsed: rec.elapsed, Artifacts: i.out}
+	o := network.Options{Plan: p.Internet, MAC: p.Machine.MAC, Record: rec.seen, Elapsed: rec.elapsed, Ahead: func() time.Duration { return time.Duration(rec.ahead.Load()) }, Artifacts: i.out}
 	if p.Network == plan.Live {
 		if o.Egress, err = egress.NewClient(os.NewFile(egressFD, "egress")); err != nil {
 			return nil, err

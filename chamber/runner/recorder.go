@@ -47,10 +47,10 @@ type recorder struct {
 
 	sent     uint64 // the sandbox's own last sequence number
 	dropped  uint64
-	counters tape.End    // the sandbox's own
-	cut      uint64      // events cut short that are not the sandbox's
-	ahead    int64       // how far the subject's clocks were moved on
-	exit     *tape.Event // the end of the first process
+	counters tape.End     // the sandbox's own
+	cut      uint64       // events cut short that are not the sandbox's
+	ahead    atomic.Int64 // how far the subject's clocks were moved on
+	exit     *tape.Event  // the end of the first process
 	output   outputCount
 	waiting  []pending // in the order of time
 	owners   owners
@@ -111,7 +111,8 @@ func (r *recorder) event(l tape.Line) error {
 	case l.Kind == tape.RunStart:
 		return fmt.Errorf("%w: run.start from the sandbox", tape.ErrInvalid)
 	case l.Kind == tape.RunEnd:
-		r.counters, r.ahead = *e.End, e.End.Ahead
+		r.counters = *e.End
+		r.ahead.Store(e.End.Ahead)
 		return nil
 	case l.Kind == tape.SocketLocal:
 		r.owners.learn(e)
@@ -158,7 +159,7 @@ func (r *recorder) printed(kind tape.Kind, text string, size int) error {
 
 // wait has an event that happens now wait for its place. The caller holds mu.
 func (r *recorder) wait(e *tape.Event, by *network.Origin) {
-	e.Ahead = r.ahead
+	e.Ahead = r.ahead.Load()
 	r.waiting = append(r.waiting, pending{sentry.Monotonic(), e, by})
 	r.stir()
 }
@@ -205,7 +206,7 @@ func (r *recorder) end(end tape.End) error {
 		end.Bounds = append(end.Bounds, "output")
 	}
 	slices.Sort(end.Bounds)
-	if err := r.write(&tape.Event{Kind: tape.RunEnd, Ahead: r.ahead, End: &end}, sentry.Monotonic()); err != nil && !errors.Is(err, errFull) {
+	if err := r.write(&tape.Event{Kind: tape.RunEnd, Ahead: r.ahead.Load(), End: &end}, sentry.Monotonic()); err != nil && !errors.Is(err, errFull) {
 		return err
 	}
 	r.over = true

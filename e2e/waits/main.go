@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -55,6 +56,7 @@ var ways = map[string]func() error{
 	"accept": accept,
 	"pair":   pair,
 	"knock":  knock,
+	"peer":   peer,
 }
 
 func main() {
@@ -285,4 +287,19 @@ func uptime() error {
 	}
 	fmt.Printf("up stat %d\n", time.Now().Unix()-boot)
 	return nil
+}
+
+// peer asks somebody else for the time, after a day.
+func peer() error {
+	time.Sleep(24 * time.Hour)
+	r, err := http.Get("http://203.0.113.77/")
+	if err != nil {
+		return err
+	}
+	r.Body.Close()
+	date, err := time.Parse(time.RFC1123, r.Header.Get("Date"))
+	if err == nil {
+		fmt.Printf("peer %.0f minutes\n", time.Since(date).Abs().Minutes())
+	}
+	return err
 }
