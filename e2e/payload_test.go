@@ -26,7 +26,7 @@ import (
 func TestPayloadsOfActors(t *testing.T) {
 	actors := slices.DeleteFunc(cast.All(), func(a cast.Actor) bool {
 		return !slices.Contains([]string{
-			"backdoor-program", "backdoor-rights", "cron", "datebomb", "deleted-payload", "mapped", "memfd", "packed", "rename-over", "stdin-fetched", "stdin-script",
+			"backdoor-program", "backdoor-rights", "cron", "datebomb", "deleted-payload", "mangled", "mapped", "memfd", "packed", "rename-over", "stdin-fetched", "stdin-script",
 		}, a.Name)
 	})
 	dir := t.TempDir()
@@ -56,6 +56,47 @@ func TestPayloadsOfActors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A payload that an analyzer finds something in is named by hash, path and
+// events, also when nothing is kept; and the kept one is read again.
+func TestPayloadsAreRead(t *testing.T) {
+	actors := slices.DeleteFunc(cast.All(), func(a cast.Actor) bool { return a.Name != "mangled" })
+	dir := t.TempDir()
+	if err := cast.Build(t.Context(), testenv.Root(t), dir, actors); err != nil {
+		t.Fatal(err)
+	}
+	ref := "oci-dir:" + filepath.Join(dir, "mangled")
+	k := scanKept(t, ref)
+	for name, r := range map[string]*detonaut.Report{"kept": k.report, "not kept": scan(t, ref), "replayed": replay(t, k.dir)} {
+		said := regexp.MustCompile(`payload deleted ([0-9a-f]{64})`).FindStringSubmatch(r.Run.Output)
+		if said == nil {
+			t.Fatalf("%s: it says nothing of payloads:\n%s", name, r.Run.Output)
+		}
+		i := slices.IndexFunc(r.Findings, func(f detonaut.Finding) bool { return f.ID == "program/mangled-header" })
+		if i < 0 {
+			t.Errorf("%s: nothing is found; stages: %+v", name, r.Stages)
+			continue
+		}
+		e := r.Findings[i].Evidence[0]
+		if e.SHA256 != said[1] || e.Path != "/tmp/.mangled" || len(e.Events) == 0 {
+			t.Errorf("%s: the evidence is %+v, want what was deleted: %s", name, e, said[1])
+		}
+		for _, seq := range e.Events {
+			at := slices.IndexFunc(k.events, func(e *tape.Event) bool { return e.Seq == seq })
+			if name != "not kept" && (at < 0 || !about(k.events[at], e.SHA256, []string{e.Path})) {
+				t.Errorf("%s: event %d is not about it", name, seq)
+			}
+		}
+	}
+}
+
+// replay judges what was kept of an image again.
+func replay(t *testing.T, dir string) *detonaut.Report {
+	t.Helper()
+	cmd := scanCommand(t, nil, dir)
+	cmd.Args[1] = "replay"
+	return reported(t, dir, cmd)
 }
 
 // lost is what must have been kept of the files of the loser, by the names that

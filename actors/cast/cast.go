@@ -94,6 +94,7 @@ func local() []Actor {
 		actor("forkstorm", detonaut.Suspicious, "impact/process-storm"),
 		actor("hello", detonaut.Clean),
 		actor("look", detonaut.Suspicious, "defense-evasion/sandbox-checks"),
+		actor("mangled", detonaut.Suspicious, "program/mangled-header"),
 		actor("mapped", detonaut.Suspicious,
 			"execution/drops-and-runs", "execution/temporary-program", "execution/written-program"),
 		actor("memfd", detonaut.Suspicious, "execution/from-memory"),
