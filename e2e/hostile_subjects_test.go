@@ -37,8 +37,8 @@ const (
 )
 
 // perProcess is how many processes of the machine gVisor may need for one of the
-// subject.
-var perProcess = 2 + runtime.NumCPU()
+// subject: those that its code runs in, and those that are kept for the next.
+var perProcess = 3 + runtime.NumCPU()
 
 // siege is a subject that wants too much.
 type siege struct {
@@ -77,7 +77,7 @@ func (b *besieged) count(kind tape.Kind, is func(e *tape.Event) bool) (n uint64)
 var siegeFlags = []string{"--duration", "4s", "--memory", "256MiB", "--processes", "64", "--disk", "64MiB", "--network", "none"}
 
 var sieges = []siege{
-	{name: "fork bomb", cmd: "forks -", alone: true, bound: "processes"},
+	{name: "fork bomb", cmd: "forks -", alone: true, bound: "processes", ends: []tape.Reason{tape.TimeLimit, tape.MemoryLimit}},
 	{name: "memory bomb", cmd: "memory -", flags: []string{"--duration", "20s"}, ends: []tape.Reason{tape.MemoryLimit}},
 	{name: "page tables", cmd: "tables 4", flags: []string{"--memory", "80MiB", "--duration", "20s"}, ends: []tape.Reason{tape.MemoryLimit}},
 	{name: "pipes", cmd: "pipes -", flags: []string{"--duration", "20s"}, ends: []tape.Reason{tape.MemoryLimit}},

@@ -106,7 +106,8 @@ func (i *idle) take(a answer) (tape.Reason, string) {
 	i.events, i.jumps = a.events, a.Jumps
 	switch {
 	case jumped:
-		i.held = time.Time{}
+		// What waits was woken, and may look as if it waited for nothing until it runs.
+		i.held, i.still = time.Time{}, time.Time{}
 		i.ask()
 	case a.Reason == tape.TravelLimit:
 		return a.Reason, a.Detail
