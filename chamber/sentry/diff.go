@@ -104,9 +104,7 @@ func (d *difference) tell(t *volume) error {
 		}
 		ev := &tape.Event{Kind: kind, Change: c}
 		c.Path, c.Target = text(ev, e.path), text(ev, c.Target)
-		for i, name := range c.Attrs {
-			c.Attrs[i] = text(ev, name)
-		}
+		c.Attrs, _ = list(ev, c.Attrs)
 		if c.Type == "file" && kind != tape.ChangeRemove {
 			c.SHA256 = d.keep(e, c)
 		}

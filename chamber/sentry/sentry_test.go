@@ -52,6 +52,12 @@ func TestBoundsFitALine(t *testing.T) {
 	if err := tape.NewEncoder(new(strings.Builder)).Record(ev); err != nil {
 		t.Error(err)
 	}
+	ev = &tape.Event{Kind: tape.ChangeAdd, Seq: 1, Change: &tape.Change{}}
+	ev.Change.Attrs, _ = list(ev, worst)
+	ev.Change.Path, ev.Change.Target = text(ev, one), text(ev, one)
+	if err := tape.NewEncoder(new(strings.Builder)).Record(ev); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestSplitName(t *testing.T) {

@@ -1,6 +1,7 @@
 package sentry
 
 import (
+	"cmp"
 	"errors"
 	"path"
 	"slices"
@@ -86,8 +87,8 @@ func (w *walker) level(l level, visit visitor) error {
 	names, err := w.names(l.dir)
 	if l.below.Ok() && (l.hides || w.opaque(l.dir)) {
 		l.hides = true
-		hidden, _ := w.names(l.below) // of the image, which is whole
-		names = append(names, hidden...)
+		hidden, hiddenErr := w.names(l.below)
+		names, err = append(names, hidden...), cmp.Or(err, hiddenErr)
 	}
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
