@@ -40,6 +40,8 @@ type flow struct {
 	// when it does, in nanoseconds since 1970; 0 is for ever.
 	listening atomic.Bool
 	patience  atomic.Int64
+	moved     atomic.Int64 // when something passed it last, likewise
+	answering atomic.Int64 // requests of HTTP that are being answered
 
 	mu       sync.Mutex
 	conn     net.Conn // nil for datagrams
@@ -61,6 +63,7 @@ func (n *Internet) newFlow(network string, local, remote netip.AddrPort) *flow {
 		began: monotonic(), start: n.opts.Elapsed(),
 	}
 	f.name, f.host = n.hostOf(remote.Addr())
+	f.moved.Store(time.Now().UnixNano())
 	return f
 }
 
@@ -168,6 +171,7 @@ func (c *conn) Read(b []byte) (int, error) {
 	c.flow.listening.Store(true)
 	n, err := c.Conn.Read(b)
 	c.flow.listening.Store(false)
+	c.flow.moved.Store(time.Now().UnixNano())
 	c.flow.sent.Add(int64(n))
 	if reset(err) {
 		c.flow.wasReset.Store(true)
@@ -177,6 +181,7 @@ func (c *conn) Read(b []byte) (int, error) {
 
 func (c *conn) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
+	c.flow.moved.Store(time.Now().UnixNano())
 	c.flow.received.Add(int64(n))
 	if reset(err) {
 		c.flow.wasReset.Store(true)

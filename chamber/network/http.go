@@ -127,8 +127,6 @@ func (n *Internet) answerHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer n.running.Done()
-	n.answering.Add(1)
-	defer n.answering.Add(-1)
 	defer func() {
 		cause := recover()
 		if cause == nil {
@@ -140,6 +138,8 @@ func (n *Internet) answerHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // the server ends the connection
 	}()
 	s := r.Context().Value(streamKey{}).(*stream)
+	s.flow.answering.Add(1)
+	defer s.flow.answering.Add(-1)
 	x := &exchangeHTTP{internet: n, stream: s, event: &tape.HTTP{
 		Method: decode.Printable(r.Method), Version: r.Proto, Start: n.opts.Elapsed(),
 	}}

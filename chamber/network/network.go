@@ -88,13 +88,12 @@ type Internet struct {
 	icmp      pings
 	passives  passives
 
-	ctx       context.Context
-	cancel    context.CancelFunc
-	flows     atomic.Uint64
-	open      atomic.Int64 // TCP flows
-	bodies    atomic.Int64 // bytes of bodies in memory
-	answering atomic.Int64 // requests of HTTP that are being answered
-	running   sync.WaitGroup
+	ctx     context.Context
+	cancel  context.CancelFunc
+	flows   atomic.Uint64
+	open    atomic.Int64 // TCP flows
+	bodies  atomic.Int64 // bytes of bodies in memory
+	running sync.WaitGroup
 
 	mu     sync.Mutex
 	bounds []string

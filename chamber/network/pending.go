@@ -5,19 +5,21 @@ import "time"
 // Pending tells when the internet is going to do something by itself, though the
 // subject does nothing: now, while it works on an answer or carries what a live
 // network says; later, when a client has been silent for too long. It is false
-// where nothing of that kind is to come. It costs a look at every open flow.
-func (n *Internet) Pending() (at time.Time, is bool) {
+// where nothing of that kind is to come. A flow of which nothing was heard for
+// longer than stuck does not count as worked on; 0 is no bound. It costs a look at
+// every open flow.
+func (n *Internet) Pending(stuck time.Duration) (at time.Time, is bool) {
 	now := time.Now()
 	n.datagrams.mu.Lock()
 	busy := n.datagrams.answering > 0
 	n.datagrams.mu.Unlock()
-	if busy || n.answering.Load() > 0 {
+	if busy {
 		return now, true
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for f := range n.living {
-		next, ok := f.acts(now)
+		next, ok := f.acts(now, stuck)
 		if ok && (!is || next.Before(at)) {
 			at, is = next, true
 		}
@@ -26,12 +28,12 @@ func (n *Internet) Pending() (at time.Time, is bool) {
 }
 
 // acts tells when the server of f does something by itself.
-func (f *flow) acts(now time.Time) (time.Time, bool) {
+func (f *flow) acts(now time.Time, stuck time.Duration) (time.Time, bool) {
 	f.mu.Lock()
 	busy, http := f.live || f.conn == nil, f.protocol == "http"
 	f.mu.Unlock()
-	if busy || !f.listening.Load() {
-		return now, true
+	if busy || f.answering.Load() > 0 || !f.listening.Load() {
+		return now, stuck == 0 || now.Sub(time.Unix(0, f.moved.Load())) < stuck
 	}
 	until := f.patience.Load()
 	switch {

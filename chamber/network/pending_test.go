@@ -13,7 +13,7 @@ import (
 // that it does is listen.
 func TestPending(t *testing.T) {
 	s := newSubject(t, network.Options{Plan: plan.Internet{NoProbe: true}})
-	if at, is := s.Pending(); is {
+	if at, is := s.Pending(0); is {
 		t.Fatalf("something is pending at %s before anything was said", at)
 	}
 	silent, err := s.dial(t.Context(), "tcp", "198.51.100.9:4711")
@@ -22,7 +22,7 @@ func TestPending(t *testing.T) {
 	}
 	defer silent.Close()
 	wait(t, func() bool {
-		at, is := s.Pending()
+		at, is := s.Pending(0)
 		until := time.Until(at)
 		return is && until > time.Second && until < 5*time.Second // the patience with a silent client
 	})
@@ -30,7 +30,7 @@ func TestPending(t *testing.T) {
 	if _, err := silent.Write([]byte("\x00\x01\x02 nobody knows\n")); err != nil {
 		t.Fatal(err)
 	}
-	wait(t, func() bool { _, is := s.Pending(); return !is })
+	wait(t, func() bool { _, is := s.Pending(0); return !is })
 	silent.Close()
 	wait(t, func() bool { return len(s.seen(tape.FlowEnded)) == 1 })
 }

@@ -17,8 +17,8 @@ const (
 	// travelInterval is how soon after a jump that could not be made one is tried
 	// again.
 	travelInterval = 5 * time.Millisecond
-	// hold is for how long what the internet is about to say keeps the clocks from
-	// being moved on: it speaks to a silent client after some seconds.
+	// What the internet is about to do within hold keeps the clocks from being
+	// moved on: it speaks to a silent client after some seconds.
 	hold = 4 * time.Second
 )
 
@@ -45,8 +45,7 @@ type idle struct {
 	asked bool // and not answered yet
 
 	deadline time.Time
-	held     time.Time // since when the internet keeps the clocks; zero if it does not
-	events   uint64    // at the last answer
+	events   uint64 // at the last answer
 	jumps    uint64
 	still    time.Time // of the first answer that nothing can happen; zero if it was another
 }
@@ -69,29 +68,16 @@ func (i *idle) travels() bool { return i.box.plan.Profile == plan.Time }
 
 // ask asks the sandbox, unless the internet is about to do something.
 func (i *idle) ask() {
-	pending, is := i.box.net.pending()
-	request := sentry.Look
-	switch {
-	case i.travels():
-		request = sentry.Travel
-		if is && time.Until(pending) < hold && i.holds() {
-			i.next.Reset(travelInterval)
-			return
-		}
-	case is && pending.Before(i.deadline):
+	request, stuck, soon := sentry.Look, time.Duration(0), i.deadline
+	if i.travels() {
+		request, stuck, soon = sentry.Travel, hold, time.Now().Add(hold)
+	}
+	if at, is := i.box.net.pending(stuck); is && at.Before(soon) {
 		i.still = time.Time{}
-		i.next.Reset(lookInterval)
+		i.next.Reset(i.every)
 		return
 	}
 	i.asked = i.box.events.Ask(request) == nil // or it is gone, which others notice
-}
-
-// holds tells whether the internet may keep the clocks for longer.
-func (i *idle) holds() bool {
-	if i.held.IsZero() {
-		i.held = time.Now()
-	}
-	return time.Since(i.held) < hold
 }
 
 // take takes an answer, and tells why the run is over; an empty reason means
@@ -107,7 +93,7 @@ func (i *idle) take(a answer) (tape.Reason, string) {
 	switch {
 	case jumped:
 		// What waits was woken, and may look as if it waited for nothing until it runs.
-		i.held, i.still = time.Time{}, time.Time{}
+		i.still = time.Time{}
 		i.ask()
 	case a.Reason == tape.TravelLimit:
 		return a.Reason, a.Detail

@@ -114,11 +114,11 @@ func (i *internet) close() []string {
 	return bounds
 }
 
-// pending tells when the network does something by itself; false if it does
-// not.
-func (i *internet) pending() (time.Time, bool) {
+// pending tells when the network does something by itself; false if it does not,
+// or nothing was heard of what it does for so long.
+func (i *internet) pending(stuck time.Duration) (time.Time, bool) {
 	if i.net == nil {
 		return time.Time{}, false
 	}
-	return i.net.Pending()
+	return i.net.Pending(stuck)
 }

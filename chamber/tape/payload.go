@@ -66,7 +66,7 @@ type Change struct {
 
 // Jump is the payload of time events.
 type Jump struct {
-	// By is how many nanoseconds were left out.
+	// By is how many nanoseconds were left out, of all that Count stands for.
 	By int64 `json:"by"`
 	// For is what waited: the name of a system call, or "timer".
 	For string `json:"for,omitempty"`
