@@ -73,32 +73,36 @@ type failure struct {
 }
 
 // newSoak builds all that is needed. The caller closes it.
-func newSoak(ctx context.Context, o options) (s *soak, err error) {
-	s = &soak{options: o, patience: patience, reasons: make(map[tape.Reason]int)}
-	if s.dir, err = os.MkdirTemp("", "soak-"); err != nil {
+func newSoak(ctx context.Context, o options) (*soak, error) {
+	dir, err := os.MkdirTemp("", "soak-")
+	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			s.close()
-		}
-	}()
-	if s.subjects, err = buildSubjects(ctx, o.root, s.dir); err != nil {
+	s := &soak{options: o, dir: dir, patience: patience, reasons: make(map[tape.Reason]int)}
+	if err := s.prepare(ctx); err != nil {
+		s.close()
 		return nil, err
+	}
+	return s, nil
+}
+
+func (s *soak) prepare(ctx context.Context) (err error) {
+	if s.subjects, err = buildSubjects(ctx, s.root, s.dir); err != nil {
+		return err
 	}
 	chamber, tmp := filepath.Join(s.dir, "detonaut-chamber"), filepath.Join(s.dir, "tmp")
-	if err := errors.Join(copyProgram(o.chamber, chamber), os.Mkdir(tmp, 0o700), os.Setenv("TMPDIR", tmp)); err != nil {
-		return nil, err
+	if err := errors.Join(copyProgram(s.chamber, chamber), os.Mkdir(tmp, 0o700), os.Setenv("TMPDIR", tmp)); err != nil {
+		return err
 	}
 	// Orphans then become children of this process.
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		return nil, fmt.Errorf("adopt orphans: %w", err)
+		return fmt.Errorf("adopt orphans: %w", err)
 	}
 	if s.sandbox, err = process.New(ctx, process.Options{Path: chamber}); err != nil {
-		return nil, err
+		return err
 	}
 	s.left, err = testenv.LookBefore([]string{chamber}, tmp)
-	return s, err
+	return err
 }
 
 // copyProgram makes a copy that no others run.

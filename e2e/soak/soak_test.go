@@ -50,6 +50,18 @@ func TestSoak(t *testing.T) {
 	t.Logf("\n%s", out.String())
 }
 
+// What cannot be prepared leaves nothing.
+func TestNoCheckout(t *testing.T) {
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	if _, err := newSoak(t.Context(), options{root: "/nowhere"}); err == nil {
+		t.Error("there is a soak without a checkout")
+	}
+	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		t.Errorf("%v are left (%v)", left, err)
+	}
+}
+
 // The same seed makes the same runs.
 func TestBatchIsRepeatable(t *testing.T) {
 	subjects := fakeSubjects()

@@ -6,7 +6,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -48,7 +47,8 @@ var programs = []struct{ name, commands string }{
 	{"work", "exit /,sleep /,files /data,calls /,forks /,fill /,split /tmp,take /,print /,touch /,touch /tmp"},
 }
 
-// buildSubjects makes all images below dir. root is that of the checkout.
+// buildSubjects makes all images below dir. root is that of the checkout. The
+// caller closes those that are returned, with an error too.
 func buildSubjects(ctx context.Context, root, dir string) (subjects []*subject, err error) {
 	layouts := filepath.Join(dir, "layouts")
 	if err := cast.Build(ctx, root, layouts, cast.All()); err != nil {
@@ -59,27 +59,26 @@ func buildSubjects(ctx context.Context, root, dir string) (subjects []*subject, 
 			return nil, fmt.Errorf("build %s: %w", p.name, err)
 		}
 	}
-	add := func(name string, commands ...[]string) error {
-		s := &subject{name: name, commands: append([][]string{nil}, commands...)}
-		s.img, err = image.Pull(ctx, detonaut.Ref("oci-dir:"+filepath.Join(layouts, name)), image.Options{CacheDir: filepath.Join(dir, "cache")})
-		if err != nil {
-			return err
-		}
-		subjects = append(subjects, s)
-		s.fsys, err = s.img.FS()
-		return err
-	}
 	for _, a := range cast.All() {
-		err = errors.Join(err, add(a.Name))
+		subjects = append(subjects, &subject{name: a.Name, commands: [][]string{nil}})
 	}
 	for _, p := range programs {
-		var commands [][]string
+		s := &subject{name: p.name, commands: [][]string{nil}}
 		for command := range strings.SplitSeq(p.commands, ",") {
-			commands = append(commands, append([]string{"/" + p.name}, strings.Fields(command)...))
+			s.commands = append(s.commands, append([]string{"/" + p.name}, strings.Fields(command)...))
 		}
-		err = errors.Join(err, add(p.name, commands...))
+		subjects = append(subjects, s)
 	}
-	return subjects, err
+	for i, s := range subjects {
+		s.img, err = image.Pull(ctx, detonaut.Ref("oci-dir:"+filepath.Join(layouts, s.name)), image.Options{CacheDir: filepath.Join(dir, "cache")})
+		if err != nil {
+			return subjects[:i], err
+		}
+		if s.fsys, err = s.img.FS(); err != nil {
+			return subjects[:i+1], err
+		}
+	}
+	return subjects, nil
 }
 
 // buildProgram makes the image of a program of the tests, with files to read.
