@@ -168,17 +168,18 @@ func (e *emitter) emitLast(ev *tape.Event) {
 	}
 }
 
-// attach sends a piece of a content ahead of its event.
+// attach writes a piece of a content ahead of its event. A large one goes out at
+// once, so that it is not held for long.
 func (e *emitter) attach(b []byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.send() // in its order: what was told before is not about it
+	first := e.batch.Len() == 0
 	head := [attachHead]byte{attachMark}
 	binary.BigEndian.PutUint32(head[1:], uint32(len(b)))
 	e.batch.Write(head[:])
 	e.batch.Write(b)
-	e.send()
-	if e.batch.Cap() > 4*batchBytes {
+	e.sendLater(first)
+	if e.batch.Cap() > 4*batchBytes && e.batch.Len() == 0 {
 		e.batch = bytes.Buffer{} // room for a piece is not needed for good
 	}
 }
@@ -286,6 +287,12 @@ func (e *emitter) write(ev *tape.Event) {
 		// on would leave a gap.
 		e.giveUp()
 	}
+	e.sendLater(first)
+}
+
+// sendLater sends the batch when it is due: now if it is large, or else some
+// time after the first was put into it. The caller holds mu.
+func (e *emitter) sendLater(first bool) {
 	switch {
 	case e.batch.Len() >= batchBytes:
 		e.send()

@@ -146,11 +146,10 @@ func (p *payloads) send(room *room, read reader, sum [sha256.Size]byte, size int
 		p.out.hit(room.name)
 		return sum, size
 	}
-	h := sha256.New()
 	if size <= int64(len(p.buf)) { // it is still there
-		h.Write(p.buf[:size])
 		p.out.attach(p.buf[:size])
 	} else {
+		h := sha256.New()
 		_, sent, err := p.pass(h, limited(read, size), p.out.attach)
 		if err != nil && sent > 0 {
 			p.out.detach()
@@ -159,10 +158,9 @@ func (p *payloads) send(room *room, read reader, sum [sha256.Size]byte, size int
 			p.out.hit(room.name)
 			return sum, size
 		}
-		size = sent
+		sum, size = [sha256.Size]byte(h.Sum(nil)), sent
 	}
 	room.bytes -= size
-	sum = [sha256.Size]byte(h.Sum(nil))
 	p.knownAs(sum).sent = true
 	return sum, size
 }
