@@ -52,7 +52,7 @@ func materials() map[string]string {
 			"http { access_log /tmp/access.log; server { listen 127.0.0.1:8080; root /usr/share/nginx/html; } }\n",
 		// Each transaction is written to the disk, with a journal that is deleted.
 		"bench/insert.sql": "create table t (id integer primary key, name text, value real);\n" +
-			strings.Repeat("begin;"+strings.Repeat("insert into t (name, value) values (hex(randomblob(20)), random());", 10)+"commit;\n", 200) +
+			strings.Repeat("begin;"+strings.Repeat("insert into t (name, value) values (hex(randomblob(20)), random());", 10)+"commit;\n", 500) +
 			"select count(*) from t;\n",
 	}
 }

@@ -53,7 +53,7 @@ func (s *soak) summarize() error {
 		if elapsed >= long {
 			hour = fmt.Sprintf(" (%+.2g an hour)", s.meter.slope(i))
 		}
-		row(f.name, "%.4g, in the end %.4g%s", s.meter.first()[i], s.meter.last()[i], hour)
+		row(f.name, "%.5g, in the end %.5g%s", s.meter.first()[i], s.meter.last()[i], hour)
 	}
 	_, err := fmt.Fprint(s.out, b.String())
 	return err
