@@ -12,7 +12,6 @@ import (
 
 	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/internal/image/imagetest"
-	"github.com/detonaut/detonaut/internal/testenv"
 )
 
 // changeable is an image for the changer.
@@ -91,7 +90,7 @@ add /tmp/t file 0600 "tmp\n"
 // What differs from the image is on the tape however the run ends, and nothing
 // that the subject did not do; what it wrote is kept.
 func TestDifference(t *testing.T) {
-	ref := changerImage(t)
+	ref := imageWith(t, imagetest.Image(t, changeable), "changer")
 	for _, tc := range []struct {
 		command string
 		flags   []string
@@ -130,7 +129,7 @@ func TestDifference(t *testing.T) {
 // that had it, is kept.
 func TestUnmounted(t *testing.T) {
 	keep := filepath.Join(t.TempDir(), "keep")
-	scan(t, changerImage(t), "--entrypoint", `["/changer","mounts"]`, "--keep", keep)
+	scan(t, imageWith(t, imagetest.Image(t, changeable), "changer"), "--entrypoint", `["/changer","mounts"]`, "--keep", keep)
 	var found []string
 	for _, e := range kept(t, keep) {
 		if e.Kind == tape.PayloadKeep {
@@ -145,7 +144,7 @@ func TestUnmounted(t *testing.T) {
 
 // Code that was made in memory is kept as it was when it could be run.
 func TestCode(t *testing.T) {
-	ref := changerImage(t)
+	ref := imageWith(t, imagetest.Image(t, changeable), "changer")
 	keep := filepath.Join(t.TempDir(), "keep")
 	r := scan(t, ref, "--entrypoint", `["/changer","code"]`, "--keep", keep)
 	printed := make(map[string]string) // by hash
@@ -173,7 +172,7 @@ func TestCode(t *testing.T) {
 // A program that makes code all the time does not fill the tape with it.
 func TestMuchCode(t *testing.T) {
 	keep := filepath.Join(t.TempDir(), "keep")
-	r := scan(t, changerImage(t), "--entrypoint", `["/changer","codes"]`, "--keep", keep)
+	r := scan(t, imageWith(t, imagetest.Image(t, changeable), "changer"), "--entrypoint", `["/changer","codes"]`, "--keep", keep)
 	count := 0
 	for _, e := range kept(t, keep) {
 		if e.Kind == tape.PayloadKeep && e.Payload.How == tape.Code {
@@ -186,20 +185,6 @@ func TestMuchCode(t *testing.T) {
 	if !r.Coverage.Full {
 		t.Errorf("that is a gap: %q", r.Coverage.Gaps)
 	}
-}
-
-// changerImage makes an image of the changer and returns its ref.
-func changerImage(t *testing.T) string {
-	t.Helper()
-	img, err := imagetest.AddFile(imagetest.Image(t, changeable), "/changer", testenv.Program(t, "./e2e/changer"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(t.TempDir(), "image")
-	if err := imagetest.WriteOCIDir(img, dir); err != nil {
-		t.Fatal(err)
-	}
-	return "oci-dir:" + dir
 }
 
 // changes writes what a tape says has changed, in its order, one line each.

@@ -10,18 +10,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/chamber/tape"
-	"github.com/detonaut/detonaut/internal/image/imagetest"
 	"github.com/detonaut/detonaut/internal/testenv"
 )
 
@@ -33,7 +29,7 @@ const mostMemory = 512 << 20
 // end. Its tape misses nothing, and names the bounds that were reached; the
 // process that is its internet stays small.
 func TestHostile(t *testing.T) {
-	ref := hostileImage(t)
+	ref := programImage(t, "client", "hostile")
 	for _, tc := range []struct {
 		deed string
 		// bound is one that is reached, output what the subject prints in the end.
@@ -146,22 +142,4 @@ func status(dir, name string) string {
 		return string(m[1])
 	}
 	return ""
-}
-
-// hostileImage makes an image of the program that does the deeds, and returns
-// its ref.
-func hostileImage(t *testing.T) string {
-	t.Helper()
-	img, err := imagetest.New(v1.Config{Entrypoint: []string{"/client", "hostile"}}, v1.Platform{OS: "linux", Architecture: runtime.GOARCH})
-	if err == nil {
-		img, err = imagetest.AddFile(img, "/client", testenv.Program(t, "./e2e/client"))
-	}
-	dir := filepath.Join(t.TempDir(), "image")
-	if err == nil {
-		err = imagetest.WriteOCIDir(img, dir)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return "oci-dir:" + dir
 }

@@ -68,15 +68,23 @@ func TestLimits(t *testing.T) {
 // workImage makes an image of the work program and returns its ref.
 func workImage(t *testing.T) string { return programImage(t, "work") }
 
-// programImage makes an image of a program of this folder, in its root, and
-// returns its ref.
-func programImage(t *testing.T, name string) string {
+// programImage makes an image of a program of this folder, which it runs with
+// args, and returns its ref.
+func programImage(t *testing.T, name string, args ...string) string {
 	t.Helper()
-	img, err := imagetest.New(v1.Config{Entrypoint: []string{"/" + name}}, v1.Platform{OS: "linux", Architecture: runtime.GOARCH})
+	img, err := imagetest.New(v1.Config{Entrypoint: append([]string{"/" + name}, args...)}, v1.Platform{OS: "linux", Architecture: runtime.GOARCH})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if img, err = imagetest.AddFile(img, "/"+name, testenv.Program(t, "./e2e/"+name)); err != nil {
+	return imageWith(t, img, name)
+}
+
+// imageWith puts a program of this folder into the root of an image, and returns
+// the ref of what that makes.
+func imageWith(t *testing.T, img v1.Image, program string) string {
+	t.Helper()
+	img, err := imagetest.AddFile(img, "/"+program, testenv.Program(t, "./e2e/"+program))
+	if err != nil {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "image")

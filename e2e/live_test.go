@@ -64,7 +64,7 @@ func reasons(events []*tape.Event) map[string]string {
 // A subject reaches what was allowed, for real, and nothing else; what else it
 // asks for is simulated.
 func TestLive(t *testing.T) {
-	w, ref := newWorld(t), visitorImage(t)
+	w, ref := newWorld(t), programImage(t, "visitor")
 	t.Run("allowed", func(t *testing.T) {
 		dir := t.TempDir()
 		keep, table := filepath.Join(dir, "keep"), filepath.Join(dir, "table")
@@ -232,7 +232,7 @@ func liveBounds(t *testing.T, w *world, ref string) {
 // What a live run was answered can be played to later ones, when the real
 // internet is gone.
 func TestRecordAndReplay(t *testing.T) {
-	w, ref := newWorld(t), visitorImage(t)
+	w, ref := newWorld(t), programImage(t, "visitor")
 	dir := t.TempDir()
 	record := filepath.Join(dir, "record.jsonl")
 	places := []string{

@@ -209,17 +209,10 @@ func loserImage(t *testing.T) string {
 		}
 	}
 	img, err := imagetest.FromTxtar(text.String())
-	if err == nil {
-		img, err = imagetest.AddFile(img, "/loser", testenv.Program(t, "./e2e/loser"))
-	}
-	dir := filepath.Join(t.TempDir(), "image")
-	if err == nil {
-		err = imagetest.WriteOCIDir(img, dir)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return "oci-dir:" + dir
+	return imageWith(t, img, "loser")
 }
 
 // content is what the loser writes into the file of that name.

@@ -8,18 +8,14 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sys/unix"
 
 	"github.com/detonaut/detonaut"
-	"github.com/detonaut/detonaut/internal/image/imagetest"
 	"github.com/detonaut/detonaut/internal/testenv"
 )
 
@@ -110,23 +106,6 @@ func (w *world) command(t *testing.T, ref string, args ...string) *exec.Cmd {
 func (w *world) scan(t *testing.T, ref string, args ...string) *detonaut.Report {
 	t.Helper()
 	return reported(t, ref, w.command(t, ref, args...))
-}
-
-// visitorImage is an image of the visitor.
-func visitorImage(t *testing.T) (ref string) {
-	t.Helper()
-	img, err := imagetest.New(v1.Config{Entrypoint: []string{"/visitor"}}, v1.Platform{OS: "linux", Architecture: runtime.GOARCH})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if img, err = imagetest.AddFile(img, "/visitor", testenv.Program(t, "./e2e/visitor")); err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(t.TempDir(), "image")
-	if err := imagetest.WriteOCIDir(img, dir); err != nil {
-		t.Fatal(err)
-	}
-	return "oci-dir:" + dir
 }
 
 // visiting is the flag that has the visitor go to places.

@@ -1,7 +1,6 @@
 package behavior_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -44,16 +43,5 @@ func TestChecksAreListed(t *testing.T) {
 	}
 	if !c.Full {
 		t.Errorf("gaps: %q", c.Gaps)
-	}
-}
-
-// A tape that lies has any number of them.
-func TestTheBoundOfChecksIsAGap(t *testing.T) {
-	var events []*tape.Event
-	for i := range 2000 {
-		events = append(events, looked(1, fmt.Sprint("thing ", i)))
-	}
-	if c := run(t, whole(tape.End{Reason: tape.Exited}, events...)).Coverage; len(c.Checks) != 1000 || c.Full {
-		t.Errorf("%d checks are listed, gaps %q", len(c.Checks), c.Gaps)
 	}
 }

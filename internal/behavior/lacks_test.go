@@ -33,13 +33,20 @@ func TestUnimplementedCallsAreListed(t *testing.T) {
 	}
 }
 
-func TestTheBoundOfUnimplementedCallsIsAGap(t *testing.T) {
-	var events []*tape.Event
-	for i := range 2000 {
-		events = append(events, lacking(1, fmt.Sprint("sys_", i)))
+// A tape that lies has any number of calls and checks.
+func TestTheBoundsOfCoverageAreGaps(t *testing.T) {
+	many := func(one func(i int) *tape.Event) detonaut.Coverage {
+		var events []*tape.Event
+		for i := range 2000 {
+			events = append(events, one(i))
+		}
+		return run(t, whole(tape.End{Reason: tape.Exited}, events...)).Coverage
 	}
-	if c := run(t, whole(tape.End{Reason: tape.Exited}, events...)).Coverage; len(c.Unimplemented) != 1000 || c.Full {
+	if c := many(func(i int) *tape.Event { return lacking(1, fmt.Sprint("sys_", i)) }); len(c.Unimplemented) != 1000 || c.Full {
 		t.Errorf("%d calls are listed, gaps %q", len(c.Unimplemented), c.Gaps)
+	}
+	if c := many(func(i int) *tape.Event { return looked(1, fmt.Sprint("thing ", i)) }); len(c.Checks) != 1000 || c.Full {
+		t.Errorf("%d checks are listed, gaps %q", len(c.Checks), c.Gaps)
 	}
 }
 

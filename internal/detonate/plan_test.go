@@ -2,7 +2,6 @@ package detonate_test
 
 import (
 	"debug/elf"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,25 +16,6 @@ import (
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/internal/detonate"
 )
-
-// program returns the head of a 64-bit ELF program; loader may be empty.
-func program(machine elf.Machine, loader string) []byte {
-	b := make([]byte, 64+56+len(loader))
-	copy(b, elf.ELFMAG)
-	b[elf.EI_CLASS], b[elf.EI_DATA] = byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB)
-	le := binary.LittleEndian
-	le.PutUint16(b[18:], uint16(machine))
-	le.PutUint64(b[32:], 64) // program headers
-	le.PutUint16(b[54:], 56)
-	if loader != "" {
-		le.PutUint16(b[56:], 1)
-		le.PutUint32(b[64:], uint32(elf.PT_INTERP))
-		le.PutUint64(b[64+8:], 64+56)
-		le.PutUint64(b[64+32:], uint64(len(loader)))
-		copy(b[64+56:], loader)
-	}
-	return b
-}
 
 func file(mode fs.FileMode, data string) *fstest.MapFile {
 	return &fstest.MapFile{Mode: mode, Data: []byte(data)}
@@ -174,52 +154,6 @@ func TestNewPlanCommand(t *testing.T) {
 	}
 }
 
-func TestNewPlanExecutable(t *testing.T) {
-	for _, ok := range []string{
-		"app", "/bin/app", "/usr/bin/app", "./app", "../usr/bin/app", "dynamic", "script", "nested", "plain",
-		"/opt/away", "/opt/absolute", "/opt/dots", "//bin///app",
-	} {
-		t.Run(ok, func(t *testing.T) {
-			_, err := detonate.NewPlan(newImage(detonaut.Config{Cmd: []string{ok}, WorkingDir: "/srv"}), root(), detonate.Overrides{})
-			if err != nil {
-				t.Errorf("got %v, want a plan", err)
-			}
-		})
-	}
-	cases := []struct{ command, want string }{
-		{"", "the command is empty"},
-		{"none", "none: no such program in PATH (/usr/local/sbin:/usr/local/bin:"},
-		{"/bin/foo", "config.entrypoint: /bin/foo: no such file in the image"},
-		{"./none", "./none: no such file in the image"},
-		{"/bin/app/", "a part of the path is not a directory"},
-		{"/srv", "/srv: is a directory"},
-		{"/dev/null", "/dev/null: not a regular file"},
-		{"/srv/data", "/srv/data: not executable (its mode is 0644)"},
-		{"/opt/loop", "/opt/loop: too many levels of symbolic links"},
-		{"/opt/dangling", "/opt/dangling: no such file in the image"},
-		{"/opt/long", "too long"},
-		{"/" + strings.Repeat("a", 5000), "too long"},
-		{"/bin/\x1b[31mred", `"/bin/\x1b[31mred": no such file`},
-		{"arm", "arm: built for arm64, but the image says linux/amd64"},
-		{"wide", "wide: a 32-bit program in an image for linux/amd64"},
-		{"orphan", "orphan: its loader /lib64/none.so: no such file in the image"},
-		{"cut", "cut: an ELF program that is cut off"},
-		{"text", "text: neither an ELF program nor a script"},
-		{"empty", "empty: neither an ELF program nor a script"},
-		{"nothing", "nothing: neither an ELF program nor a script"},
-		{"windows", `windows: its interpreter "/bin/app\r": no such file`},
-		{"noprogram", "noprogram: its interpreter /bin/none: no such file"},
-		{"forever", "forever: a script whose interpreters are scripts without end"},
-	}
-	for _, c := range cases {
-		t.Run(c.want, func(t *testing.T) {
-			img := newImage(detonaut.Config{Entrypoint: []string{c.command}, WorkingDir: "/srv"})
-			_, err := detonate.NewPlan(img, root(), detonate.Overrides{})
-			checkRefused(t, err, "config.entrypoint: ", c.want)
-		})
-	}
-}
-
 // checkRefused wants an error that is a fact about the subject.
 func checkRefused(t *testing.T, err error, parts ...string) {
 	t.Helper()
@@ -230,43 +164,6 @@ func checkRefused(t *testing.T, err error, parts ...string) {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("the error lacks %q: %v", part, err)
 		}
-	}
-}
-
-func TestNewPlanUser(t *testing.T) {
-	cases := []struct {
-		spec string
-		want plan.User
-		home string
-	}{
-		{"", plan.User{Groups: []uint32{0, 10}}, "/root"},
-		{"root", plan.User{Groups: []uint32{0, 10}}, "/root"},
-		{"0", plan.User{Groups: []uint32{0, 10}}, "/root"},
-		{"nginx", plan.User{UID: 101, GID: 102, Groups: []uint32{102, 10, 103}}, "/var/cache/nginx"},
-		{"101", plan.User{UID: 101, GID: 102, Groups: []uint32{102, 10, 103}}, "/var/cache/nginx"},
-		{"nginx:", plan.User{UID: 101, GID: 102, Groups: []uint32{102, 10, 103}}, "/var/cache/nginx"},
-		{"nginx:ssl", plan.User{UID: 101, GID: 103, Groups: []uint32{103}}, "/var/cache/nginx"},
-		{"nginx:4000", plan.User{UID: 101, GID: 4000, Groups: []uint32{4000}}, "/var/cache/nginx"},
-		{"nginx:77", plan.User{UID: 101, GID: 78, Groups: []uint32{78}}, "/var/cache/nginx"},
-		{"5000", plan.User{UID: 5000, Groups: []uint32{0}}, "/"},
-		{"5000:6000", plan.User{UID: 5000, GID: 6000, Groups: []uint32{6000}}, "/"},
-		{":ssl", plan.User{GID: 103, Groups: []uint32{103}}, "/root"},
-		{"homeless", plan.User{UID: 7, GID: 7, Groups: []uint32{7}}, "/"},
-		{"1234", plan.User{UID: 55, GID: 56, Groups: []uint32{56}}, "/digits"},
-	}
-	for _, c := range cases {
-		t.Run(c.spec, func(t *testing.T) {
-			got, err := detonate.NewPlan(newImage(detonaut.Config{Cmd: []string{"app"}, User: c.spec}), root(), detonate.Overrides{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(c.want, got.User); diff != "" {
-				t.Errorf("user (-want +got):\n%s", diff)
-			}
-			if last := got.Env[len(got.Env)-1]; last != "HOME="+c.home {
-				t.Errorf("got %s, want HOME=%s", last, c.home)
-			}
-		})
 	}
 }
 
