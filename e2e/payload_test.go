@@ -158,7 +158,7 @@ func TestPayloadBounds(t *testing.T) {
 		other  []byte // what is hashed, and not kept
 	}{
 		{"large", []string{"files"}, nil, tape.Deleted, append(content("large"), make([]byte, 65<<20-len(content("large")))...)},
-		{"flood", []string{"files"}, content("after"), tape.Executed, nil},
+		{"flood", []string{"payloads"}, content("after"), tape.Executed, nil},
 		{"locks", nil, content("lock"), tape.Deleted, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -87,6 +87,21 @@ func (i *idle) take(a answer) (tape.Reason, string) {
 		return "", "" // the first process has ended
 	}
 	i.asked = false
+	over, wait := i.judge(a, time.Now())
+	switch {
+	case over:
+		return a.Reason, a.Detail
+	case wait == 0:
+		i.ask()
+	default:
+		i.next.Reset(wait)
+	}
+	return "", ""
+}
+
+// judge tells whether a run is over with an answer that came now, or when to ask
+// again.
+func (i *idle) judge(a answer, now time.Time) (over bool, wait time.Duration) {
 	changed := a.events != i.events
 	jumped := a.Jumps != i.jumps
 	i.events, i.jumps = a.events, a.Jumps
@@ -94,23 +109,20 @@ func (i *idle) take(a answer) (tape.Reason, string) {
 	case jumped:
 		// What waits was woken, and may look as if it waited for nothing until it runs.
 		i.still = time.Time{}
-		i.ask()
+		return false, 0
 	case a.Reason == tape.TravelLimit:
-		return a.Reason, a.Detail
+		return true, 0
 	case a.Reason != tape.Quiescent || i.box.plan.Stay:
 		i.still = time.Time{}
 		i.every = paced(i.every, changed, lookInterval, lookIntervalIdle)
 		if i.travels() {
 			i.every = travelInterval
 		}
-		i.next.Reset(i.every)
+		return false, i.every
 	case changed || i.still.IsZero():
-		i.still = time.Now()
-		i.next.Reset(lookInterval)
-	case time.Since(i.still) >= lookInterval:
-		return a.Reason, a.Detail
-	default:
-		i.next.Reset(lookInterval)
+		i.still = now
+	case now.Sub(i.still) >= lookInterval:
+		return true, 0
 	}
-	return "", ""
+	return false, lookInterval
 }

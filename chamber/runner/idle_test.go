@@ -52,6 +52,30 @@ func TestIdle(t *testing.T) {
 	}
 }
 
+// What a jump woke has not run yet: an answer that came with the jump is no proof
+// that nothing can happen, and neither is one from before it.
+func TestIdleAsksAgainAfterAJump(t *testing.T) {
+	i := &idle{box: &sandbox{plan: &plan.Plan{Profile: plan.Time}}, every: travelInterval}
+	now := time.Now()
+	still := func(jumps uint64) answer { return answer{End: tape.End{Reason: tape.Quiescent, Jumps: jumps}} }
+	for n, step := range []struct {
+		answer answer
+		over   bool
+		wait   time.Duration
+	}{
+		{still(0), false, lookInterval},
+		{still(1), false, 0}, // with a jump
+		{still(1), false, lookInterval},
+		{still(1), true, 0},
+	} {
+		over, wait := i.judge(step.answer, now)
+		if over != step.over || wait != step.wait {
+			t.Errorf("answer %d: over %t, wait %s; want %t, %s", n, over, wait, step.over, step.wait)
+		}
+		now = now.Add(lookInterval)
+	}
+}
+
 // The memory of a run is looked at often enough that it cannot pass its limit
 // unseen, and seldom where it keeps still.
 func TestUsageIsLookedAtInTime(t *testing.T) {

@@ -1,6 +1,7 @@
 package sentry
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -50,17 +51,16 @@ type keptContent struct {
 
 // room is what is left of a bound, in bytes and in contents.
 type room struct {
-	name  string
 	bytes int64
 	count int
 }
 
 func newPayloads(out *emitter, wanted bool) *payloads {
 	l := artifact.DefaultLimits()
-	code := room{"payloads", l.Payloads / 2, l.Files / 5}
+	code := room{l.Payloads / 2, l.Files / 5}
 	return &payloads{
 		out: out, wanted: wanted, known: make(map[[sha256.Size]byte]*keptContent),
-		code: code, files: room{"files", l.Payloads - code.bytes, l.Files - code.count},
+		code: code, files: room{l.Payloads - code.bytes, l.Files - code.count},
 	}
 }
 
@@ -107,7 +107,7 @@ func (p *payloads) keep(ev *tape.Event, read reader) string {
 	defer p.mu.Unlock()
 	room := p.roomFor(ev.Payload.How)
 	if room.count <= 0 {
-		p.out.hit(room.name) // and no time is spent on it
+		p.lose(room, "", 0) // and no time is spent on it
 		return ""
 	}
 	if p.buf == nil {
@@ -116,7 +116,7 @@ func (p *payloads) keep(ev *tape.Event, read reader) string {
 	h := sha256.New()
 	head, size, err := p.pass(h, read, nil)
 	if err != nil {
-		p.out.hit(room.name)
+		p.lose(room, content.Type(head), size)
 		ev.Payload.Size = size
 		p.out.emit(ev)
 		return ""
@@ -127,7 +127,9 @@ func (p *payloads) keep(ev *tape.Event, read reader) string {
 	ev.Payload.Type = content.Type(head)
 	sum := [sha256.Size]byte(h.Sum(nil))
 	if p.wanted && !p.told(sum, ev.Payload.How) {
-		sum, size = p.send(room, read, sum, size)
+		if sum, size, err = p.send(room, read, sum, size); err != nil {
+			p.lose(room, ev.Payload.Type, size)
+		}
 	}
 	return p.report(ev, room, sum, size)
 }
@@ -139,12 +141,22 @@ func (p *payloads) told(sum [sha256.Size]byte, how tape.How) bool {
 	return k != nil && (k.sent || k.events[how] > 0)
 }
 
+// lose notes that content is not kept. Data that is too large for that is no gap in
+// what is known: databases and logs grow, and are not run. All else may have been
+// what matters.
+func (p *payloads) lose(room *room, kind string, size int64) {
+	if room == &p.files && size > artifact.DefaultLimits().Payload && !content.Runs(kind) {
+		p.out.hit("files")
+	} else {
+		p.out.hit("payloads")
+	}
+}
+
 // send sends a content, if there is room for it. It returns the hash and size of
 // what was sent: another thread may have written to it meanwhile.
-func (p *payloads) send(room *room, read reader, sum [sha256.Size]byte, size int64) ([sha256.Size]byte, int64) {
+func (p *payloads) send(room *room, read reader, sum [sha256.Size]byte, size int64) ([sha256.Size]byte, int64, error) {
 	if size > artifact.DefaultLimits().Payload || size > room.bytes {
-		p.out.hit(room.name)
-		return sum, size
+		return sum, size, artifact.ErrFull
 	}
 	if size <= int64(len(p.buf)) { // it is still there
 		p.out.attach(p.buf[:size])
@@ -154,15 +166,17 @@ func (p *payloads) send(room *room, read reader, sum [sha256.Size]byte, size int
 		if err != nil && sent > 0 {
 			p.out.detach()
 		}
-		if err != nil || sent == 0 {
-			p.out.hit(room.name)
-			return sum, size
+		if sent == 0 {
+			err = cmp.Or(err, io.ErrUnexpectedEOF)
+		}
+		if err != nil {
+			return sum, size, err
 		}
 		sum, size = [sha256.Size]byte(h.Sum(nil)), sent
 	}
 	room.bytes -= size
 	p.knownAs(sum).sent = true
-	return sum, size
+	return sum, size, nil
 }
 
 // limited ends what grows while it is read.

@@ -110,7 +110,7 @@ func TestPayloadsAreBounded(t *testing.T) {
 	}
 	// Two files have room, the third is hashed only, and the others are not
 	// looked at any more.
-	if len(got) != 3+eventsOf || kept != 3 || got[3].sum != sumOf([]byte("program")) || !cmp.Equal(bounds, []string{"files"}) {
+	if len(got) != 3+eventsOf || kept != 3 || got[3].sum != sumOf([]byte("program")) || !cmp.Equal(bounds, []string{"payloads"}) {
 		t.Errorf("%d events, %d with content, bounds %q: %+v", len(got), kept, bounds, got[:min(len(got), 5)])
 	}
 }
@@ -153,7 +153,7 @@ func TestPayloadsThatChange(t *testing.T) {
 	if len(got) != 3 || got[0].sum != sumOf(changed) || !got[0].kept || got[0].bytes != len(changed) {
 		t.Fatalf("got %+v", got)
 	}
-	if got[1].bytes != 0 || got[1].kept || got[2].bytes != len("after") || !cmp.Equal(bounds, []string{"files"}) {
+	if got[1].bytes != 0 || got[1].kept || got[2].bytes != len("after") || !cmp.Equal(bounds, []string{"payloads"}) {
 		t.Errorf("what could not be read: %+v, bounds %q", got[1:], bounds)
 	}
 }

@@ -66,7 +66,7 @@ func (tr *tracer) keepGone(d *difference, t *kernel.Task, gone []*volume) {
 			return nil
 		})
 		if errors.Is(err, errBound) {
-			tr.out.hit("files")
+			tr.out.hit("payloads")
 			return
 		}
 	}

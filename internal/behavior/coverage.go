@@ -139,21 +139,22 @@ var keptBeside = map[string]string{
 	"artifacts": "artifacts: they are not whole",
 	"bodies":    "bodies: some were too large to be kept",
 	"capture":   "capture: it is not whole",
-	"changes":   "changes: there were more",
-	"files":     "payloads: not every file that was deleted, replaced, shortened or left was kept",
+	"files":     "payloads: data that was too large was not kept",
 	"names":     "connections: some have no name, there were too many",
 	"record":    "record: it is not whole",
 }
 
 // keptFrom are bounds of the network that kept the subject from something, so
 // that what it does with all it asks for was not seen, and those that kept us from
-// what it ran, or did last. Ports that a scan found closed are not among them: most ports are.
+// what it ran, wrote, or did last. Ports that a scan found closed are not among
+// them: most ports are.
 var keptFrom = map[string]string{
+	"changes":   "not everything that differs from the image in the end was seen",
 	"datagrams": "the subject sent more datagrams at once than are answered",
 	"flows":     "the subject had more connections at once than are answered",
 	"held":      "the sandbox did not hand over its last events in time",
 	"live":      "the subject asked for more of the live network than its plan allows",
-	"payloads":  "not every program that ran was kept",
+	"payloads":  "not everything that ran, was written or was deleted was kept",
 	"questions": "the subject asked for more names than are answered",
 	"servers":   "a server of the simulated internet failed",
 }
