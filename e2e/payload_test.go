@@ -146,6 +146,9 @@ func TestPayloads(t *testing.T) {
 	}
 }
 
+// grown is a content of the loser that is larger than what is kept.
+func grown(name string) []byte { return append(content(name), make([]byte, 65<<20-len(content(name)))...) }
+
 // Files that are lost by the thousand, or too large, are told to be so; what
 // runs afterwards is kept.
 func TestPayloadBounds(t *testing.T) {
@@ -157,7 +160,8 @@ func TestPayloadBounds(t *testing.T) {
 		how    tape.How
 		other  []byte // what is hashed, and not kept
 	}{
-		{"large", []string{"files"}, nil, tape.Deleted, append(content("large"), make([]byte, 65<<20-len(content("large")))...)},
+		{"large", []string{"payloads"}, nil, tape.Deleted, grown("large")},
+		{"data", []string{"files"}, nil, tape.Deleted, grown("data")},
 		{"flood", []string{"payloads"}, content("after"), tape.Executed, nil},
 		{"locks", nil, content("lock"), tape.Deleted, nil},
 	} {

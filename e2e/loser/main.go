@@ -31,8 +31,8 @@ func lose(what string) error {
 		return fmt.Errorf("this is for a sandbox")
 	case what == "nameless":
 		return execNameless()
-	case what == "large":
-		return large()
+	case what == "large", what == "data":
+		return large(what)
 	case what == "flood":
 		return flood()
 	case what == "locks":
@@ -169,9 +169,9 @@ func execNameless() error {
 }
 
 // large loses a file that is larger than anything that is kept.
-func large() error {
-	path := place("large")
-	if err := write("large", path); err != nil {
+func large(name string) error {
+	path := place(name)
+	if err := write(name, path); err != nil {
 		return err
 	}
 	if err := os.Truncate(path, 65<<20); err != nil {
