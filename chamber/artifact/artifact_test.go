@@ -2,6 +2,7 @@ package artifact_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -50,7 +51,7 @@ func TestStream(t *testing.T) {
 		}
 	}
 	for _, payload := range []string{"first", "first", "program"} { // the body of that name is another thing
-		if err := w.Payload([]byte(payload)); err != nil {
+		if err := w.Payload(sha256.Sum256([]byte(payload)), []byte(payload)); err != nil {
 			t.Fatal(err)
 		}
 	}

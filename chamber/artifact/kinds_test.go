@@ -2,6 +2,7 @@ package artifact_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"testing"
 
@@ -52,7 +53,7 @@ func TestOnly(t *testing.T) {
 		var took artifact.Kinds
 		for k, err := range map[artifact.Kinds]error{
 			artifact.Captures: errCapture, artifact.Records: errRecord,
-			artifact.Bodies: w.Blob([]byte("three")), artifact.Payloads: w.Payload([]byte("four")),
+			artifact.Bodies: w.Blob([]byte("three")), artifact.Payloads: w.Payload(sha256.Sum256([]byte("four")), []byte("four")),
 		} {
 			if err == nil {
 				took |= k

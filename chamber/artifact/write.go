@@ -16,6 +16,7 @@ type Writer struct {
 	w     io.Writer
 	used  usage
 	seen  map[content]struct{} // what was written whole
+	small []byte               // room for a small frame
 	full  []string             // bounds that were hit
 	err   error                // the first failure to write
 	ended bool
@@ -23,7 +24,7 @@ type Writer struct {
 
 // NewWriter returns a Writer on w. The caller closes it, and w after it.
 func NewWriter(w io.Writer, l Limits) *Writer {
-	return &Writer{w: w, used: usage{Limits: l}, seen: map[content]struct{}{}}
+	return &Writer{w: w, used: usage{Limits: l}, seen: map[content]struct{}{}, small: make([]byte, 0, 16<<10)}
 }
 
 // content is what a whole frame carries, and as what.
@@ -61,16 +62,18 @@ func (a appender) Write(b []byte) (int, error) {
 // Blob hands over a body whole. One that was handed over before, or is empty, costs
 // nothing. [ErrFull] is returned for one that is too large, or one too many:
 // it is not kept, and smaller ones may be.
-func (w *Writer) Blob(b []byte) error { return w.whole(blobFrame, b) }
+func (w *Writer) Blob(b []byte) error { return w.whole(blobFrame, sha256.Sum256(b), b) }
 
-// Payload hands over a payload whole, as Blob does a body.
-func (w *Writer) Payload(b []byte) error { return w.whole(payloadFrame, b) }
+// Payload hands over a payload whole, as Blob does a body. The caller has hashed it.
+func (w *Writer) Payload(sum [sha256.Size]byte, b []byte) error {
+	return w.whole(payloadFrame, sum, b)
+}
 
-func (w *Writer) whole(kind byte, b []byte) error {
+func (w *Writer) whole(kind byte, sum [sha256.Size]byte, b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	key := content{kind, sha256.Sum256(b)}
+	key := content{kind, sum}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, ok := w.seen[key]; ok && w.err == nil {
@@ -125,9 +128,12 @@ func (w *Writer) frame(kind byte, b []byte) error {
 	if w.err != nil {
 		return w.err
 	}
-	head := [headSize]byte{kind}
-	binary.BigEndian.PutUint32(head[1:], uint32(len(b)))
-	_, err := w.w.Write(head[:])
+	whole := append(w.small[:0], kind)
+	whole = binary.BigEndian.AppendUint32(whole, uint32(len(b)))
+	if len(b) <= cap(w.small)-headSize { // in one write: a reader is woken once
+		whole, b = append(whole, b...), nil
+	}
+	_, err := w.w.Write(whole)
 	if err == nil && len(b) > 0 {
 		_, err = w.w.Write(b)
 	}

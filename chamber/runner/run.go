@@ -131,10 +131,11 @@ func (s *sandbox) keepPayload(line tape.Line) (tape.Line, error) {
 	if len(b) == 0 {
 		return line, nil // it was handed over before, or is not kept
 	}
-	if sum := sha256.Sum256(b); e.Payload.SHA256 != hex.EncodeToString(sum[:]) || !e.Payload.Kept {
+	sum := sha256.Sum256(b)
+	if e.Payload.SHA256 != hex.EncodeToString(sum[:]) || !e.Payload.Kept {
 		return line, fmt.Errorf("%w: a payload that is not what its event says", tape.ErrInvalid)
 	}
-	switch err := s.net.out.Payload(b); {
+	switch err := s.net.out.Payload(sum, b); {
 	case err == nil:
 		return line, nil
 	case !errors.Is(err, artifact.ErrFull):
