@@ -103,8 +103,9 @@ func (l *Leftovers) now() map[string]bool {
 			return nil
 		})
 	}
-	below("/sys/fs/cgroup", func(path string, d fs.DirEntry) {
-		if d.IsDir() {
+	own := ownGroups()
+	below(groups, func(path string, d fs.DirEntry) {
+		if d.IsDir() && (named(path) || slices.ContainsFunc(own, func(o string) bool { return strings.HasPrefix(path, o) })) {
 			add("cgroup %s", path)
 		}
 	})
@@ -128,13 +129,44 @@ func (l *Leftovers) ours(pid int) bool {
 	return err == nil && slices.ContainsFunc(l.programs, func(p os.FileInfo) bool { return os.SameFile(p, exe) })
 }
 
+// groups is where control groups are seen.
+const groups = "/sys/fs/cgroup"
+
+// ownGroups are the control groups of this process, each with a final slash: those
+// of its children begin there. Others make groups elsewhere all the time.
+func ownGroups() (own []string) {
+	of, _ := os.ReadFile("/proc/self/cgroup")
+	for line := range strings.Lines(string(of)) {
+		hierarchy := strings.SplitN(strings.TrimSpace(line), ":", 3) // cgroups(7)
+		if len(hierarchy) < 3 {
+			continue
+		}
+		mount := filepath.Join(groups, strings.TrimPrefix(hierarchy[1], "name="))
+		if unified := filepath.Join(groups, "unified"); hierarchy[1] == "" && isDir(unified) { // beside those of version 1
+			mount = unified
+		}
+		own = append(own, filepath.Join(mount, hierarchy[2])+"/")
+	}
+	return own
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// named tells whether a path has one of our names, or of gVisor's.
+func named(path string) bool {
+	return slices.ContainsFunc([]string{"detonaut", "runsc", "gvisor"}, func(name string) bool {
+		return strings.Contains(filepath.Base(path), name)
+	})
+}
+
 // suspect tells whether a file of a place that is shared may be of a run: its
 // processes are others than who runs the tests, or it names one of ours.
 func suspect(path string) bool {
-	for _, name := range []string{"detonaut", "runsc", "gvisor"} {
-		if strings.Contains(filepath.Base(path), name) {
-			return true
-		}
+	if named(path) {
+		return true
 	}
 	info, err := os.Lstat(path)
 	if err != nil {
