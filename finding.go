@@ -19,6 +19,9 @@ type Finding struct {
 	// Category is the kind of threat, empty for a behaviour that is not one
 	// in itself.
 	Category Category `json:"category,omitempty"`
+	// Family is the name by which the threat or the tool is known, such as "xmrig",
+	// where the rule can tell.
+	Family string `json:"family,omitempty"`
 	// Techniques are ids of MITRE ATT&CK techniques, such as "T1059.004".
 	Techniques []string `json:"techniques,omitempty"`
 	// Count is how often the behaviour was seen; at least 1.

@@ -18,12 +18,44 @@ type Report struct {
 	Verdict Verdict       `json:"verdict"`
 	// Findings are sorted: the worst first, then by ID.
 	Findings []Finding `json:"findings"`
+	// Stories join findings and events that belong together, the worst first.
+	Stories []Story `json:"stories,omitempty"`
 	// Stages are in the order in which they ran.
 	Stages []Stage `json:"stages"`
 	// Coverage is what was and was not observed.
 	Coverage Coverage `json:"coverage"`
 	// Run tells what the subject did; nil when it was never run.
 	Run *Run `json:"run,omitempty"`
+}
+
+// Story is what one group of processes did with one thing: fetched it from
+// somewhere, wrote it, ran it, had it connect. It adds nothing to the findings; it
+// puts them in their order, and evidence between them.
+type Story struct {
+	// Title says it in one line. It contains strings of the subject: escape it.
+	Title string `json:"title"`
+	// Severity is that of the worst finding in it.
+	Severity Severity `json:"severity"`
+	// PID is the process at the root of the group.
+	PID int32 `json:"pid"`
+	// SHA256 are the payloads that it is about, in hex, sorted.
+	SHA256 []string `json:"sha256,omitempty"`
+	// Findings are the ids of those that are part of it, the worst first.
+	Findings []string `json:"findings"`
+	// Steps are in the order of the tape.
+	Steps []Step `json:"steps"`
+}
+
+// Step is one step of a story.
+type Step struct {
+	// Event is its sequence number on the tape; 0 for what was read in a file.
+	Event uint64 `json:"event,omitempty"`
+	PID   int32  `json:"pid,omitempty"`
+	// Text says what happened, in one line. It contains strings of the subject:
+	// escape it.
+	Text string `json:"text"`
+	// Findings are the ids of those that rest on this event.
+	Findings []string `json:"findings,omitempty"`
 }
 
 // Fingerprint names everything that a report depends on besides the image.

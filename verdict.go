@@ -37,6 +37,16 @@ func (w Word) Rank() int {
 // Verdict is the judgement on a subject.
 type Verdict struct {
 	Word Word `json:"word"`
+	// Sentence says why in one plain sentence, for people. Strings of the subject
+	// are not in it.
+	Sentence string `json:"sentence"`
+	// Category and Family are those of the finding that decided; empty if it has
+	// none, or none did.
+	Category Category `json:"category,omitempty"`
+	Family   string   `json:"family,omitempty"`
+	// Declared is set when the name or the labels of the image say that it holds the
+	// tool for which it is unwanted.
+	Declared bool `json:"declared,omitempty"`
 	// Reasons say why, the weightiest first. Never empty.
 	Reasons []Reason `json:"reasons"`
 	// Vulnerability is the worst severity of a known vulnerability in the
