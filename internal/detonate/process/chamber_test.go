@@ -5,6 +5,7 @@ package process_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -111,7 +112,7 @@ func handOver() {
 	}
 	io.WriteString(w.Record(), "record")
 	w.Blob([]byte("body"))
-	w.Payload([]byte("payload"))
+	w.Payload(sha256.Sum256([]byte("payload")), []byte("payload"))
 	if w.Close() != nil {
 		exit(1)
 	}
