@@ -148,6 +148,30 @@ func (n *Internet) now() time.Time {
 // Certificate is the DER of the run's CA.
 func (n *Internet) Certificate() []byte { return n.authority.Certificate().Raw }
 
+// settleInterval is how often what has begun behind Close's back is ended.
+const settleInterval = 5 * time.Millisecond
+
+// settle waits until every flow has ended. A connection that was let in before
+// Close may tell the stack of itself after that has ended all others, and would
+// then wait for a minute for somebody to answer.
+func (n *Internet) settle() {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		n.running.Wait()
+	}()
+	again := time.NewTicker(settleInterval)
+	defer again.Stop()
+	for {
+		select {
+		case <-ended:
+			return
+		case <-again.C:
+			n.stack.abort()
+		}
+	}
+}
+
 // Close ends every flow, writes what is still to be written and returns the
 // names of the bounds that were reached, sorted. No event follows.
 func (n *Internet) Close() []string {
@@ -162,7 +186,7 @@ func (n *Internet) Close() []string {
 		n.bound("flows")
 	}
 	n.http.close()
-	n.running.Wait()
+	n.settle()
 	n.datagrams.end(n)
 	n.icmp.end(n)
 	if n.recorder != nil {

@@ -7,14 +7,20 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/header"
 
 	"github.com/detonaut/detonaut/chamber/network"
 	"github.com/detonaut/detonaut/chamber/plan"
@@ -350,6 +356,59 @@ func TestCloseInUse(t *testing.T) {
 		cancel()
 		busy.Wait()
 	}
+}
+
+// An internet closes while connections begin that nobody means to go on with.
+func TestCloseWhileConnectionsBegin(t *testing.T) {
+	// With more threads than processors, any of them may be late.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4 * runtime.NumCPU()))
+	for round := range 60 {
+		s := newSubject(t, network.Options{})
+		begun := make(chan struct{})
+		var busy sync.WaitGroup
+		busy.Go(func() {
+			for i := range 20_000 {
+				if i == 8*round {
+					close(begun)
+				}
+				err := unix.Send(int(s.far.Fd()), beginning(i), 0)
+				if err != nil && !errors.Is(err, unix.ENOBUFS) {
+					return // it has closed
+				}
+			}
+		})
+		<-begun
+		closed := make(chan struct{})
+		go func() {
+			defer close(closed)
+			s.close()
+		}()
+		select {
+		case <-closed:
+		case <-time.After(30 * time.Second):
+			t.Fatal("it does not close")
+		}
+		busy.Wait()
+	}
+}
+
+// beginning is the frame in which the i-th connection begins, each from another
+// address.
+func beginning(i int) []byte {
+	const offload = 10 // struct virtio_net_hdr, with which each frame begins
+	frame := make([]byte, offload+header.EthernetMinimumSize+header.IPv4MinimumSize+header.TCPMinimumSize)
+	b := frame[offload:]
+	header.Ethernet(b).Encode(&header.EthernetFields{SrcAddr: "\x02\x42\xac\x11\x00\x02", DstAddr: "\x02\x42\x5b\x0e\x1c\x9d", Type: header.IPv4ProtocolNumber})
+	ip := header.IPv4(b[header.EthernetMinimumSize:])
+	ip.Encode(&header.IPv4Fields{
+		TotalLength: uint16(len(ip)), TTL: 64, Protocol: uint8(header.TCPProtocolNumber),
+		SrcAddr: tcpip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), DstAddr: tcpip.AddrFrom4([4]byte{203, 0, 113, 80}),
+	})
+	ip.SetChecksum(^ip.CalculateChecksum())
+	header.TCP(ip.Payload()).Encode(&header.TCPFields{
+		SrcPort: uint16(1024 + i%60_000), DstPort: 80, SeqNum: 1, DataOffset: header.TCPMinimumSize, Flags: header.TCPFlagSyn, WindowSize: 1 << 15,
+	})
+	return frame
 }
 
 func fetch(ctx context.Context, c *http.Client, url string) error {

@@ -137,6 +137,14 @@ func (t *netstack) close() {
 	t.link.Close()
 }
 
+// abort ends the connections of which the stack knows, those that are in the
+// middle of beginning among them.
+func (t *netstack) abort() {
+	for _, e := range t.stack.RegisteredEndpoints() {
+		e.Abort()
+	}
+}
+
 // overrun tells whether more connections began at once than maxHandshakes: the
 // packets of the others were dropped without a word.
 func (t *netstack) overrun() bool { return t.stack.Stats().TCP.ForwardMaxInFlightDrop.Value() > 0 }

@@ -37,6 +37,7 @@ type subject struct {
 	tb    testing.TB
 	stack *stack.Stack
 	near  *os.File
+	far   *os.File
 
 	mu     sync.Mutex
 	events []*tape.Event
@@ -75,6 +76,7 @@ func newSubject(tb testing.TB, o network.Options) *subject {
 	if s.Internet, err = network.New(near, o); err != nil {
 		tb.Fatal(err)
 	}
+	s.far = far
 	s.plug(far)
 	return s
 }
