@@ -9,6 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/abi/linux"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
+
+	"github.com/detonaut/detonaut/chamber/sentry/meaning"
 )
 
 // args reads the arguments of a call that mean something. A nil map with false
@@ -41,7 +43,7 @@ func callArgs() map[string]args {
 		"capset":    always(capset), "prctl": prctl, "kill": killOther(1), "tgkill": killOther(2), "tkill": killThread,
 		"rt_sigqueueinfo": killOther(1), "rt_tgsigqueueinfo": killOther(2),
 		"pidfd_send_signal": always(func(c *call) map[string]string {
-			return map[string]string{"fd": c.decimal(0), "signal": signalName(c.int(1))}
+			return map[string]string{"fd": c.decimal(0), "signal": meaning.Signal(c.int(1))}
 		}),
 		"pidfd_getfd": always(func(c *call) map[string]string {
 			return map[string]string{"fd": c.decimal(0), "target": c.decimal(1)}
@@ -49,10 +51,10 @@ func callArgs() map[string]args {
 		"chroot":     always(func(c *call) map[string]string { return map[string]string{"path": c.object(noDir, 0)} }),
 		"pivot_root": always(strings2("new", "old")), "umount2": always(umount), "mount": always(mount),
 		"unshare": always(func(c *call) map[string]string {
-			return map[string]string{"flags": flagNames(c.args[0].Uint64(), cloneFlags)}
+			return map[string]string{"flags": meaning.CloneFlags(c.args[0].Uint64())}
 		}),
 		"setns": always(func(c *call) map[string]string {
-			return map[string]string{"fd": c.decimal(0), "path": pathOf(c.t, c.int(0)), "type": flagNames(c.args[1].Uint64(), cloneFlags)}
+			return map[string]string{"fd": c.decimal(0), "path": pathOf(c.t, c.int(0)), "type": meaning.CloneFlags(c.args[1].Uint64())}
 		}),
 		"clone": cloneNamespaces(func(c *call) uint64 { return c.args[0].Uint64() }),
 		"clone3": cloneNamespaces(func(c *call) uint64 {
@@ -117,7 +119,7 @@ func umount(c *call) map[string]string { return map[string]string{"target": c.ob
 
 func mount(c *call) map[string]string {
 	return map[string]string{
-		"source": c.string(0), "target": c.object(noDir, 1), "type": c.string(2), "flags": flagNames(c.args[3].Uint64(), mountFlags),
+		"source": c.string(0), "target": c.object(noDir, 1), "type": c.string(2), "flags": meaning.MountFlags(c.args[3].Uint64()),
 	}
 }
 
@@ -131,16 +133,9 @@ func capset(c *call) map[string]string {
 	return map[string]string{"effective": fmt.Sprintf("%#x", uint64(high)<<32|uint64(low))}
 }
 
-var prctlNames = map[int32]string{
-	unix.PR_SET_PDEATHSIG: "PR_SET_PDEATHSIG", unix.PR_SET_DUMPABLE: "PR_SET_DUMPABLE", unix.PR_SET_KEEPCAPS: "PR_SET_KEEPCAPS",
-	unix.PR_SET_NAME: "PR_SET_NAME", unix.PR_SET_SECCOMP: "PR_SET_SECCOMP", unix.PR_CAPBSET_DROP: "PR_CAPBSET_DROP",
-	unix.PR_SET_SECUREBITS: "PR_SET_SECUREBITS", unix.PR_SET_MM: "PR_SET_MM", unix.PR_SET_CHILD_SUBREAPER: "PR_SET_CHILD_SUBREAPER",
-	unix.PR_SET_NO_NEW_PRIVS: "PR_SET_NO_NEW_PRIVS", unix.PR_CAP_AMBIENT: "PR_CAP_AMBIENT", unix.PR_SET_PTRACER: "PR_SET_PTRACER",
-}
-
 // prctl is worth an event where it changes the process.
 func prctl(c *call) (map[string]string, bool) {
-	name, ok := prctlNames[c.int(0)]
+	name, ok := meaning.Prctl(c.int(0))
 	if !ok {
 		return nil, false
 	}
@@ -153,20 +148,8 @@ func prctl(c *call) (map[string]string, bool) {
 	return m, true
 }
 
-var ptraceNames = map[int32]string{
-	unix.PTRACE_TRACEME: "PTRACE_TRACEME", unix.PTRACE_ATTACH: "PTRACE_ATTACH", unix.PTRACE_SEIZE: "PTRACE_SEIZE",
-	unix.PTRACE_POKETEXT: "PTRACE_POKETEXT", unix.PTRACE_POKEDATA: "PTRACE_POKEDATA", unix.PTRACE_SETREGSET: "PTRACE_SETREGSET",
-	unix.PTRACE_CONT: "PTRACE_CONT", unix.PTRACE_DETACH: "PTRACE_DETACH", unix.PTRACE_PEEKTEXT: "PTRACE_PEEKTEXT",
-	unix.PTRACE_PEEKDATA: "PTRACE_PEEKDATA", unix.PTRACE_GETREGSET: "PTRACE_GETREGSET", unix.PTRACE_KILL: "PTRACE_KILL",
-	unix.PTRACE_SYSCALL: "PTRACE_SYSCALL", unix.PTRACE_SINGLESTEP: "PTRACE_SINGLESTEP", unix.PTRACE_SETOPTIONS: "PTRACE_SETOPTIONS",
-}
-
 func ptrace(c *call) map[string]string {
-	request, ok := ptraceNames[c.int(0)]
-	if !ok {
-		request = c.decimal(0)
-	}
-	return map[string]string{"request": request, "pid": c.decimal(1)}
+	return map[string]string{"request": meaning.Ptrace(c.int(0)), "pid": c.decimal(1)}
 }
 
 // killOther reads a signal that is for another process, which the first
@@ -175,7 +158,7 @@ func killOther(signal int) args {
 	return func(c *call) (map[string]string, bool) {
 		target, sig := c.int(0), c.int(signal)
 		self := int32(c.t.PIDNamespace().IDOfThreadGroup(c.t.ThreadGroup()))
-		return map[string]string{"pid": strconv.Itoa(int(target)), "signal": signalName(sig)}, sig != 0 && target != self
+		return map[string]string{"pid": strconv.Itoa(int(target)), "signal": meaning.Signal(sig)}, sig != 0 && target != self
 	}
 }
 
@@ -185,69 +168,14 @@ func killThread(c *call) (map[string]string, bool) {
 	if target != nil && target.ThreadGroup() == c.t.ThreadGroup() {
 		return nil, false
 	}
-	return map[string]string{"tid": c.decimal(0), "signal": signalName(c.int(1))}, c.int(1) != 0
-}
-
-func signalName(sig int32) string {
-	if name := unix.SignalName(unix.Signal(sig)); name != "" {
-		return name
-	}
-	return strconv.Itoa(int(sig))
-}
-
-type flagName struct {
-	bit  uint64
-	name string
-}
-
-// cloneFlags are those that make namespaces.
-var cloneFlags = []flagName{
-	{linux.CLONE_NEWNS, "CLONE_NEWNS"},
-	{linux.CLONE_NEWCGROUP, "CLONE_NEWCGROUP"},
-	{linux.CLONE_NEWUTS, "CLONE_NEWUTS"},
-	{linux.CLONE_NEWIPC, "CLONE_NEWIPC"},
-	{linux.CLONE_NEWUSER, "CLONE_NEWUSER"},
-	{linux.CLONE_NEWPID, "CLONE_NEWPID"},
-	{linux.CLONE_NEWNET, "CLONE_NEWNET"},
-}
-
-var mountFlags = []flagName{
-	{unix.MS_RDONLY, "MS_RDONLY"},
-	{unix.MS_NOSUID, "MS_NOSUID"},
-	{unix.MS_NODEV, "MS_NODEV"},
-	{unix.MS_NOEXEC, "MS_NOEXEC"},
-	{unix.MS_REMOUNT, "MS_REMOUNT"},
-	{unix.MS_BIND, "MS_BIND"},
-	{unix.MS_MOVE, "MS_MOVE"},
-	{unix.MS_REC, "MS_REC"},
-	{unix.MS_PRIVATE, "MS_PRIVATE"},
-	{unix.MS_SLAVE, "MS_SLAVE"},
-	{unix.MS_SHARED, "MS_SHARED"},
-}
-
-// flagNames writes the named bits of flags; the rest as a number.
-func flagNames(flags uint64, names []flagName) string {
-	var out []string
-	for _, f := range names {
-		if flags&f.bit != 0 {
-			out = append(out, f.name)
-			flags &^= f.bit
-		}
-	}
-	if flags != 0 || len(out) == 0 {
-		out = append(out, fmt.Sprintf("%#x", flags))
-	}
-	return strings.Join(out, "|")
+	return map[string]string{"tid": c.decimal(0), "signal": meaning.Signal(c.int(1))}, c.int(1) != 0
 }
 
 // cloneNamespaces reads a clone that makes namespaces; others are births of
 // processes and seen as such.
 func cloneNamespaces(flags func(c *call) uint64) args {
 	return func(c *call) (map[string]string, bool) {
-		var made uint64
-		for _, f := range cloneFlags {
-			made |= flags(c) & f.bit
-		}
-		return map[string]string{"flags": flagNames(made, cloneFlags)}, made != 0
+		made := meaning.Namespaces(flags(c))
+		return map[string]string{"flags": meaning.CloneFlags(made)}, made != 0
 	}
 }

@@ -2,8 +2,6 @@ package sentry
 
 import (
 	"encoding/binary"
-	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,50 +11,9 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
 
 	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/sentry/meaning"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
-
-// tells are the places that tell a program where it runs, and of what: what the
-// tape calls the reveals of a file. The names are those of docs/report.md.
-var tells = map[string]string{
-	"/proc/version": "kernel version", "/proc/version_signature": "kernel version",
-	"/proc/sys/kernel/osrelease": "kernel version", "/proc/sys/kernel/version": "kernel version",
-	"/proc/cpuinfo": "processor", "/proc/meminfo": "memory", "/proc/modules": "kernel modules", "/proc/cmdline": "boot parameters",
-	"/proc/kmsg": "kernel log", "/dev/kmsg": "kernel log", "/proc/scsi/scsi": "hardware names",
-	"/.dockerenv": "container marker", "/.dockerinit": "container marker", "/run/.containerenv": "container marker",
-	"/proc/1/cgroup": "cgroup", "/proc/1/mountinfo": "mounts", "/proc/1/mounts": "mounts", "/proc/1/sched": "first process",
-	"/proc/gvisor": "hypervisor", "/proc/sentry-meminfo": "hypervisor", "/proc/xen": "hypervisor", "/proc/vz": "hypervisor", "/proc/bc": "hypervisor",
-	"/proc/device-tree": "hypervisor", "/sys/hypervisor": "hypervisor", "/dev/vboxguest": "hypervisor", "/dev/vmci": "hypervisor",
-}
-
-// reveals returns of what a place tells; empty for others. asked gives how it was
-// asked for: what a process reads of itself tells nothing of the first process,
-// even if it is that.
-func reveals(where string, asked func() string) string {
-	what := tells[where]
-	switch {
-	case what != "" && strings.HasPrefix(where, "/proc/1/"):
-		if a := asked(); strings.HasPrefix(a, "/proc/") && !strings.HasPrefix(a, "/proc/1/") {
-			return ""
-		}
-		return what
-	case what != "" || !strings.HasPrefix(where, "/proc/") && !strings.HasPrefix(where, "/sys/"):
-		return what
-	case path.Base(where) == "address" && (strings.HasPrefix(where, "/sys/class/net/") || strings.HasPrefix(where, "/sys/devices/virtual/net/")):
-		return "network address"
-	case under(where, "/sys/class/dmi", "/sys/devices/virtual/dmi", "/sys/firmware/dmi"):
-		return "hardware names"
-	case under(where, "/proc/gvisor", "/proc/xen", "/proc/device-tree", "/sys/hypervisor"):
-		return "hypervisor"
-	}
-	return ""
-}
-
-func under(where string, dirs ...string) bool {
-	return slices.ContainsFunc(dirs, func(dir string) bool {
-		return strings.HasPrefix(where, dir) && strings.HasPrefix(where[len(dir):], "/")
-	})
-}
 
 // lookHooks see places that tell of a sandbox being looked for without being
 // opened.
@@ -65,7 +22,7 @@ func lookHooks() map[string]hook {
 		return func(c *call) {
 			where := c.string(path)
 			c.run()
-			what := reveals(where, func() string { return where })
+			what := meaning.Reveals(where, func() string { return where })
 			if what == "" {
 				return
 			}
@@ -86,19 +43,13 @@ var looks = map[string]dull{
 	"clock_gettime": unlessTooMany, "gettimeofday": unlessTooMany, "time": unlessTooMany,
 }
 
-// unlessTelling makes dull a look at a path that does not begin like one of
+// unlessTelling makes dull a look at a path that does not begin like one that
 // tells. It is for programs that look at a million files.
 func unlessTelling(arg int) dull {
 	return func(_ *tracer, t *kernel.Task, args arch.SyscallArguments) bool {
-		var head [5]byte
-		if n, err := t.CopyInBytes(args[arg].Pointer(), head[:]); err != nil || n < len(head) {
-			return true
-		}
-		switch string(head[:]) {
-		case "/.doc", "/run/", "/proc", "/sys/", "/dev/":
-			return false
-		}
-		return true
+		var head [meaning.HeadSize]byte
+		n, err := t.CopyInBytes(args[arg].Pointer(), head[:])
+		return err != nil || n < len(head) || !meaning.MayReveal(head)
 	}
 }
 

@@ -2,7 +2,6 @@ package sentry
 
 import (
 	"encoding/binary"
-	"strings"
 
 	"gvisor.dev/gvisor/pkg/abi/linux"
 	"gvisor.dev/gvisor/pkg/sentry/arch"
@@ -10,6 +9,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/socket"
 
 	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/sentry/meaning"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
@@ -77,9 +77,9 @@ func (c *call) opened(dir, path int, flags uint64, mode uint32, made bool) {
 	case where == "/dev/null":
 		return
 	}
-	secret, tell := sensitive(where), ""
+	secret, tell := meaning.Sensitive(where), ""
 	if !writes {
-		tell = reveals(where, func() string { return c.string(path) })
+		tell = meaning.Reveals(where, func() string { return c.string(path) })
 	}
 	if !writes && !secret && tell == "" && c.tr.detail != plan.Full {
 		return
@@ -89,7 +89,7 @@ func (c *call) opened(dir, path int, flags uint64, mode uint32, made bool) {
 		kind = tape.FileCreate
 	}
 	ev := c.event(kind)
-	ev.File = &tape.File{Path: text(ev, where), Flags: openFlags(flags), Sensitive: secret, Reveals: tell}
+	ev.File = &tape.File{Path: text(ev, where), Flags: meaning.OpenFlags(flags), Sensitive: secret, Reveals: tell}
 	if c.err == nil {
 		ev.File.FD = int32(c.ret)
 	}
@@ -99,29 +99,6 @@ func (c *call) opened(dir, path int, flags uint64, mode uint32, made bool) {
 	c.emit(ev)
 }
 
-var openFlagNames = []struct {
-	bit  uint64
-	name string
-}{
-	{linux.O_CREAT, "O_CREAT"},
-	{linux.O_EXCL, "O_EXCL"},
-	{linux.O_TRUNC, "O_TRUNC"},
-	{linux.O_APPEND, "O_APPEND"},
-	{linux.O_NOFOLLOW, "O_NOFOLLOW"},
-	{linux.O_DIRECTORY, "O_DIRECTORY"},
-	{linux.O_PATH, "O_PATH"},
-}
-
-func openFlags(flags uint64) string {
-	names := []string{[]string{"O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE"}[flags&linux.O_ACCMODE]}
-	for _, f := range openFlagNames {
-		if flags&f.bit != 0 {
-			names = append(names, f.name)
-		}
-	}
-	return strings.Join(names, "|")
-}
-
 // change reports one deed on one path, found before the call runs: after
 // it, the path may be gone.
 func change(kind tape.Kind, find func(c *call) string, fill func(c *call, ev *tape.Event)) hook {
@@ -129,7 +106,7 @@ func change(kind tape.Kind, find func(c *call) string, fill func(c *call, ev *ta
 		where := find(c)
 		c.run()
 		ev := c.event(kind)
-		ev.File = &tape.File{Path: text(ev, where), Sensitive: sensitive(where)}
+		ev.File = &tape.File{Path: text(ev, where), Sensitive: meaning.Sensitive(where)}
 		if fill != nil {
 			fill(c, ev)
 		}
@@ -143,7 +120,7 @@ func pair(kind tape.Kind, from, to func(*call) string) hook {
 		path, target := from(c), to(c)
 		c.run()
 		ev := c.event(kind)
-		ev.File = &tape.File{Path: text(ev, path), Target: text(ev, target), Sensitive: sensitive(path) || sensitive(target)}
+		ev.File = &tape.File{Path: text(ev, path), Target: text(ev, target), Sensitive: meaning.Sensitive(path) || meaning.Sensitive(target)}
 		c.emit(ev)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 
 	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/sentry/meaning"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
@@ -26,7 +27,7 @@ type call struct {
 	t       *kernel.Task
 	syscall string
 	args    arch.SyscallArguments
-	support support
+	support meaning.Support
 	run     func() // executes the call; sets ret and err
 	told    bool   // an event of the family "call" tells of it
 
@@ -72,7 +73,7 @@ func install(table *kernel.SyscallTable) {
 		tr.begin(t)
 		if tr.detail != plan.Untraced {
 			c := &call{tr: tr, t: t, args: args, ret: ret, err: err}
-			c.syscall, c.support = missing(no)
+			c.syscall, c.support = meaning.Missing(no)
 			c.emitCall(nil)
 		}
 		return ret, err
@@ -82,7 +83,7 @@ func install(table *kernel.SyscallTable) {
 
 // wrap returns the function of entry with h around it; h and skip may be nil.
 func wrap(entry kernel.Syscall, h hook, skip dull) kernel.SyscallFn {
-	name, fn, has := entry.Name, entry.Fn, supportOf(entry)
+	name, fn, has := entry.Name, entry.Fn, meaning.SupportOf(entry.Name)
 	return func(t *kernel.Task, no uintptr, args arch.SyscallArguments) (uintptr, *kernel.SyscallControl, error) {
 		tr := active.Load()
 		if tr == nil {
@@ -94,7 +95,7 @@ func wrap(entry kernel.Syscall, h hook, skip dull) kernel.SyscallFn {
 		}
 		if h == nil || skip != nil && skip(tr, t, args) {
 			ret, control, err := fn(t, no, args)
-			if tr.noteBound(err); has.lacks(err) {
+			if tr.noteBound(err); lacks(has, err) {
 				(&call{tr: tr, t: t, syscall: name, args: args, err: err, support: has}).lack()
 			}
 			return ret, control, err
@@ -155,7 +156,7 @@ func (c *call) emit(ev *tape.Event) {
 // emitCall reports the call as an event of the family "call".
 func (c *call) emitCall(args map[string]string) {
 	ev := c.event(tape.Kind(tape.CallPrefix + c.syscall))
-	ev.Call = &tape.Call{Unimplemented: c.support.lacks(c.err)}
+	ev.Call = &tape.Call{Unimplemented: lacks(c.support, c.err)}
 	c.told = true
 	if len(args) > 0 {
 		ev.Call.Args = make(map[string]string, len(args))
@@ -164,6 +165,19 @@ func (c *call) emitCall(args map[string]string) {
 		}
 	}
 	c.emit(ev)
+}
+
+// lack reports a call that gVisor lacks, unless its hook has done so.
+func (c *call) lack() {
+	if !c.told && lacks(c.support, c.err) {
+		c.emitCall(nil)
+	}
+}
+
+// lacks tells whether err, of a call of which gVisor has that much, means that it does
+// not have it.
+func lacks(has meaning.Support, err error) bool {
+	return err != nil && has.Lacks(linuxerr.Equals(linuxerr.ENOSYS, err))
 }
 
 func (c *call) int(i int) int32          { return c.args[i].Int() }

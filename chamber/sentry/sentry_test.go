@@ -6,10 +6,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
-	"gvisor.dev/gvisor/pkg/abi/linux"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
 
+	"github.com/detonaut/detonaut/chamber/sentry/meaning"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
@@ -102,36 +102,6 @@ func TestThreadsAreCountedOnce(t *testing.T) {
 	}
 }
 
-func TestFlagNames(t *testing.T) {
-	for _, tc := range []struct {
-		flags uint64
-		names []flagName
-		want  string
-	}{
-		{0, cloneFlags, "0x0"},
-		{linux.CLONE_NEWNS | linux.CLONE_NEWUSER, cloneFlags, "CLONE_NEWNS|CLONE_NEWUSER"},
-		{unix.MS_BIND | 1<<40, mountFlags, "MS_BIND|0x10000000000"},
-	} {
-		if got := flagNames(tc.flags, tc.names); got != tc.want {
-			t.Errorf("flagNames(%#x) = %q, want %q", tc.flags, got, tc.want)
-		}
-	}
-	if got, want := openFlags(linux.O_RDWR|linux.O_CREAT|linux.O_EXCL), "O_RDWR|O_CREAT|O_EXCL"; got != want {
-		t.Errorf("openFlags = %q, want %q", got, want)
-	}
-}
-
-func TestSensitive(t *testing.T) {
-	for path, want := range map[string]bool{
-		"/etc/shadow": true, "/root/.ssh/id_rsa": true, "/home/a/.aws/credentials": true, "/run/secrets/token": true,
-		"/etc/passwd": false, "/usr/lib/libc.so.6": false, "/var/lib/aws/x": false,
-	} {
-		if got := sensitive(path); got != want {
-			t.Errorf("sensitive(%q) = %t, want %t", path, got, want)
-		}
-	}
-}
-
 // A hook whose name is in no table sees nothing.
 func TestEveryHookHasASystemCall(t *testing.T) {
 	known := map[string]bool{}
@@ -156,32 +126,19 @@ func TestCandidates(t *testing.T) {
 	}
 }
 
-// What gVisor says of itself is what supportOf knows.
+// What gVisor says of itself is what package meaning knows.
 func TestSupportIsWhatGVisorSays(t *testing.T) {
 	for no, entry := range table().Table {
-		has := supportOf(entry)
+		has := meaning.SupportOf(entry.Name)
 		enosys := strings.Contains(entry.Note, unix.ENOSYS.Error()) || strings.Contains(entry.Note, linuxerr.ENOSYS.Error())
-		if entry.SupportLevel == kernel.SupportUnimplemented && has == present && !enosys {
+		if entry.SupportLevel == kernel.SupportUnimplemented && has == meaning.Present && !enosys {
 			t.Errorf("%d %s: %s", no, entry.Name, entry.Note)
 		}
-		if has == stubs && (entry.SupportLevel != kernel.SupportUnimplemented || enosys) {
+		if has == meaning.Stub && (entry.SupportLevel != kernel.SupportUnimplemented || enosys) {
 			t.Errorf("%d %s is no stub: %s", no, entry.Name, entry.Note)
 		}
-		if no >= firstLater && no-firstLater < uintptr(len(laterCalls)) && laterCalls[no-firstLater] != "" {
+		if name, _ := meaning.Missing(no); !strings.HasPrefix(name, "sys_") {
 			t.Errorf("%d %s is an entry", no, entry.Name)
-		}
-	}
-}
-
-func TestMissing(t *testing.T) {
-	for no, want := range map[uintptr]string{440: "process_madvise", 441: "sys_441", 444: "landlock_create_ruleset", 469: "file_setattr", 500: "sys_500"} {
-		if name, has := missing(no); name != want || !has.lacks(linuxerr.ENOSYS) || has.lacks(linuxerr.EPERM) {
-			t.Errorf("%d: %s, %d", no, name, has)
-		}
-	}
-	for _, no := range []uintptr{335, 423, 512, 1 << 40} {
-		if name, has := missing(no); !strings.HasPrefix(name, "sys_") || has.lacks(linuxerr.ENOSYS) {
-			t.Errorf("%d: %s, %d", no, name, has)
 		}
 	}
 }

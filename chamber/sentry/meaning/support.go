@@ -1,55 +1,46 @@
-package sentry
+package meaning
 
 import (
 	"fmt"
 	"slices"
-
-	"gvisor.dev/gvisor/pkg/errors/linuxerr"
-	"gvisor.dev/gvisor/pkg/sentry/kernel"
 )
 
-// support is what gVisor has of a system call, and so what an error of it means.
-type support uint8
+// Support is what gVisor has of a system call, and so what an error of it means.
+type Support uint8
 
+// What there is of a call.
 const (
-	// present calls do their work; where they say ENOSYS, a part is lacking. Those
+	// Present calls do their work; where they say ENOSYS, a part is lacking. Those
 	// that gVisor lacks altogether say so too, once they have checked the caller's
 	// rights as Linux does.
-	present support = iota
-	// stubs are lacking, and have another error to say so.
-	stubs
-	// obsolete calls Linux does not have either.
-	obsolete
+	Present Support = iota
+	// Stub calls are lacking, and have another error to say so.
+	Stub
+	// Obsolete calls Linux does not have either.
+	Obsolete
 )
 
-// supportOf tells what gVisor has of a system call.
-func supportOf(entry kernel.Syscall) support {
+// SupportOf tells what gVisor has of the system call of that name, of those that have
+// an entry in its tables.
+func SupportOf(name string) Support {
 	switch {
 	case slices.Contains([]string{
 		"add_key", "modify_ldt", "name_to_handle_at", "open_by_handle_at", "perf_event_open", "request_key", "sched_rr_get_interval",
-	}, entry.Name):
-		return stubs
+	}, name):
+		return Stub
 	case slices.Contains([]string{
 		"afs_syscall", "create_module", "epoll_ctl_old", "epoll_wait_old", "get_kernel_syms", "get_thread_area", "getpmsg", "nfsservctl",
 		"putpmsg", "query_module", "security", "set_thread_area", "sysctl", "tuxcall", "uselib", "vserver",
-	}, entry.Name):
-		return obsolete
+	}, name):
+		return Obsolete
 	default:
-		return present
+		return Present
 	}
 }
 
-// lacks tells whether err, of a call, means that gVisor does not have it.
-func (s support) lacks(err error) bool {
-	return err != nil && (s == stubs || s == present && linuxerr.Equals(linuxerr.ENOSYS, err))
-}
-
-// lack reports a call that gVisor lacks, unless its hook has done so.
-func (c *call) lack() {
-	if !c.told && c.support.lacks(c.err) {
-		c.emitCall(nil)
-	}
-}
+// Lacks tells whether an error of a call, which may be ENOSYS or another, means that
+// gVisor does not have it.
+func (s Support) Lacks(enosys bool) bool { return s == Stub || s == Present && enosys }
 
 // firstLater is the first of the numbers that are the same on all architectures
 // and have no entry in gVisor's tables, and lastLater the last that Linux might
@@ -67,14 +58,14 @@ var laterCalls = [...]string{
 	"removexattrat", "open_tree_attr", "file_getattr", "file_setattr",
 }
 
-// missing tells the name of a call without an entry, and whether Linux may have
-// it.
-func missing(no uintptr) (name string, has support) {
+// Missing tells the name of a call without an entry, and whether Linux may have
+// it. One that is not known is called "sys_" and its number.
+func Missing(no uintptr) (name string, has Support) {
 	if no < firstLater || no > lastLater {
-		return fmt.Sprintf("sys_%d", no), obsolete
+		return fmt.Sprintf("sys_%d", no), Obsolete
 	}
 	if i := int(no - firstLater); i < len(laterCalls) && laterCalls[i] != "" {
-		return laterCalls[i], present
+		return laterCalls[i], Present
 	}
-	return fmt.Sprintf("sys_%d", no), present
+	return fmt.Sprintf("sys_%d", no), Present
 }

@@ -1,0 +1,30 @@
+package meaning
+
+import "testing"
+
+func TestSensitive(t *testing.T) {
+	for path, want := range map[string]bool{
+		"/etc/shadow": true, "/root/.ssh/id_rsa": true, "/home/a/.aws/credentials": true, "/run/secrets/token": true,
+		"/etc/passwd": false, "/usr/lib/libc.so.6": false, "/var/lib/aws/x": false,
+	} {
+		if got := Sensitive(path); got != want {
+			t.Errorf("Sensitive(%q) = %t, want %t", path, got, want)
+		}
+	}
+}
+
+// What a hook looks at by its first bytes alone has all that Reveals knows.
+func TestWhatRevealsMayReveal(t *testing.T) {
+	places := []string{"/sys/class/net/eth0/address", "/sys/class/dmi/id/product_name", "/proc/xen/capabilities"}
+	for where := range tells {
+		places = append(places, where)
+	}
+	for _, where := range places {
+		if what := Reveals(where, func() string { return where }); what == "" {
+			t.Errorf("%s tells nothing", where)
+		}
+		if !MayReveal([HeadSize]byte([]byte(where))) {
+			t.Errorf("%s is not looked at", where)
+		}
+	}
+}
