@@ -55,7 +55,7 @@ var doors = map[string][]string{
 
 // gvisor are the packages that import gVisor, without those below them: what
 // parses the subject's bytes can be tested, and fuzzed, without a sandbox.
-var gvisor = []string{"chamber/network", "chamber/runner", "chamber/sentry", "chamber/sentry/clock"}
+var gvisor = []string{"chamber/network", "chamber/runner", "chamber/sentry", "chamber/sentry/clock", "chamber/sentry/furnish"}
 
 // alone lists packages that import the standard library only, and whatever
 // else is named here. What dials for a live run is among them: it has no part

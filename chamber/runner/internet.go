@@ -13,7 +13,7 @@ import (
 	"github.com/detonaut/detonaut/chamber/egress"
 	"github.com/detonaut/detonaut/chamber/network"
 	"github.com/detonaut/detonaut/chamber/plan"
-	"github.com/detonaut/detonaut/chamber/sentry"
+	"github.com/detonaut/detonaut/chamber/sentry/furnish"
 )
 
 // internet is the network of one run; its zero value is none.
@@ -73,11 +73,11 @@ func wantedArtifacts() (artifact.Kinds, error) {
 }
 
 // setup is what the network needs in the sandbox's file system.
-func (i *internet) setup() sentry.Setup {
+func (i *internet) setup() furnish.Setup {
 	if i.net == nil {
-		return sentry.Setup{}
+		return furnish.Setup{}
 	}
-	return sentry.Setup{Certificate: i.net.Certificate(), Trust: i.plan.Internet.Trust, Files: network.Files(i.plan.Hostname)}
+	return furnish.Setup{Certificate: i.net.Certificate(), Trust: i.plan.Internet.Trust, Files: network.Files(i.plan.Hostname)}
 }
 
 // plugIn gives the booted sandbox its network card.

@@ -9,6 +9,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/socket"
 
 	"github.com/detonaut/detonaut/chamber/plan"
+	"github.com/detonaut/detonaut/chamber/sentry/furnish"
 	"github.com/detonaut/detonaut/chamber/sentry/meaning"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
@@ -43,7 +44,9 @@ func openHooks() map[string]hook {
 				c.keepOpened(dir, path, flags)
 			}
 			c.run()
-			c.show()
+			if c.err == nil {
+				furnish.Show(c.t, int32(c.ret), &c.tr.face)
+			}
 			c.opened(dir, path, flags, mode, made)
 		}
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/detonaut/detonaut/chamber/machine"
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/sentry/clock"
+	"github.com/detonaut/detonaut/chamber/sentry/furnish"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
@@ -38,7 +39,7 @@ type tracer struct {
 	program  string // the first command, as the plan has it
 	env      []string
 	first    atomic.Bool // the first thread was seen
-	setup    Setup
+	setup    furnish.Setup
 	timing   timing
 	clock    *clock.Clock
 	payloads *payloads
@@ -85,11 +86,28 @@ func (tr *tracer) begin(t *kernel.Task) {
 	tr.born(t, t.ThreadGroup())
 	tr.startClock(t)
 	tr.furnish(t)
-	tr.dress(t)
 	if tr.detail != plan.Untraced {
 		tr.lookBefore(t)
 		tr.firstExec(t)
 	}
+}
+
+// furnish makes the machine of the plan of the sandbox. What cannot be done of it is
+// on the tape.
+func (tr *tracer) furnish(t *kernel.Task) {
+	tr.setup.Install(t, func(store plan.TrustStore, err error) {
+		ev := newEvent(t, tape.TrustInstall)
+		ev.Trust = &tape.Trust{Path: text(ev, store.Path), Kind: string(store.Kind)}
+		if err != nil {
+			ev.Trust.Error = text(ev, err.Error())
+		}
+		if tr.detail != plan.Untraced {
+			tr.out.emit(ev)
+		}
+	})
+	tr.setup = furnish.Setup{} // not needed twice, and large
+	tr.face.Processors = int(t.Kernel().ApplicationCores())
+	furnish.Dress(t, &tr.face)
 }
 
 // born counts a new thread of a process, unless it would be one too many.

@@ -30,6 +30,7 @@ import (
 	"github.com/detonaut/detonaut/chamber/machine"
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/sentry/clock"
+	"github.com/detonaut/detonaut/chamber/sentry/furnish"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
@@ -56,7 +57,7 @@ var Register = sync.OnceFunc(func() {
 // Session returns the configuration with which gVisor boots the sandbox that
 // runs p in a root file system furnished as s says: what it calls a pod init
 // config. With payloads the contents that are kept come with the events.
-func Session(p *plan.Plan, s Setup, payloads bool) *boot.InitConfig {
+func Session(p *plan.Plan, s furnish.Setup, payloads bool) *boot.InitConfig {
 	ids := []string{"group_id", "thread_id"}
 	points := []seccheck.PointConfig{
 		{Name: "sentry/task_exit", ContextFields: ids}, // without it nobody knows how the run ended
@@ -201,7 +202,7 @@ func newSink(options map[string]any, endpoint *fd.FD) (seccheck.Sink, error) {
 	program, _ := options[optProgram].(string)
 	t := &tracer{detail: plan.Detail(detail), profile: plan.Profile(profile), maxTasks: int(maxTasks), program: program, env: asStrings(options[optEnv])}
 	var err error
-	if t.setup, err = optionOf[Setup](options[optSetup]); err != nil {
+	if t.setup, err = optionOf[furnish.Setup](options[optSetup]); err != nil {
 		return nil, err
 	}
 	if t.timing, err = optionOf[timing](options[optTime]); err != nil {

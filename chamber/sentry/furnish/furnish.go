@@ -1,4 +1,12 @@
-package sentry
+// Package furnish makes an ordinary machine of gVisor's sandbox, with what the plan
+// asks for: files and a CA in the root file system, /proc and /sys without what only
+// gVisor has and with what it has not, and files of /proc that speak of the machine.
+//
+// Package sentry calls it on the goroutine of a task: of the first thread before its
+// first instruction, or of one that has just opened a file of /proc. What is put into
+// the root file system comes before package difference looks at that, so that none of
+// it is taken for the subject's.
+package furnish
 
 import (
 	"errors"
@@ -18,7 +26,6 @@ import (
 
 	"github.com/detonaut/detonaut/chamber/network/pki"
 	"github.com/detonaut/detonaut/chamber/plan"
-	"github.com/detonaut/detonaut/chamber/tape"
 )
 
 // maxStore is the most bytes of a trust store that is changed.
@@ -34,34 +41,27 @@ type Setup struct {
 	Files map[string]string `json:"files,omitempty"`
 }
 
-// furnish does what the setup asks for, before t has read anything. What fails
-// is on the tape: a subject that does not trust us is no reason not to run it.
-func (tr *tracer) furnish(t *kernel.Task) {
+// Install does what the setup asks for, before t has read anything. told hears of
+// every trust store, in their order, with the error where the CA is not in it. Nothing
+// fails for good: a subject that does not trust us is no reason not to run it.
+func (s *Setup) Install(t *kernel.Task, told func(plan.TrustStore, error)) {
 	files := newFurnisher(t)
 	defer files.root.DecRef(t)
-	for _, name := range slices.Sorted(maps.Keys(tr.setup.Files)) {
+	for _, name := range slices.Sorted(maps.Keys(s.Files)) {
 		// An image whose /etc is no directory has no names to look up either.
-		_ = files.replace(name, []byte(tr.setup.Files[name]))
+		_ = files.replace(name, []byte(s.Files[name]))
 	}
-	if len(tr.setup.Certificate) == 0 {
+	if len(s.Certificate) == 0 {
 		return
 	}
-	ca, err := pki.NewRoot(tr.setup.Certificate)
-	for _, store := range tr.setup.Trust {
+	ca, err := pki.NewRoot(s.Certificate)
+	for _, store := range s.Trust {
 		storeErr := err
 		if storeErr == nil {
 			storeErr = files.trust(ca, store)
 		}
-		ev := newEvent(t, tape.TrustInstall)
-		ev.Trust = &tape.Trust{Path: text(ev, store.Path), Kind: string(store.Kind)}
-		if storeErr != nil {
-			ev.Trust.Error = text(ev, storeErr.Error())
-		}
-		if tr.detail != plan.Untraced {
-			tr.out.emit(ev)
-		}
+		told(store, storeErr)
 	}
-	tr.setup = Setup{} // not needed twice, and large
 }
 
 // furnisher reads and writes files of the sandbox as its root, but as nobody

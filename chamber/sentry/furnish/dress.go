@@ -1,4 +1,4 @@
-package sentry
+package furnish
 
 import (
 	"fmt"
@@ -15,12 +15,11 @@ import (
 	"github.com/detonaut/detonaut/chamber/machine"
 )
 
-// dress makes /proc and /sys those of the machine, before anybody has looked into
+// Dress makes /proc and /sys those of the machine, before anybody has looked into
 // them: it takes away what only gVisor has, and adds what gVisor has not. What
-// fails leaves gVisor's face, and no subject unrun.
-func (tr *tracer) dress(t *kernel.Task) {
-	tr.face.Processors = int(t.Kernel().ApplicationCores())
-	if tr.face.Blank() {
+// fails leaves gVisor's face, and no subject unrun. A blank face is gVisor's own.
+func Dress(t *kernel.Task, face *machine.Face) {
+	if face.Blank() {
 		return
 	}
 	f := newFurnisher(t)
@@ -29,7 +28,7 @@ func (tr *tracer) dress(t *kernel.Task) {
 		d.hide("gvisor")
 		d.hide("sentry-meminfo")
 	}
-	cards, hardware := tr.face.Cards(), tr.face.Hardware()
+	cards, hardware := face.Cards(), face.Hardware()
 	virtual, class := make(tree), make(tree)
 	if len(hardware) > 0 {
 		virtual["dmi"] = tree{"id": hardware}
