@@ -55,7 +55,10 @@ var doors = map[string][]string{
 
 // gvisor are the packages that import gVisor, without those below them: what
 // parses the subject's bytes can be tested, and fuzzed, without a sandbox.
-var gvisor = []string{"chamber/network", "chamber/runner", "chamber/sentry", "chamber/sentry/clock", "chamber/sentry/furnish"}
+var gvisor = []string{
+	"chamber/network", "chamber/runner", "chamber/sentry",
+	"chamber/sentry/clock", "chamber/sentry/difference", "chamber/sentry/fileless", "chamber/sentry/furnish",
+}
 
 // alone lists packages that import the standard library only, and whatever
 // else is named here. What dials for a live run is among them: it has no part
@@ -72,6 +75,8 @@ var alone = map[string][]string{
 	"chamber/tape":     {"chamber/plan"},
 
 	"chamber/sentry/meaning": {"golang.org/x/sys/unix"},
+	"chamber/sentry/payload": {"chamber/artifact", "chamber/content", "chamber/sentry/wire", "chamber/tape"},
+	"chamber/sentry/wire":    {"chamber/artifact", "chamber/decode", "chamber/tape", "golang.org/x/sys/unix"},
 }
 
 // pure are the packages whose result follows from their arguments alone.

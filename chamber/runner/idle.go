@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/detonaut/detonaut/chamber/plan"
-	"github.com/detonaut/detonaut/chamber/sentry"
+	"github.com/detonaut/detonaut/chamber/sentry/wire"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
@@ -68,9 +68,9 @@ func (i *idle) travels() bool { return i.box.plan.Profile == plan.Time }
 
 // ask asks the sandbox, unless the internet is about to do something.
 func (i *idle) ask() {
-	request, stuck, soon := sentry.Look, time.Duration(0), i.deadline
+	request, stuck, soon := wire.Look, time.Duration(0), i.deadline
 	if i.travels() {
-		request, stuck, soon = sentry.Travel, hold, time.Now().Add(hold)
+		request, stuck, soon = wire.Travel, hold, time.Now().Add(hold)
 	}
 	if at, is := i.box.net.pending(stuck); is && at.Before(soon) {
 		i.still = time.Time{}

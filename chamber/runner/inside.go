@@ -24,6 +24,7 @@ import (
 	"github.com/detonaut/detonaut/chamber/artifact"
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/sentry"
+	"github.com/detonaut/detonaut/chamber/sentry/wire"
 )
 
 // memoryLimit is how much memory this process may hold before it looks harder
@@ -114,7 +115,7 @@ type sandbox struct {
 	conf   *config.Config
 	cont   *container.Container
 	net    *internet
-	events *sentry.Stream
+	events *wire.Stream
 	// answers has what the sandbox answers to requests.
 	answers chan answer
 	// drained is closed when no more events will be read.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/detonaut/detonaut/chamber/network"
 	"github.com/detonaut/detonaut/chamber/plan"
-	"github.com/detonaut/detonaut/chamber/sentry"
+	"github.com/detonaut/detonaut/chamber/sentry/wire"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
@@ -103,7 +103,7 @@ func (r *recorder) elapsed() int64 {
 	if r.zero == 0 {
 		return 0
 	}
-	return sentry.Monotonic() - r.zero
+	return wire.Monotonic() - r.zero
 }
 
 // settleUntil writes what waits and is older than a monotonic time. The caller
@@ -113,7 +113,7 @@ func (r *recorder) settleUntil(at int64) error {
 		p := r.waiting[0]
 		if p.by != nil {
 			who, known := r.owners.of(p.by)
-			if !known && at != math.MaxInt64 && len(r.waiting) < maxWaiting && sentry.Monotonic()-p.at < int64(patience) {
+			if !known && at != math.MaxInt64 && len(r.waiting) < maxWaiting && wire.Monotonic()-p.at < int64(patience) {
 				return nil
 			}
 			p.event.PID, p.event.TID = who.pid, who.tid

@@ -8,7 +8,7 @@ import (
 
 	"github.com/detonaut/detonaut/chamber/network"
 	"github.com/detonaut/detonaut/chamber/plan"
-	"github.com/detonaut/detonaut/chamber/sentry"
+	"github.com/detonaut/detonaut/chamber/sentry/wire"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
@@ -19,7 +19,7 @@ func localOf(seq uint64, at int64, pid int32, kind, address string) *tape.Event 
 // An event of the network gets the process whose port it came from, whichever
 // is told of first, and none where nobody has the port.
 func TestRecorderFindsTheProcess(t *testing.T) {
-	now := sentry.Monotonic()
+	now := wire.Monotonic()
 	cases := []struct {
 		name string
 		told *tape.Event
@@ -78,7 +78,7 @@ func TestRecorderDetail(t *testing.T) {
 			t.Fatal(err)
 		}
 		if detail != plan.Untraced {
-			if err := r.event(line(t, localOf(1, sentry.Monotonic(), 7, "stream", "172.17.0.2:40000"))); err != nil {
+			if err := r.event(line(t, localOf(1, wire.Monotonic(), 7, "stream", "172.17.0.2:40000"))); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -16,7 +16,7 @@ import (
 	"github.com/detonaut/detonaut/chamber/decode"
 	"github.com/detonaut/detonaut/chamber/network"
 	"github.com/detonaut/detonaut/chamber/plan"
-	"github.com/detonaut/detonaut/chamber/sentry"
+	"github.com/detonaut/detonaut/chamber/sentry/wire"
 	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/chamber/version"
 )
@@ -87,7 +87,7 @@ func (r *recorder) start(wall int64) error {
 	p.Image, p.Internet.Replay = "", "" // paths of this machine are no facts about the subject
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.zero = sentry.Monotonic()
+	r.zero = wire.Monotonic()
 	return r.write(&tape.Event{Kind: tape.RunStart, Start: &tape.Start{
 		Version: tape.Version, Chamber: version.String(), Wall: wall, Plan: p,
 	}}, r.zero)
@@ -160,7 +160,7 @@ func (r *recorder) printed(kind tape.Kind, text string, size int) error {
 // wait has an event that happens now wait for its place. The caller holds mu.
 func (r *recorder) wait(e *tape.Event, by *network.Origin) {
 	e.Ahead = r.ahead.Load()
-	r.waiting = append(r.waiting, pending{sentry.Monotonic(), e, by})
+	r.waiting = append(r.waiting, pending{wire.Monotonic(), e, by})
 	r.stir()
 }
 
@@ -206,7 +206,7 @@ func (r *recorder) end(end tape.End) error {
 		end.Bounds = append(end.Bounds, "output")
 	}
 	slices.Sort(end.Bounds)
-	if err := r.write(&tape.Event{Kind: tape.RunEnd, Ahead: r.ahead.Load(), End: &end}, sentry.Monotonic()); err != nil && !errors.Is(err, errFull) {
+	if err := r.write(&tape.Event{Kind: tape.RunEnd, Ahead: r.ahead.Load(), End: &end}, wire.Monotonic()); err != nil && !errors.Is(err, errFull) {
 		return err
 	}
 	r.over = true
@@ -282,7 +282,7 @@ func (r *recorder) flushUntil(over <-chan struct{}) error {
 func (r *recorder) flush() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	err := r.settleUntil(sentry.Monotonic() - int64(outputDelay))
+	err := r.settleUntil(wire.Monotonic() - int64(outputDelay))
 	r.stirred = false
 	if len(r.waiting) > 0 {
 		r.stir()

@@ -17,7 +17,7 @@ import (
 
 	"github.com/detonaut/detonaut/chamber/artifact"
 	"github.com/detonaut/detonaut/chamber/plan"
-	"github.com/detonaut/detonaut/chamber/sentry"
+	"github.com/detonaut/detonaut/chamber/sentry/wire"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
@@ -216,7 +216,7 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 // time is not counted for which the tape's reader has the sandbox waiting: that is
 // ours, and the events are there.
 func (s *sandbox) askFlush(rec *recorder, idle *idle, use *usage) bool {
-	if err := s.events.Ask(sentry.Finish); err != nil {
+	if err := s.events.Ask(wire.Finish); err != nil {
 		return true // it is gone; what it sent is read
 	}
 	enough := time.NewTimer(settle)

@@ -15,7 +15,7 @@ import (
 	"github.com/detonaut/detonaut/chamber/artifact"
 	"github.com/detonaut/detonaut/chamber/decode"
 	"github.com/detonaut/detonaut/chamber/plan"
-	"github.com/detonaut/detonaut/chamber/sentry"
+	"github.com/detonaut/detonaut/chamber/sentry/wire"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
@@ -66,13 +66,13 @@ func TestRecorderPutsOutputInItsPlace(t *testing.T) {
 	if err := r.start(1); err != nil {
 		t.Fatal(err)
 	}
-	before := sentry.Monotonic()
+	before := wire.Monotonic()
 	for _, part := range []string{"li", "ne\n"} {
 		if err := r.printed(tape.OutputStdout, part, len(part)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	later := sentry.Monotonic()
+	later := wire.Monotonic()
 	// Two events of the sandbox arrive late, one of them older than the output.
 	for seq, at := range []int64{before, later} {
 		l := line(t, &tape.Event{Seq: uint64(seq + 1), Time: at, Kind: "call.bpf", Call: &tape.Call{}})
@@ -158,7 +158,7 @@ func TestRecorderBounds(t *testing.T) {
 	_ = r.printed(tape.OutputStderr, "abc", 3) // beyond the 10 bytes
 	var err error
 	for seq := uint64(1); err == nil && seq < 100; seq++ {
-		err = r.event(line(t, &tape.Event{Seq: seq, Time: sentry.Monotonic(), Kind: "call.bpf", Call: &tape.Call{}}))
+		err = r.event(line(t, &tape.Event{Seq: seq, Time: wire.Monotonic(), Kind: "call.bpf", Call: &tape.Call{}}))
 	}
 	if !errors.Is(err, errFull) {
 		t.Errorf("a full tape says %v", err)

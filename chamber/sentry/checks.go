@@ -3,7 +3,6 @@ package sentry
 import (
 	"encoding/binary"
 	"strconv"
-	"strings"
 	"time"
 
 	"gvisor.dev/gvisor/pkg/abi/linux"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/sentry/meaning"
+	"github.com/detonaut/detonaut/chamber/sentry/wire"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
@@ -27,7 +27,7 @@ func lookHooks() map[string]hook {
 				return
 			}
 			ev := c.event(tape.FileStat)
-			ev.File = &tape.File{Path: text(ev, where), Reveals: what}
+			ev.File = &tape.File{Path: wire.Text(ev, where), Reveals: what}
 			c.emit(ev)
 		}
 	}
@@ -75,7 +75,7 @@ func unlessTooMany(tr *tracer, t *kernel.Task, _ arch.SyscallArguments) bool {
 		return true
 	}
 	now := time.Now()
-	if now.Sub(tr.out.zero) < calibration {
+	if now.Sub(tr.booted) < calibration {
 		return true
 	}
 	tr.mu.Lock()
@@ -115,24 +115,10 @@ func checkHooks(hooks map[string]hook) {
 
 // slept reports a long sleep of a run in which nothing was done yet.
 func (c *call) slept(asked time.Duration) {
-	if asked < longSleep || c.tr.out.acted.Load() {
+	if asked < longSleep || c.tr.out.Acted() {
 		return
 	}
 	c.emitCall(map[string]string{"seconds": strconv.FormatInt(int64(asked/time.Second), 10)})
-}
-
-// acts tells whether an event is of a deed, and not only of a program that starts
-// and looks around.
-func acts(ev *tape.Event) bool {
-	switch family, _, _ := strings.Cut(string(ev.Kind), "."); {
-	case family == "process", family == "payload", family == "trust", family == "time", ev.Kind == tape.SocketLocal,
-		ev.Kind == tape.FileRead, ev.Kind == tape.FileClose, ev.Kind == tape.FileStat:
-		return false
-	case ev.Call != nil:
-		return !ev.Call.Unimplemented && ev.Kind != "call.prctl" // libraries ask
-	default:
-		return ev.Kind != tape.FileOpen || !strings.HasPrefix(ev.File.Flags, "O_RDONLY")
-	}
 }
 
 // around adds what is done first, and what then, to a hook, which may not be there;

@@ -4,35 +4,13 @@ import (
 	"encoding/binary"
 
 	"gvisor.dev/gvisor/pkg/abi/linux"
-	"gvisor.dev/gvisor/pkg/sentry/arch"
-	"gvisor.dev/gvisor/pkg/sentry/kernel"
-	"gvisor.dev/gvisor/pkg/sentry/socket"
 
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/sentry/furnish"
 	"github.com/detonaut/detonaut/chamber/sentry/meaning"
+	"github.com/detonaut/detonaut/chamber/sentry/wire"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
-
-// execHooks see what seccheck does not: executions that fail.
-func execHooks() map[string]hook {
-	exec := func(dir, path int) hook {
-		return func(c *call) {
-			name := c.string(path)
-			failed := c.tryExec(dir, path)
-			if failed != nil {
-				c.err = failed
-				ev := c.event(tape.ProcessExec)
-				c.err = nil
-				ev.Process = &tape.Process{Executable: text(ev, name)}
-				c.tr.out.emit(ev)
-			}
-			c.tr.keepCode(c.t, c.t, c.t.MemoryManager(), everywhere)
-			c.run()
-		}
-	}
-	return map[string]hook{"execve": exec(noDir, 0), "execveat": exec(0, 1)}
-}
 
 // openHooks see files being opened and made.
 func openHooks() map[string]hook {
@@ -92,7 +70,7 @@ func (c *call) opened(dir, path int, flags uint64, mode uint32, made bool) {
 		kind = tape.FileCreate
 	}
 	ev := c.event(kind)
-	ev.File = &tape.File{Path: text(ev, where), Flags: meaning.OpenFlags(flags), Sensitive: secret, Reveals: tell}
+	ev.File = &tape.File{Path: wire.Text(ev, where), Flags: meaning.OpenFlags(flags), Sensitive: secret, Reveals: tell}
 	if c.err == nil {
 		ev.File.FD = int32(c.ret)
 	}
@@ -109,7 +87,7 @@ func change(kind tape.Kind, find func(c *call) string, fill func(c *call, ev *ta
 		where := find(c)
 		c.run()
 		ev := c.event(kind)
-		ev.File = &tape.File{Path: text(ev, where), Sensitive: meaning.Sensitive(where)}
+		ev.File = &tape.File{Path: wire.Text(ev, where), Sensitive: meaning.Sensitive(where)}
 		if fill != nil {
 			fill(c, ev)
 		}
@@ -123,7 +101,7 @@ func pair(kind tape.Kind, from, to func(*call) string) hook {
 		path, target := from(c), to(c)
 		c.run()
 		ev := c.event(kind)
-		ev.File = &tape.File{Path: text(ev, path), Target: text(ev, target), Sensitive: meaning.Sensitive(path) || meaning.Sensitive(target)}
+		ev.File = &tape.File{Path: wire.Text(ev, path), Target: wire.Text(ev, target), Sensitive: meaning.Sensitive(path) || meaning.Sensitive(target)}
 		c.emit(ev)
 	}
 }
@@ -161,7 +139,7 @@ func fileHooks() map[string]hook {
 	}
 	size := func(c *call, ev *tape.Event) { ev.File.Size = c.args[1].Int64() }
 	attr := func(removed bool) func(*call, *tape.Event) {
-		return func(c *call, ev *tape.Event) { ev.File.Attr, ev.File.Removed = text(ev, c.string(1)), removed }
+		return func(c *call, ev *tape.Event) { ev.File.Attr, ev.File.Removed = wire.Text(ev, c.string(1)), removed }
 	}
 	content := func(arg int) func(*call) string { return func(c *call) string { return c.string(arg) } }
 	unlinkat := func(c *call) {
@@ -195,80 +173,5 @@ func fileHooks() map[string]hook {
 		"lremovexattr": change(tape.FileXattr, name(noDir, 0), attr(true)), "fremovexattr": change(tape.FileXattr, open, attr(true)),
 		"utime": change(tape.FileUtime, object(noDir, 0), nil), "utimes": change(tape.FileUtime, object(noDir, 0), nil),
 		"futimesat": change(tape.FileUtime, object(0, 1), nil), "utimensat": change(tape.FileUtime, unless(0, 1, 3, linux.AT_SYMLINK_NOFOLLOW), nil),
-	}
-}
-
-// transferHooks see reads, writes and closes, at full detail, and DNS
-// questions that are written instead of sent.
-func transferHooks() map[string]hook {
-	read := func(c *call) { c.transfer(tape.FileRead); c.readScript(false) }
-	readv := func(c *call) { c.transfer(tape.FileRead); c.readScript(true) }
-	readAt := func(c *call) { c.transfer(tape.FileRead) }
-	write := func(c *call) {
-		question := c.questionWritten()
-		c.transfer(tape.FileWrite)
-		if question != nil {
-			c.sent("", question, int64(len(question)))
-		}
-	}
-	return map[string]hook{
-		"read": read, "pread64": readAt, "readv": readv, "preadv": readAt, "preadv2": readAt,
-		"write": write, "pwrite64": write, "writev": write, "pwritev": write, "pwritev2": write,
-		"close": func(c *call) { c.transfer(tape.FileClose) },
-	}
-}
-
-// transfers are the calls that programs make by the million, with what makes
-// one of them dull: at normal detail only DNS questions are looked for.
-var transfers = map[string]dull{
-	"read": unlessScript, "pread64": unlessFull, "readv": unlessScript, "preadv": unlessFull, "preadv2": unlessFull, "close": unlessFull,
-	"write": unlessSocket, "writev": unlessSocket, "pwritev2": unlessSocket, "pwrite64": unlessFull, "pwritev": unlessFull,
-	"munmap": noWritableCode,
-}
-
-func unlessFull(tr *tracer, _ *kernel.Task, _ arch.SyscallArguments) bool {
-	return tr.detail != plan.Full
-}
-
-func unlessSocket(tr *tracer, t *kernel.Task, args arch.SyscallArguments) bool {
-	if tr.detail == plan.Full {
-		return false
-	}
-	f := t.GetFile(args[0].Int())
-	if f == nil {
-		return true
-	}
-	defer f.DecRef(t)
-	_, ok := f.Impl().(socket.Socket)
-	return !ok
-}
-
-// transfer makes the call, and reports it at full detail.
-func (c *call) transfer(kind tape.Kind) {
-	if c.tr.detail != plan.Full {
-		c.run()
-		return
-	}
-	fd := c.int(0)
-	f := c.t.GetFile(fd)
-	if f == nil {
-		c.run()
-		return
-	}
-	defer f.DecRef(c.t)
-	c.run()
-	moved := int64(0)
-	if c.err == nil && kind != tape.FileClose {
-		moved = int64(c.ret)
-	}
-	key := transferKey{kind, c.t.ThreadGroup(), f, f.Dentry(), fd}
-	if c.err == nil && c.tr.out.repeat(key, moved) {
-		return
-	}
-	ev := c.event(kind)
-	ev.File = &tape.File{Path: text(ev, resolved(c.t, f.VirtualDentry())), FD: fd, Size: moved}
-	c.emit(ev)
-	if c.err == nil {
-		c.tr.out.learn(key, ev)
 	}
 }

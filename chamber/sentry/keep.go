@@ -5,11 +5,14 @@ import (
 
 	"gvisor.dev/gvisor/pkg/abi/linux"
 	"gvisor.dev/gvisor/pkg/fspath"
+	"gvisor.dev/gvisor/pkg/sentry/fsimpl/overlay"
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 	"gvisor.dev/gvisor/pkg/usermem"
 
 	"github.com/detonaut/detonaut/chamber/content"
+	"github.com/detonaut/detonaut/chamber/sentry/difference"
+	"github.com/detonaut/detonaut/chamber/sentry/wire"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
@@ -19,8 +22,28 @@ func (c *call) keep(how tape.How, f *vfs.FileDescription) {
 		return
 	}
 	ev := newEvent(c.t, tape.PayloadKeep)
-	ev.Payload = &tape.Payload{How: how, Path: text(ev, strings.TrimSuffix(resolved(c.t, f.VirtualDentry()), " (deleted)"))}
-	c.tr.payloads.keepFile(c.t, f, ev)
+	ev.Payload = &tape.Payload{How: how, Path: wire.Text(ev, strings.TrimSuffix(resolved(c.t, f.VirtualDentry()), " (deleted)"))}
+	c.keepFile(f, ev)
+}
+
+// keepFile keeps what f holds and reports it as ev, whose payload says how and where.
+func (c *call) keepFile(f *vfs.FileDescription, ev *tape.Event) {
+	stat, err := f.Stat(c.t, vfs.StatOptions{Mask: linux.STATX_MODE | linux.STATX_SIZE})
+	if err != nil || stat.Size == 0 {
+		return
+	}
+	ev.Payload.Mode = uint32(stat.Mode) & 0o7777
+	c.tr.payloads.Keep(ev, func(b []byte, off int64) (int, error) {
+		n, err := f.PRead(c.t, usermem.BytesIOSequence(b), off, vfs.ReadOptions{})
+		return int(n), err
+	})
+}
+
+// written tells whether f holds what was written at run time, on a file system
+// of memory: all others hold devices, and what the kernel says.
+func written(f *vfs.FileDescription) bool {
+	fs := f.Mount().Filesystem()
+	return (difference.InMemory(fs) || fs.FilesystemType().Name() == overlay.Name) && originOf(f) == tape.FromWritten
 }
 
 // keepDescriptor keeps what an open descriptor is of, which may not be readable

@@ -31,7 +31,7 @@ func (c *call) tellLocal(fd int32) {
 			Address: decode.Address(marshal.Marshal(own)),
 		}
 		if stream := typ == linux.SOCK_STREAM; stream && c.syscall == "connect" || !stream && c.tr.changesHands(ev) {
-			c.tr.out.emit(ev)
+			c.tr.out.Emit(ev)
 		}
 	})
 }

@@ -2,7 +2,12 @@ package sentry
 
 import (
 	"gvisor.dev/gvisor/pkg/abi/linux"
+	"gvisor.dev/gvisor/pkg/context"
+	"gvisor.dev/gvisor/pkg/sentry/arch"
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
+	"gvisor.dev/gvisor/pkg/sentry/mm"
 
+	"github.com/detonaut/detonaut/chamber/sentry/wire"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
@@ -49,11 +54,46 @@ func writableCode(prot int32) bool {
 func (c *call) emitMemory(m *tape.Memory, ofFile bool) {
 	ev := c.event(tape.MemoryExec)
 	if ofFile {
-		m.Path = text(ev, pathOf(c.t, c.int(4)))
+		m.Path = wire.Text(ev, pathOf(c.t, c.int(4)))
 	}
 	ev.Memory = m
 	if c.err == nil {
-		c.tr.code.note(m.Address, m.Size)
+		c.tr.memory.Note(m.Address, m.Size)
 	}
 	c.emit(ev)
+}
+
+// protect makes the call, which changes the protection of memory, and keeps what
+// it made code.
+func (c *call) protect() {
+	if c.args[2].Int()&(linux.PROT_EXEC|linux.PROT_WRITE) != linux.PROT_EXEC {
+		c.run()
+		return
+	}
+	c.tr.memory.Protect(c.t, c.addr(0), c.args[1].Uint64(), func() bool {
+		c.run()
+		return c.err == nil
+	})
+}
+
+// noWritableCode tells that nothing can be lost of what is unmapped.
+func noWritableCode(tr *tracer, _ *kernel.Task, args arch.SyscallArguments) bool {
+	return !tr.memory.MayHold(args[0].Pointer(), args[1].Uint64())
+}
+
+// unmap keeps writable code before it goes.
+func (c *call) unmap() {
+	c.tr.memory.KeepAt(c.t, c.addr(0), c.args[1].Uint64())
+	c.run()
+}
+
+// ofMemory is the event of a content of the memory of t. It tells of the program.
+func ofMemory(ctx context.Context, t *kernel.Task, space *mm.MemoryManager) *tape.Event {
+	ev := newEvent(t, tape.PayloadKeep)
+	ev.Payload = &tape.Payload{How: tape.Code}
+	if f := space.Executable(); f != nil {
+		ev.Payload.Path = wire.Text(ev, resolved(t, f.VirtualDentry()))
+		f.DecRef(ctx)
+	}
+	return ev
 }

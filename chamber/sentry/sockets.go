@@ -9,6 +9,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/socket"
 
 	"github.com/detonaut/detonaut/chamber/decode"
+	"github.com/detonaut/detonaut/chamber/sentry/wire"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
@@ -28,7 +29,7 @@ func socketHooks() map[string]hook {
 		}
 		ev := c.event(tape.SocketAccept)
 		ev.Socket = c.socket(int32(c.ret))
-		ev.Socket.Address = text(ev, c.peer(int32(c.ret)))
+		ev.Socket.Address = wire.Text(ev, c.peer(int32(c.ret)))
 		c.emit(ev)
 	}
 	return map[string]hook{
@@ -56,7 +57,7 @@ func socketHooks() map[string]hook {
 			c.tellLocal(c.int(0))
 			ev := c.event(tape.SocketConnect)
 			ev.Socket = c.socket(c.int(0))
-			ev.Socket.Address = text(ev, address)
+			ev.Socket.Address = wire.Text(ev, address)
 			c.emit(ev)
 		},
 		"accept": accept, "accept4": accept,
@@ -89,7 +90,7 @@ func (c *call) emitOwn(kind tape.Kind, asked string) {
 			own = a
 		}
 	}
-	ev.Socket.Address = text(ev, own)
+	ev.Socket.Address = wire.Text(ev, own)
 	c.emit(ev)
 }
 
@@ -110,7 +111,7 @@ func (c *call) sent(address string, payload []byte, size int64) {
 	if !explicit && len(ev.Socket.DNS) == 0 {
 		return
 	}
-	ev.Socket.Address, ev.Socket.Size = text(ev, address), size
+	ev.Socket.Address, ev.Socket.Size = wire.Text(ev, address), size
 	c.emit(ev)
 }
 

@@ -41,7 +41,7 @@ func (tr *tracer) startClock(t *kernel.Task) {
 	tr.timing.began = time.Now()
 	if err := tr.clock.Start(t.Kernel(), tr.timing.Uptime, tr.timing.Travel != plan.Travel{}); err != nil {
 		log.Warningf("%v", err)
-		tr.out.giveUp() // it must not run by clocks that are not the plan's
+		tr.out.GiveUp() // it must not run by clocks that are not the plan's
 	}
 }
 
@@ -61,25 +61,25 @@ func (tr *tracer) look() (tape.Reason, string) {
 // is known to be of that time.
 func (tr *tracer) travel() {
 	if !tr.settles() {
-		tr.out.answer("", "")
+		tr.out.Answer("", "")
 		return
 	}
 	wait := tr.clock.Next()
-	left := time.Duration(tr.timing.Travel.Days)*day - tr.out.ahead
-	jumps := tr.out.jumps
+	ahead, jumps := tr.out.Travelled()
+	left := time.Duration(tr.timing.Travel.Days)*day - ahead
 	switch {
 	case wait.Due < worthwhile:
-		tr.out.answer("", "")
+		tr.out.Answer("", "")
 	case wait.Due <= left && jumps < uint64(tr.timing.Travel.Jumps):
-		tr.out.jump(wait.Due, wait.For)
-		tr.out.answer("", "")
+		tr.out.Jump(wait.Due, wait.For)
+		tr.out.Answer("", "")
 		tr.clock.Move(wait.Due)
 	case tr.clock.Connecting():
-		tr.out.answer("", "")
+		tr.out.Answer("", "")
 	case wait.Due == clock.Never || jumps == 0:
-		tr.out.answer(tape.Quiescent, tr.clock.Waiting())
+		tr.out.Answer(tape.Quiescent, tr.clock.Waiting())
 	default:
-		tr.out.answer(tape.TravelLimit, fmt.Sprintf("%s in %d jumps; %s", tr.out.ahead, jumps, tr.clock.Waiting()))
+		tr.out.Answer(tape.TravelLimit, fmt.Sprintf("%s in %d jumps; %s", ahead, jumps, tr.clock.Waiting()))
 	}
 }
 

@@ -1,9 +1,6 @@
 package sentry
 
 import (
-	"errors"
-
-	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 
@@ -19,55 +16,11 @@ func unmounting(h hook) hook {
 			h(c)
 			return
 		}
-		d := c.tr.difference(c.t, b)
-		mounted := d.memoryVolumes() // which also holds them until then
+		held := b.Hold(c.t)
+		defer held.Release()
 		h(c)
-		var gone []*volume
 		if c.err == nil {
-			gone = d.without(mounted, d.mounted(nil))
-		}
-		c.tr.keepGone(d, c.t, gone)
-		for _, v := range mounted {
-			d.release(v)
-		}
-	}
-}
-
-// mounted returns the file systems of the mounts for which that is true, which is
-// all without a condition.
-func (w *walker) mounted(only func(vfs.VirtualDentry) bool) map[*vfs.Filesystem]bool {
-	all := make(map[*vfs.Filesystem]bool)
-	for _, m := range w.vfs.GetAllMounts(w.ctx) {
-		if only == nil || only(vfs.MakeVirtualDentry(m, m.Root())) {
-			all[m.Filesystem()] = true
-		}
-		m.DecRef(w.ctx)
-	}
-	return all
-}
-
-// without returns the volumes whose file systems are not among others.
-func (w *walker) without(volumes []*volume, others map[*vfs.Filesystem]bool) (rest []*volume) {
-	for _, v := range volumes {
-		if !others[v.fs] {
-			rest = append(rest, v)
-		}
-	}
-	return rest
-}
-
-// keepGone keeps the files of file systems that t took away.
-func (tr *tracer) keepGone(d *difference, t *kernel.Task, gone []*volume) {
-	for _, v := range gone {
-		err := d.walk(v, func(e *entry) error {
-			if typeName(&e.stat) == "file" && e.stat.Size > 0 {
-				d.keepAs(newEvent(t, tape.PayloadKeep), tape.Deleted, e)
-			}
-			return nil
-		})
-		if errors.Is(err, errBound) {
-			tr.out.hit("payloads")
-			return
+			held.KeepUnmounted(newEvent(c.t, tape.PayloadKeep))
 		}
 	}
 }
@@ -77,20 +30,10 @@ func (tr *tracer) keepGone(d *difference, t *kernel.Task, gone []*volume) {
 func (tr *tracer) leaveMounts(t *kernel.Task) {
 	b := tr.before.Load()
 	own := t.MountNamespace()
-	if b == nil || own == nil || own == b.mounts || tr.shared(t, own) {
+	if b == nil || own == nil || b.Had(own) || tr.shared(t, own) {
 		return
 	}
-	d := tr.difference(t, b)
-	root := own.Root(t)
-	if !root.Ok() {
-		return
-	}
-	defer root.DecRef(t)
-	volumes := d.memoryVolumes()
-	tr.keepGone(d, t, d.without(volumes, d.mounted(func(m vfs.VirtualDentry) bool { return !reachable(t, d.vfs, root, m) })))
-	for _, v := range volumes {
-		d.release(v)
-	}
+	b.KeepLeft(t, own, newEvent(t, tape.PayloadKeep))
 }
 
 // shared tells whether another living thread is in the namespace.
@@ -103,9 +46,4 @@ func (tr *tracer) shared(t *kernel.Task, mounts *vfs.MountNamespace) bool {
 		}
 	}
 	return false
-}
-
-func reachable(ctx context.Context, system *vfs.VirtualFilesystem, root, m vfs.VirtualDentry) bool {
-	path, err := system.PathnameReachable(ctx, root, m)
-	return err == nil && path != ""
 }

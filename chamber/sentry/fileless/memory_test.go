@@ -1,8 +1,6 @@
-package sentry
+package fileless
 
 import (
-	"bytes"
-	"io"
 	"testing"
 
 	"gvisor.dev/gvisor/pkg/hostarch"
@@ -35,63 +33,32 @@ func TestUsedPages(t *testing.T) {
 }
 
 func TestCodeIsBounded(t *testing.T) {
-	var c code
+	m := NewMemory(nil, nil)
 	one := new(kernel.ThreadGroup)
 	for i := range maxRegions {
-		if !c.roomFor(one) || !c.take(one, []byte{byte(i)}) {
+		if !m.roomFor(one) || !m.take(one, []byte{byte(i)}) {
 			t.Fatalf("region %d of a process is within the bound", i)
 		}
 	}
-	if c.roomFor(one) || c.take(one, []byte("one more")) {
+	if m.roomFor(one) || m.take(one, []byte("one more")) {
 		t.Error("a process has more than its bound")
 	}
 	other := new(kernel.ThreadGroup)
-	if c.take(other, []byte{0}) {
+	if m.take(other, []byte{0}) {
 		t.Error("the same code is kept twice")
 	}
 	kept := maxRegions
 	for i := range 2 * maxAll {
-		if c.take(new(kernel.ThreadGroup), []byte{1, byte(i)}) {
+		if m.take(new(kernel.ThreadGroup), []byte{1, byte(i)}) {
 			kept++
 		}
 	}
 	if kept != maxAll {
 		t.Errorf("%d regions are kept of all, want %d", kept, maxAll)
 	}
-	large := code{bytes: maxCodeBytes - 1}
+	large := NewMemory(nil, nil)
+	large.bytes = maxBytes - 1
 	if large.take(one, []byte("xx")) {
 		t.Error("more bytes are kept than the bound")
-	}
-}
-
-func TestEqual(t *testing.T) {
-	long := bytes.Repeat([]byte("0123456789"), 20_000)
-	other := bytes.Clone(long)
-	other[len(other)-1]++
-	slow := func(b []byte) reader { // a few bytes at a time
-		return func(to []byte, off int64) (int, error) {
-			if off >= int64(len(b)) {
-				return 0, nil
-			}
-			return copy(to[:min(len(to), 1000)], b[off:]), nil
-		}
-	}
-	late := func([]byte, int64) (int, error) { return 0, errLate }
-	for _, tc := range []struct {
-		name string
-		a, b reader
-		want bool
-	}{
-		{"the same", slow(long), slow(long), true},
-		{"another last byte", slow(long), slow(other), false},
-		{"one is shorter", slow(long), slow(long[:100]), false},
-		{"no time", late, slow(long), false},
-	} {
-		if got := equal(tc.a, tc.b, int64(len(long))); got != tc.want {
-			t.Errorf("%s: got %t, want %t", tc.name, got, tc.want)
-		}
-	}
-	if _, err := io.ReadAll(io.NewSectionReader(readerOf(late), 0, 10)); err == nil {
-		t.Error("what could not be read is taken for an end")
 	}
 }

@@ -1,4 +1,4 @@
-package sentry
+package difference
 
 import (
 	"cmp"
@@ -12,8 +12,6 @@ import (
 	"gvisor.dev/gvisor/pkg/context"
 	"gvisor.dev/gvisor/pkg/errors/linuxerr"
 	"gvisor.dev/gvisor/pkg/fspath"
-	"gvisor.dev/gvisor/pkg/sentry/fsimpl/dev"
-	"gvisor.dev/gvisor/pkg/sentry/fsimpl/tmpfs"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
@@ -22,8 +20,9 @@ import (
 // Bounds of a walk. Names of more are not looked at, nor is what lies deeper
 // than a path can name.
 const (
-	maxNames   = 20_000 // of one directory
-	maxEntries = 50_000 // that are looked at
+	maxNames   = 20_000                 // of one directory
+	maxEntries = 50_000                 // that are looked at
+	maxWalk    = 750 * time.Millisecond // part of the two seconds that a run may last longer than its plan says
 )
 
 // errBound ends a walk that has met a bound.
@@ -39,16 +38,8 @@ type walker struct {
 	left  int       // how many entries may still be looked at
 }
 
-func newWalker(ctx context.Context, k *kernel.Kernel, most time.Duration) *walker {
-	return &walker{ctx, k.VFS(), auth.NewRootCredentials(k.RootUserNamespace()), time.Now().Add(most), maxEntries}
-}
-
-// volume is a file system to walk through, or a part of one.
-type volume struct {
-	path  string            // where its root is seen
-	root  vfs.VirtualDentry // on a mount of its own, on which nothing else is mounted
-	image vfs.VirtualDentry // what it lies over, if anything
-	fs    *vfs.Filesystem
+func newWalker(ctx context.Context, k *kernel.Kernel) *walker {
+	return &walker{ctx, k.VFS(), auth.NewRootCredentials(k.RootUserNamespace()), time.Now().Add(maxWalk), maxEntries}
 }
 
 // entry is one name in a volume.
@@ -188,54 +179,6 @@ func (w *walker) names(dir vfs.VirtualDentry) (names []string, err error) {
 	}))
 	return names, err
 }
-
-// memoryVolumes lists the mounted file systems that are kept in memory alone, in the
-// order of their paths. The caller releases each.
-func (w *walker) memoryVolumes() (volumes []*volume) {
-	type place struct {
-		fs   *vfs.Filesystem
-		root *vfs.Dentry
-	}
-	seen := make(map[place]bool)
-	mounts := w.vfs.GetAllMounts(w.ctx)
-	whole := func(m *vfs.Mount) bool {
-		in, err := w.vfs.PathnameInFilesystem(w.ctx, vfs.MakeVirtualDentry(m, m.Root()))
-		return err == nil && in == "/"
-	}
-	for _, bound := range []bool{false, true} { // parts of what is walked as a whole are not walked again
-		for _, m := range mounts {
-			fs := m.Filesystem()
-			if !inMemory(fs) || whole(m) == bound || seen[place{fs, nil}] || seen[place{fs, m.Root()}] {
-				continue
-			}
-			if seen[place{fs, m.Root()}] = true; !bound {
-				seen[place{fs, nil}] = true
-			}
-			at := vfs.MakeVirtualDentry(m, m.Root())
-			p, err := w.vfs.PathnameWithDeleted(w.ctx, vfs.VirtualDentry{}, at)
-			if stat, statErr := w.stat(&vfs.PathOperation{Root: at, Start: at}); err != nil || statErr != nil || typeOf(&stat) != linux.S_IFDIR {
-				continue
-			}
-			alone := w.vfs.NewDisconnectedMount(fs, m.Root(), &vfs.MountOptions{})
-			volumes = append(volumes, &volume{path: strings.TrimSuffix(p, " (deleted)"), root: vfs.MakeVirtualDentry(alone, m.Root()), fs: fs})
-		}
-	}
-	for _, m := range mounts {
-		m.DecRef(w.ctx)
-	}
-	slices.SortStableFunc(volumes, func(a, b *volume) int { return strings.Compare(a.path, b.path) })
-	return volumes
-}
-
-// inMemory tells whether a file system is kept in memory alone, so that all that
-// is in it was put there. /dev is one of those.
-func inMemory(fs *vfs.Filesystem) bool {
-	name := fs.FilesystemType().Name()
-	return name == tmpfs.Name || name == dev.Name
-}
-
-// release gives a volume of memoryVolumes back.
-func (w *walker) release(t *volume) { t.root.Mount().DecRef(w.ctx) }
 
 // readLink returns what a symlink holds.
 func (w *walker) readLink(at *vfs.PathOperation) string {

@@ -1,4 +1,4 @@
-package sentry
+package payload
 
 import (
 	"bytes"
@@ -6,10 +6,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"os"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/detonaut/detonaut/chamber/sentry/wire"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
@@ -22,15 +24,28 @@ type received struct {
 	bytes int
 }
 
+// socket is the sandbox's end, as an Endpoint.
+type socket struct{ *os.File }
+
+func (s socket) FD() int { return int(s.Fd()) }
+
 // keepAll lets do keep contents and returns what arrived at the reader, which is
 // held to it that every content is what its event says.
-func keepAll(t *testing.T, wanted bool, do func(p *payloads)) (got []received, bounds []string) {
+func keepAll(t *testing.T, wanted bool, do func(s *Store)) (got []received, bounds []string) {
 	t.Helper()
-	e, stream := newPipe(t)
-	p := newPayloads(e, wanted)
+	stream, end, err := wire.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stream.Close()
+		end.Close()
+	})
+	e := wire.NewEmitter(socket{end})
+	s := NewStore(e, wanted)
 	go func() {
-		do(p)
-		e.flush()
+		do(s)
+		e.Flush()
 	}()
 	for {
 		line, err := stream.Next()
@@ -62,14 +77,14 @@ func sumOf(b []byte) string {
 }
 
 func TestPayloadsComeOnce(t *testing.T) {
-	small, large := []byte("small"), bytes.Repeat([]byte("large "), chunkSize)
-	exact := large[:chunkSize]
-	got, bounds := keepAll(t, true, func(p *payloads) {
-		p.keepBytes(small, payload(tape.Deleted))
-		p.keepBytes(large, payload(tape.Deleted))
-		p.keepBytes(exact, payload(tape.Left))
-		p.keepBytes(small, payload(tape.Executed))
-		p.keepBytes(nil, payload(tape.Executed))
+	small, large := []byte("small"), bytes.Repeat([]byte("large "), pieceSize)
+	exact := large[:pieceSize]
+	got, bounds := keepAll(t, true, func(s *Store) {
+		s.KeepBytes(payload(tape.Deleted), small)
+		s.KeepBytes(payload(tape.Deleted), large)
+		s.KeepBytes(payload(tape.Left), exact)
+		s.KeepBytes(payload(tape.Executed), small)
+		s.KeepBytes(payload(tape.Executed), nil)
 	})
 	want := []received{
 		{tape.Deleted, sumOf(small), int64(len(small)), true, len(small)},
@@ -83,7 +98,7 @@ func TestPayloadsComeOnce(t *testing.T) {
 }
 
 func TestPayloadsNobodyWants(t *testing.T) {
-	got, bounds := keepAll(t, false, func(p *payloads) { p.keepBytes([]byte("x"), payload(tape.Executed)) })
+	got, bounds := keepAll(t, false, func(s *Store) { s.KeepBytes(payload(tape.Executed), []byte("x")) })
 	want := []received{{tape.Executed, sumOf([]byte("x")), 1, false, 0}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(received{})); diff != "" || len(bounds) > 0 {
 		t.Errorf("bounds %q (-want +got):\n%s", bounds, diff)
@@ -92,14 +107,14 @@ func TestPayloadsNobodyWants(t *testing.T) {
 
 // A flood of files has bounds, and takes nothing from the programs that run.
 func TestPayloadsAreBounded(t *testing.T) {
-	got, bounds := keepAll(t, true, func(p *payloads) {
-		p.files.count, p.files.bytes = 3, 6
-		for _, s := range []string{"one", "two", "three", "four", "five"} {
-			p.keepBytes([]byte(s), payload(tape.Deleted))
+	got, bounds := keepAll(t, true, func(s *Store) {
+		s.files.count, s.files.bytes = 3, 6
+		for _, text := range []string{"one", "two", "three", "four", "five"} {
+			s.KeepBytes(payload(tape.Deleted), []byte(text))
 		}
-		p.keepBytes([]byte("program"), payload(tape.Executed))
+		s.KeepBytes(payload(tape.Executed), []byte("program"))
 		for range 100 {
-			p.keepBytes([]byte("program"), payload(tape.Executed))
+			s.KeepBytes(payload(tape.Executed), []byte("program"))
 		}
 	})
 	var kept int
@@ -118,7 +133,7 @@ func TestPayloadsAreBounded(t *testing.T) {
 // What changes while it is read is kept as what was sent; what cannot be read to
 // its end is taken back.
 func TestPayloadsThatChange(t *testing.T) {
-	big := bytes.Repeat([]byte("a"), 3*chunkSize)
+	big := bytes.Repeat([]byte("a"), 3*pieceSize)
 	changed := bytes.Repeat([]byte("b"), len(big))
 	passes := 0
 	source := func(b []byte, off int64) (int, error) {
@@ -145,10 +160,10 @@ func TestPayloadsThatChange(t *testing.T) {
 		}
 		return copy(b, other[off:]), nil
 	}
-	got, bounds := keepAll(t, true, func(p *payloads) {
-		p.keep(payload(tape.Deleted), source)
-		p.keep(payload(tape.Replaced), broken)
-		p.keepBytes([]byte("after"), payload(tape.Left))
+	got, bounds := keepAll(t, true, func(s *Store) {
+		s.Keep(payload(tape.Deleted), source)
+		s.Keep(payload(tape.Replaced), broken)
+		s.KeepBytes(payload(tape.Left), []byte("after"))
 	})
 	if len(got) != 3 || got[0].sum != sumOf(changed) || !got[0].kept || got[0].bytes != len(changed) {
 		t.Fatalf("got %+v", got)

@@ -1,4 +1,4 @@
-package sentry
+package fileless
 
 import "testing"
 

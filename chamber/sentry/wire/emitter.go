@@ -1,4 +1,4 @@
-package sentry
+package wire
 
 import (
 	"bytes"
@@ -10,24 +10,12 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-	"gvisor.dev/gvisor/pkg/fd"
-	"gvisor.dev/gvisor/pkg/sentry/kernel"
-	"gvisor.dev/gvisor/pkg/sentry/vfs"
 
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
 // readerGone is the exit status of a sentry whose reader has gone.
 const readerGone = 77
-
-// Folding: of identical events of one process, the first burst in a window
-// are written as they happen; the rest are counted and written as one when the
-// window ends.
-const (
-	foldBurst  = 8
-	foldWindow = time.Second
-	maxFolds   = 4096
-)
 
 // Batching: events wait this long, or until there are this many bytes of
 // them, to go out in one write. A wake-up of the reader costs as much as ten
@@ -38,10 +26,17 @@ const (
 	batchBytes = 48 << 10
 )
 
-// emitter numbers, folds and writes events. Its methods may be called from
-// any goroutine of the sentry, and block until the reader has room.
-type emitter struct {
-	fd    *fd.FD
+// Endpoint is the sandbox's end of the socket. gVisor's closes when nobody refers to
+// it any more, so that the emitter holds on to it.
+type Endpoint interface {
+	FD() int // the descriptor, which blocks
+}
+
+// Emitter numbers, folds and writes events. Its methods may be called from
+// any goroutine of the sentry, and block until the reader has room. When that has
+// gone they end the sentry.
+type Emitter struct {
+	end   Endpoint
 	base  int64     // CLOCK_MONOTONIC at zero
 	zero  time.Time // reads the same clock without a system call
 	mu    sync.Mutex
@@ -53,7 +48,7 @@ type emitter struct {
 	saved uint64 // events folded into others
 	ended time.Time
 	folds map[foldKey]*fold
-	known map[transferKey]*fold
+	known map[Transfer]*fold
 	// bounds are the names of limits that the subject ran into; over is set
 	// when its first process has ended.
 	bounds []string
@@ -64,33 +59,10 @@ type emitter struct {
 	jumps uint64
 }
 
-// foldKey is what makes two events identical.
-type foldKey struct {
-	kind    tape.Kind
-	pid     int32
-	errno   string
-	a, b, c string
-	n       int64
-}
-
-type fold struct {
-	seen uint64
-	held *tape.Event // the last that was not written; its Count says how many
-}
-
-// transferKey tells that a read or a write is one more of those that a fold
-// counts, without spelling out the path. A description alone may be another
-// file's by now; one with the same dentry is the same file's.
-type transferKey struct {
-	kind   tape.Kind
-	group  *kernel.ThreadGroup
-	file   *vfs.FileDescription
-	dentry *vfs.Dentry
-	fd     int32
-}
-
-func newEmitter(endpoint *fd.FD, base int64) *emitter {
-	e := &emitter{fd: endpoint, base: base, zero: time.Now(), folds: make(map[foldKey]*fold), known: make(map[transferKey]*fold)}
+// NewEmitter returns the emitter of the sandbox that has that end. There is one to
+// a sandbox.
+func NewEmitter(end Endpoint) *Emitter {
+	e := &Emitter{end: end, base: Monotonic(), zero: time.Now(), folds: make(map[foldKey]*fold), known: make(map[Transfer]*fold)}
 	e.ended = e.zero.Add(foldWindow)
 	e.enc = tape.NewEncoder(&e.batch)
 	e.timer = time.AfterFunc(batchDelay, func() {
@@ -101,27 +73,45 @@ func newEmitter(endpoint *fd.FD, base int64) *emitter {
 	return e
 }
 
-// giveUp ends the sentry.
-func (*emitter) giveUp() { os.Exit(readerGone) }
+// GiveUp ends the sentry: it must not run on unseen.
+func (*Emitter) GiveUp() { os.Exit(readerGone) }
+
+// Serve hands every request of the reader to do, on the goroutine that calls it. It
+// ends with the sentry.
+func (e *Emitter) Serve(do func(Request)) {
+	var b [16]byte
+	for {
+		n, err := unix.Read(e.end.FD(), b[:])
+		switch {
+		case err == unix.EINTR || err == unix.EAGAIN:
+		case err != nil || n == 0:
+			e.GiveUp()
+		}
+		for _, r := range b[:max(n, 0)] {
+			do(Request(r))
+		}
+	}
+}
 
 // send writes the batch to the reader, or ends the sentry. The caller holds
 // mu: whoever has an event meanwhile waits.
-func (e *emitter) send() {
+func (e *Emitter) send() {
 	for e.batch.Len() > 0 {
-		n, err := unix.Write(e.fd.FD(), e.batch.Bytes())
+		n, err := unix.Write(e.end.FD(), e.batch.Bytes())
 		switch err {
 		case nil:
 			e.batch.Next(n)
 		case unix.EINTR, unix.EAGAIN:
 		default:
-			e.giveUp()
+			e.GiveUp()
 		}
 	}
 	e.batch.Reset()
 }
 
-// emit writes ev, or counts it. It owns ev from here on.
-func (e *emitter) emit(ev *tape.Event) {
+// Emit writes ev, or counts it. It owns ev from here on; only Learn is still given
+// it.
+func (e *Emitter) Emit(ev *tape.Event) {
 	key, foldable := keyOf(ev)
 	if acts(ev) {
 		e.acted.Store(true)
@@ -153,9 +143,9 @@ func (e *emitter) emit(ev *tape.Event) {
 	e.write(ev)
 }
 
-// emitLast writes ev, the end of a process, after everything that was held
+// EmitLast writes ev, the end of a process, after everything that was held
 // back. Once the first process has ended, each may be the sandbox's last.
-func (e *emitter) emitLast(ev *tape.Event) {
+func (e *Emitter) EmitLast(ev *tape.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := time.Now()
@@ -168,9 +158,11 @@ func (e *emitter) emitLast(ev *tape.Event) {
 	}
 }
 
-// attach writes a piece of a content ahead of its event. A large one goes out at
-// once, so that it is not held for long.
-func (e *emitter) attach(b []byte) {
+// Attach writes a piece of a content ahead of its event, at most MaxPiece bytes,
+// which are not kept. A large one goes out at once, so that it is not held for long.
+// The caller sees to it that the next event of the kind payload.keep is the one that
+// it belongs to.
+func (e *Emitter) Attach(b []byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	first := e.batch.Len() == 0
@@ -184,20 +176,32 @@ func (e *emitter) attach(b []byte) {
 	}
 }
 
-// detach takes back what was attached since the last event that had anything.
-func (e *emitter) detach() { e.attach(nil) }
+// Detach takes back what was attached and has no event yet.
+func (e *Emitter) Detach() { e.Attach(nil) }
 
-// jump notes that the clocks of the subject are moved on.
-func (e *emitter) jump(by time.Duration, what string) {
+// Jump notes that the clocks of the subject are moved on, for what waits in that.
+// What is emitted from then on has it in its Ahead.
+func (e *Emitter) Jump(by time.Duration, what string) {
 	e.mu.Lock()
 	e.ahead += by
 	e.jumps++
 	e.mu.Unlock()
-	e.emit(&tape.Event{Kind: tape.TimeJump, Jump: &tape.Jump{By: int64(by), For: what}})
+	e.Emit(&tape.Event{Kind: tape.TimeJump, Jump: &tape.Jump{By: int64(by), For: what}})
 }
 
-// hit notes that the subject ran into the limit of that name.
-func (e *emitter) hit(limit string) {
+// Travelled returns how far the clocks were moved on so far, and in how many jumps.
+func (e *Emitter) Travelled() (ahead time.Duration, jumps uint64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.ahead, e.jumps
+}
+
+// Acted tells whether the subject did anything yet, besides starting and looking
+// around.
+func (e *Emitter) Acted() bool { return e.acted.Load() }
+
+// Hit notes that the subject ran into the limit of that name.
+func (e *Emitter) Hit(limit string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !slices.Contains(e.bounds, limit) {
@@ -206,9 +210,9 @@ func (e *emitter) hit(limit string) {
 	}
 }
 
-// repeat counts one more transfer of n bytes of a kind that is being folded,
+// Repeat counts one more transfer of n bytes of a kind that is being folded,
 // and tells whether it could.
-func (e *emitter) repeat(key transferKey, n int64) bool {
+func (e *Emitter) Repeat(key Transfer, n int64) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	f := e.known[key]
@@ -220,8 +224,8 @@ func (e *emitter) repeat(key transferKey, n int64) bool {
 	return true
 }
 
-// learn lets repeat count the transfers that ev, just emitted, is folded into.
-func (e *emitter) learn(key transferKey, ev *tape.Event) {
+// Learn lets repeat count the transfers that ev, just emitted, is folded into.
+func (e *Emitter) Learn(key Transfer, ev *tape.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	k, _ := keyOf(ev)
@@ -230,33 +234,33 @@ func (e *emitter) learn(key transferKey, ev *tape.Event) {
 	}
 }
 
-// flush ends the window and answers with the counters.
-func (e *emitter) flush() {
+// Flush ends the window and answers with the counters.
+func (e *Emitter) Flush() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.closeWindow(time.Now())
 	e.answerLocked("", "")
 }
 
-// answer reports the counters, and whether that should be the end of the run:
+// Answer reports the counters, and whether that should be the end of the run:
 // reason is empty if it should not.
-func (e *emitter) answer(reason tape.Reason, detail string) {
+func (e *Emitter) Answer(reason tape.Reason, detail string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.answerLocked(reason, detail)
 }
 
-func (e *emitter) answerLocked(reason tape.Reason, detail string) {
+func (e *Emitter) answerLocked(reason tape.Reason, detail string) {
 	ev := &tape.Event{Kind: tape.RunEnd, Time: e.base + int64(time.Since(e.zero))}
 	ev.End = &tape.End{
-		Reason: reason, Detail: text(ev, detail), Folded: e.saved, Cut: e.cut, Bounds: e.bounds, Ahead: int64(e.ahead), Jumps: e.jumps,
+		Reason: reason, Detail: Text(ev, detail), Folded: e.saved, Cut: e.cut, Bounds: e.bounds, Ahead: int64(e.ahead), Jumps: e.jumps,
 	}
 	e.write(ev)
 	e.send()
 }
 
 // closeWindow writes what was held back. The caller holds mu.
-func (e *emitter) closeWindow(now time.Time) {
+func (e *Emitter) closeWindow(now time.Time) {
 	held := make([]*tape.Event, 0, len(e.folds))
 	for _, f := range e.folds {
 		if f.held != nil {
@@ -275,7 +279,7 @@ func (e *emitter) closeWindow(now time.Time) {
 }
 
 // write numbers and writes ev. The caller holds mu.
-func (e *emitter) write(ev *tape.Event) {
+func (e *Emitter) write(ev *tape.Event) {
 	first := e.batch.Len() == 0
 	e.seq++
 	ev.Seq, ev.Ahead = e.seq, int64(e.ahead)
@@ -285,61 +289,18 @@ func (e *emitter) write(ev *tape.Event) {
 	if err := e.enc.Record(ev); err != nil {
 		// Only an event beyond tape.MaxLine: a bound above is wrong. Running
 		// on would leave a gap.
-		e.giveUp()
+		e.GiveUp()
 	}
 	e.sendLater(first)
 }
 
 // sendLater sends the batch when it is due: now if it is large, or else some
 // time after the first was put into it. The caller holds mu.
-func (e *emitter) sendLater(first bool) {
+func (e *Emitter) sendLater(first bool) {
 	switch {
 	case e.batch.Len() >= batchBytes:
 		e.send()
 	case first:
 		e.timer.Reset(batchDelay)
 	}
-}
-
-// addSizes adds the bytes of an event that ev now stands for too.
-func addSizes(ev, old *tape.Event) {
-	switch {
-	case ev.File != nil && (ev.Kind == tape.FileRead || ev.Kind == tape.FileWrite):
-		ev.File.Size += old.File.Size
-	case ev.Socket != nil:
-		ev.Socket.Size += old.Socket.Size
-	case ev.Jump != nil:
-		ev.Jump.By += old.Jump.By
-	}
-}
-
-// keyOf returns what ev is folded by. Events that shape the process tree and
-// those that stand for one deed each are never folded.
-func keyOf(ev *tape.Event) (foldKey, bool) {
-	k := foldKey{kind: ev.Kind, pid: ev.PID, errno: ev.Errno}
-	switch {
-	case ev.File != nil:
-		f := ev.File
-		k.a, k.b, k.c, k.n = f.Path, f.Target, f.Flags+f.Attr, int64(f.Mode)
-	case ev.Kind == tape.SocketLocal:
-		return k, false
-	case ev.Socket != nil:
-		s := ev.Socket
-		k.a, k.b, k.c, k.n = s.Address, s.Family, s.Type, int64(s.Protocol)
-		for _, q := range s.DNS {
-			k.c += " " + q.Name + " " + q.Type
-		}
-	case ev.Memory != nil:
-		k.a, k.b = ev.Memory.Path, ev.Memory.Call
-	case ev.Jump != nil:
-		k.a = ev.Jump.For
-	case ev.Call != nil:
-		k.a = flatten(ev.Call.Args)
-	case ev.Kind == tape.ProcessExec && ev.Errno != "":
-		k.a = ev.Process.Executable
-	case ev.Kind == tape.ProcessFork && ev.Errno != "":
-	default:
-		return k, false
-	}
-	return k, true
 }

@@ -1,4 +1,4 @@
-package sentry
+package difference
 
 import (
 	"bytes"
@@ -13,6 +13,8 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
 	"gvisor.dev/gvisor/pkg/usermem"
 
+	"github.com/detonaut/detonaut/chamber/sentry/payload"
+	"github.com/detonaut/detonaut/chamber/sentry/wire"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
@@ -31,97 +33,98 @@ type startKey struct {
 	in string
 }
 
-// difference tells what the file systems differ in from the image.
-type difference struct {
+// look is one look at the file systems, which tells what they differ in from the
+// image.
+type look struct {
 	*walker
-	out      *emitter
-	payloads *payloads
+	out      *wire.Emitter
+	payloads *payload.Store
 	start    start
 	told     int // changes
 }
 
 // note takes down the state of a file system before the subject runs.
-func (d *difference) note(t *volume) error {
-	return d.walk(t, func(e *entry) error {
+func (l *look) note(t *volume) error {
+	return l.walk(t, func(e *entry) error {
 		if !e.gone {
-			d.start[startKey{t.fs, e.in}] = d.state(e)
+			l.start[startKey{t.fs, e.in}] = l.state(e)
 		}
 		return nil
 	})
 }
 
 // state tells one state of an entry from another.
-func (d *difference) state(e *entry) string {
-	return fmt.Sprint(e.stat.Mode, e.stat.UID, e.stat.GID, d.content(e.at, &e.stat))
+func (l *look) state(e *entry) string {
+	return fmt.Sprint(e.stat.Mode, e.stat.UID, e.stat.GID, l.content(e.at, &e.stat))
 }
 
 // content tells one content of a file or a symlink from another.
-func (d *difference) content(at *vfs.PathOperation, stat *linux.Statx) string {
+func (l *look) content(at *vfs.PathOperation, stat *linux.Statx) string {
 	switch typeOf(stat) {
 	case linux.S_IFREG:
-		return d.digest(at)
+		return l.digest(at)
 	case linux.S_IFLNK:
-		return d.readLink(at)
+		return l.readLink(at)
 	default:
 		return ""
 	}
 }
 
 // digest hashes a file; empty if that cannot be done in time.
-func (d *difference) digest(at *vfs.PathOperation) string {
-	f, err := d.open(at)
+func (l *look) digest(at *vfs.PathOperation) string {
+	f, err := l.open(at)
 	if err != nil {
 		return ""
 	}
-	defer f.DecRef(d.ctx)
+	defer f.DecRef(l.ctx)
 	h := sha256.New()
-	if _, err := io.CopyBuffer(h, io.NewSectionReader(readerOf(d.reader(f)), 0, maxHash), make([]byte, 64<<10)); err != nil {
+	if _, err := io.CopyBuffer(h, io.NewSectionReader(l.reader(f), 0, payload.MaxHash), make([]byte, 64<<10)); err != nil {
 		return ""
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
 // reader reads f until it is too late.
-func (d *difference) reader(f *vfs.FileDescription) reader {
+func (l *look) reader(f *vfs.FileDescription) payload.Reader {
 	return func(b []byte, off int64) (int, error) {
-		if time.Now().After(d.until) {
+		if time.Now().After(l.until) {
 			return 0, errLate
 		}
-		n, err := f.PRead(d.ctx, usermem.BytesIOSequence(b), off, vfs.ReadOptions{})
+		n, err := f.PRead(l.ctx, usermem.BytesIOSequence(b), off, vfs.ReadOptions{})
 		return int(n), err
 	}
 }
 
 // tell reports the changes of one file system.
-func (d *difference) tell(t *volume) error {
-	return d.walk(t, func(e *entry) error {
-		kind, c := d.compare(e)
-		if kind == "" || !e.gone && d.ours(t, e, c) {
+func (l *look) tell(t *volume) error {
+	return l.walk(t, func(e *entry) error {
+		kind, c := l.compare(e)
+		if kind == "" || !e.gone && l.ours(t, e, c) {
 			return nil
 		}
-		if d.told++; d.told > maxChanges {
+		if l.told++; l.told > maxChanges {
 			return errBound
 		}
 		ev := &tape.Event{Kind: kind, Change: c}
-		c.Path, c.Target = text(ev, e.path), text(ev, c.Target)
-		c.Attrs, _ = list(ev, c.Attrs)
+		c.Path, c.Target = wire.Text(ev, e.path), wire.Text(ev, c.Target)
+		c.Attrs, _ = wire.List(ev, c.Attrs)
 		if c.Type == "file" && kind != tape.ChangeRemove {
-			c.SHA256 = d.keep(e, c)
+			c.SHA256 = l.keep(e, c)
 		}
-		d.out.emit(ev)
+		l.out.Emit(ev)
 		return nil
 	})
 }
 
 // ours tells whether an entry is as it was before the subject ran.
-func (d *difference) ours(t *volume, e *entry, c *tape.Change) bool {
-	was, ok := d.start[startKey{t.fs, e.in}]
-	return ok && c.Capabilities == "" && len(c.Attrs) == 0 && was == d.state(e)
+func (l *look) ours(t *volume, e *entry, c *tape.Change) bool {
+	was, ok := l.start[startKey{t.fs, e.in}]
+	return ok && c.Capabilities == "" && len(c.Attrs) == 0 && was == l.state(e)
 }
 
 // compare returns how an entry differs from the image; no kind if it does not.
 // The hash is left out.
-func (d *difference) compare(e *entry) (tape.Kind, *tape.Change) {
+func (l *look) compare(e *entry) (tape.Kind, *tape.Change) {
 	if e.gone {
 		return tape.ChangeRemove, &tape.Change{Type: typeName(&e.image)}
 	}
@@ -133,17 +136,17 @@ func (d *difference) compare(e *entry) (tape.Kind, *tape.Change) {
 	case linux.S_IFREG:
 		holds, c.Size = true, int64(e.stat.Size)
 	case linux.S_IFLNK:
-		holds, c.Target = true, d.readLink(e.at)
+		holds, c.Target = true, l.readLink(e.at)
 	}
 	var capability string
-	capability, c.Attrs = d.attrs(e.at)
+	capability, c.Attrs = l.attrs(e.at)
 	c.Capabilities = hex.EncodeToString([]byte(capability))
 	if e.below == nil {
 		c.Content = holds
 		return tape.ChangeAdd, c
 	}
 	c.Was = uint32(e.image.Mode) & 0o7777
-	c.Content = holds && !d.same(e)
+	c.Content = holds && !l.same(e)
 	if !c.Content && e.stat.Mode == e.image.Mode && e.stat.UID == e.image.UID && e.stat.GID == e.image.GID && capability == "" && len(c.Attrs) == 0 {
 		return "", nil // copied to be written, and not written
 	}
@@ -152,29 +155,29 @@ func (d *difference) compare(e *entry) (tape.Kind, *tape.Change) {
 
 // same tells whether a file or a symlink holds what the image has there. What
 // there is no time to read may differ.
-func (d *difference) same(e *entry) bool {
+func (l *look) same(e *entry) bool {
 	switch {
 	case typeOf(&e.stat) != typeOf(&e.image) || e.stat.Size != e.image.Size:
 		return false
 	case typeOf(&e.stat) == linux.S_IFLNK:
-		return d.readLink(e.at) == d.readLink(e.below)
+		return l.readLink(e.at) == l.readLink(e.below)
 	}
-	a, err := d.open(e.at)
+	a, err := l.open(e.at)
 	if err != nil {
 		return false
 	}
-	defer a.DecRef(d.ctx)
-	b, err := d.open(e.below)
+	defer a.DecRef(l.ctx)
+	b, err := l.open(e.below)
 	if err != nil {
 		return false
 	}
-	defer b.DecRef(d.ctx)
-	return equal(d.reader(a), d.reader(b), int64(e.stat.Size))
+	defer b.DecRef(l.ctx)
+	return equal(l.reader(a), l.reader(b), int64(e.stat.Size))
 }
 
 // equal tells whether the first size bytes of two contents can be read and are
 // the same.
-func equal(a, b reader, size int64) bool {
+func equal(a, b payload.Reader, size int64) bool {
 	var x, y [64 << 10]byte
 	for off := int64(0); off < size; {
 		n := min(int64(len(x)), size-off)
@@ -186,28 +189,9 @@ func equal(a, b reader, size int64) bool {
 	return true
 }
 
-func readFull(r reader, b []byte, off int64) error {
-	_, err := io.ReadFull(io.NewSectionReader(readerOf(r), off, int64(len(b))), b)
+func readFull(r payload.Reader, b []byte, off int64) error {
+	_, err := io.ReadFull(io.NewSectionReader(r, off, int64(len(b))), b)
 	return err
-}
-
-// readerOf makes an io.ReaderAt of a reader.
-type readerOf reader
-
-// ReadAt implements io.ReaderAt.
-func (r readerOf) ReadAt(b []byte, off int64) (n int, err error) {
-	for n < len(b) {
-		k, err := r(b[n:], off+int64(n))
-		n += k
-		switch {
-		case n == len(b):
-		case err != nil:
-			return n, err
-		case k == 0:
-			return n, io.EOF
-		}
-	}
-	return n, nil
 }
 
 // emptyHash is the hash of nothing.
@@ -215,26 +199,26 @@ var emptyHash = hex.EncodeToString(sha256.New().Sum(nil))
 
 // keep keeps what a file was left with and returns its hash. The image itself
 // has what was not changed.
-func (d *difference) keep(e *entry, c *tape.Change) string {
+func (l *look) keep(e *entry, c *tape.Change) string {
 	switch {
 	case c.Size == 0:
 		return emptyHash
 	case !c.Content:
-		return d.digest(e.at)
+		return l.digest(e.at)
 	}
-	return d.keepAs(&tape.Event{Kind: tape.PayloadKeep}, tape.Left, e)
+	return l.keepAs(&tape.Event{Kind: tape.PayloadKeep}, tape.Left, e)
 }
 
 // keepAs keeps what a file holds, reports it as ev and returns its hash, if that
 // can be done in time.
-func (d *difference) keepAs(ev *tape.Event, how tape.How, e *entry) string {
-	f, err := d.open(e.at)
+func (l *look) keepAs(ev *tape.Event, how tape.How, e *entry) string {
+	f, err := l.open(e.at)
 	if err != nil {
 		return ""
 	}
-	defer f.DecRef(d.ctx)
-	ev.Payload = &tape.Payload{How: how, Path: text(ev, e.path), Mode: uint32(e.stat.Mode) & 0o7777}
-	return d.payloads.keep(ev, d.reader(f))
+	defer f.DecRef(l.ctx)
+	ev.Payload = &tape.Payload{How: how, Path: wire.Text(ev, e.path), Mode: uint32(e.stat.Mode) & 0o7777}
+	return l.payloads.Keep(ev, l.reader(f))
 }
 
 // typeName returns the tape's name of a file's type.
