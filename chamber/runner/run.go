@@ -26,7 +26,7 @@ const flushInterval = 50 * time.Millisecond
 
 // settle is how long the sandbox may take to hand over its last events once
 // the run is over, apart from the time for which whoever reads the tape keeps it
-// waiting.
+// waiting, or others the processors.
 const settle = 1500 * time.Millisecond
 
 // readerCount is how many goroutines read what the sandbox sends, its events and
@@ -214,13 +214,14 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 // over what it holds back, and tells whether it has. The subject runs on until it
 // is held, so nothing waits any longer when it is a quarter above its memory. The
 // time is not counted for which the tape's reader has the sandbox waiting: that is
-// ours, and the events are there.
+// ours, and the events are there; nor is that for which it waits for a processor.
 func (s *sandbox) askFlush(rec *recorder, idle *idle, use *usage) bool {
 	if err := s.events.Ask(wire.Finish); err != nil {
 		return true // it is gone; what it sent is read
 	}
 	enough := time.NewTimer(settle)
 	defer enough.Stop()
+	turn := newQueue(use.mem.pid)
 	watch := time.NewTicker(watchInterval)
 	defer watch.Stop()
 	for {
@@ -233,7 +234,11 @@ func (s *sandbox) askFlush(rec *recorder, idle *idle, use *usage) bool {
 		case <-s.drained: // it is gone, or what it sent was no event
 			return true
 		case <-enough.C:
-			return false
+			more := turn.grant()
+			if more == 0 {
+				return false
+			}
+			enough.Reset(more)
 		case <-watch.C:
 			if rec.stalled() {
 				enough.Reset(settle)

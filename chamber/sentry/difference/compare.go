@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"gvisor.dev/gvisor/pkg/abi/linux"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
@@ -87,7 +86,7 @@ func (l *look) digest(at *vfs.PathOperation) string {
 // reader reads f until it is too late.
 func (l *look) reader(f *vfs.FileDescription) payload.Reader {
 	return func(b []byte, off int64) (int, error) {
-		if time.Now().After(l.until) {
+		if l.late() {
 			return 0, errLate
 		}
 		n, err := f.PRead(l.ctx, usermem.BytesIOSequence(b), off, vfs.ReadOptions{})

@@ -11,6 +11,7 @@ package difference
 
 import (
 	"errors"
+	"runtime"
 
 	"gvisor.dev/gvisor/pkg/abi/linux"
 	"gvisor.dev/gvisor/pkg/context"
@@ -79,7 +80,11 @@ func (b *Before) eachVolume(l *look, do func(*look, *volume) error) error {
 // Tell reports every change since then, and keeps the contents of the files that were
 // written. It returns when all is emitted, or a bound is met, which is noted.
 func (b *Before) Tell(ctx context.Context) {
-	if errors.Is(b.eachVolume(b.look(ctx), (*look).tell), errBound) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	l := b.look(ctx)
+	l.work()
+	if errors.Is(b.eachVolume(l, (*look).tell), errBound) {
 		b.out.Hit("changes")
 	}
 }
