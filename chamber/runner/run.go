@@ -60,28 +60,27 @@ func (s *sandbox) run(ctx context.Context, rec *recorder) error {
 	stderr.Close()
 	end.Bounds = append(end.Bounds, s.net.close()...) // now that all that can be known of its flows is
 	end.CPU = max(end.CPU, cpuTime())
-	s.explain(&end, rec)
-	if end.Reason == tape.Exited || end.Reason == tape.Signalled {
-		// It ended by itself, so all that it sent must have been read.
-		for range readerCount {
-			if err := failure(events, broken); err != nil {
-				end = brokenBy(err, s.plan, end)
-			}
-		}
-	}
+	s.explain(&end, rec, failure(events, broken))
 	return rec.end(end)
 }
 
-// failure returns an error that a reader has left, if any has.
+// failure returns an error that one of the readers has left, if any has. All have
+// ended.
 func failure(events, broken <-chan error) error {
-	select {
-	case err := <-events:
-		return err
-	case err := <-broken:
-		return err
-	default:
-		return nil
+	for range readerCount {
+		select {
+		case err := <-events:
+			if err != nil {
+				return err
+			}
+		case err := <-broken:
+			if err != nil {
+				return err
+			}
+		default:
+		}
 	}
+	return nil
 }
 
 // brokenBy tells how a run ended whose reader failed.
@@ -251,18 +250,22 @@ func (s *sandbox) askFlush(rec *recorder, idle *idle, use *usage) bool {
 }
 
 // explain completes the end of a run whose first process ended by itself, and
-// tells when the sandbox ended without it.
-func (s *sandbox) explain(end *tape.End, rec *recorder) {
+// tells when the sandbox ended without it. failed is the failure of a reader: all
+// that was sent must have been read, or nothing is known of the end.
+func (s *sandbox) explain(end *tape.End, rec *recorder, failed error) {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
 	if end.Reason == tape.NotStarted && rec.exit != nil {
 		// gVisor failed at something after the start; the subject ran.
 		end.Reason, end.Detail = tape.Exited, ""
 	}
-	if end.Reason != tape.Exited {
+	switch {
+	case end.Reason != tape.Exited:
 		return
-	}
-	if rec.exit == nil {
+	case failed != nil:
+		*end = brokenBy(failed, s.plan, *end)
+		return
+	case rec.exit == nil:
 		end.Reason, end.Detail = tape.Broken, "the sandbox died before its first process did"
 		return
 	}

@@ -346,3 +346,33 @@ func TestMemoryGrows(t *testing.T) {
 	}
 	runtime.KeepAlive(b)
 }
+
+// How a run ended is told by its last event, by the reader that could not take that,
+// or by neither.
+func TestExplain(t *testing.T) {
+	exit := func(p tape.Process) *tape.Event { return &tape.Event{Kind: tape.ProcessExit, PID: 1, Process: &p} }
+	for _, tc := range []struct {
+		name   string
+		reason tape.Reason
+		exit   *tape.Event
+		failed error
+		want   tape.End
+	}{
+		{"by itself", tape.Exited, exit(tape.Process{ExitCode: 3}), nil, tape.End{Reason: tape.Exited, ExitCode: 3}},
+		{"by a signal", tape.Exited, exit(tape.Process{Signal: "SIGSEGV"}), nil, tape.End{Reason: tape.Signalled, Signal: "SIGSEGV"}},
+		{"without a word", tape.Exited, nil, nil, tape.End{Reason: tape.Broken, Detail: "the sandbox died before its first process did"}},
+		{"beyond the tape", tape.Exited, nil, errFull, tape.End{Reason: tape.EventLimit, Detail: "5 events"}},
+		{"with an event that is none", tape.Exited, exit(tape.Process{}), errors.New("odd"), tape.End{Reason: tape.Broken, Detail: "odd"}},
+		{"when its time was over", tape.TimeLimit, nil, errFull, tape.End{Reason: tape.TimeLimit}},
+		{"after an error at its start", tape.NotStarted, exit(tape.Process{}), nil, tape.End{Reason: tape.Exited}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := &sandbox{plan: &plan.Plan{Limits: plan.Limits{Events: 5}}}
+			end := tape.End{Reason: tc.reason}
+			s.explain(&end, &recorder{exit: tc.exit}, tc.failed)
+			if diff := cmp.Diff(tc.want, end); diff != "" {
+				t.Errorf("end (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

@@ -92,7 +92,9 @@ func (l *Leftovers) now() map[string]bool {
 	}
 	mounts, _ := os.ReadFile("/proc/self/mountinfo")
 	for line := range strings.Lines(string(mounts)) {
-		add("mount %s", strings.TrimSpace(line))
+		if fields := strings.Fields(line); len(fields) > 4 && l.near(fields[4]) {
+			add("mount %s", strings.TrimSpace(line))
+		}
 	}
 	below := func(root string, visit func(path string, d fs.DirEntry)) {
 		// What cannot be read, or is gone by now, is not there.
@@ -127,6 +129,14 @@ func (l *Leftovers) now() map[string]bool {
 func (l *Leftovers) ours(pid int) bool {
 	exe, err := os.Stat(fmt.Sprintf("/proc/%d/exe", pid))
 	return err == nil && slices.ContainsFunc(l.programs, func(p os.FileInfo) bool { return os.SameFile(p, exe) })
+}
+
+// near tells whether a mount point is where runs might make one: others mount
+// elsewhere, to make a root file system for example.
+func (l *Leftovers) near(point string) bool {
+	return named(point) || slices.ContainsFunc(slices.Concat(sharedPlaces, l.dirs), func(dir string) bool {
+		return strings.HasPrefix(point, dir+"/")
+	})
 }
 
 // groups is where control groups are seen.
