@@ -23,6 +23,14 @@ var clients = []string{
 // tools are the packages of a root with programs that work hard.
 var tools = []string{"findutils", "gcc", "libc6-dev", "nginx-light", "python3-minimal", "sqlite3"}
 
+// crowd are the packages of a root with many servers and tools.
+var crowd = []string{
+	"apache2", "apache2-utils", "apt", "bind9", "bind9-dnsutils", "ca-certificates", "cron", "curl", "default-jre-headless", "dnsmasq",
+	"gcc", "git", "haproxy", "ldap-utils", "libc6-dev", "lighttpd", "logrotate", "make", "mariadb-server", "memcached", "mosquitto",
+	"mosquitto-clients", "nginx-light", "nodejs", "openssh-client", "openssh-server", "perl", "php-fpm", "postfix", "postgresql", "procps",
+	"prometheus-node-exporter", "python3", "rabbitmq-server", "redis-server", "ruby", "slapd", "squid", "supervisor", "unbound", "vsftpd",
+}
+
 // Debian makes the root file system of this machine's Debian release with a few
 // servers installed, from the package sources of this machine. It returns a tar
 // compressed with gzip.
@@ -42,6 +50,13 @@ func DebianClients(tb testing.TB) string {
 func DebianTools(tb testing.TB) string {
 	tb.Helper()
 	return debian(tb, "debian-tools", tools)
+}
+
+// DebianCrowd does the same with as many servers and tools as well-behaved
+// images are made of.
+func DebianCrowd(tb testing.TB) string {
+	tb.Helper()
+	return debian(tb, "debian-crowd", crowd)
 }
 
 func debian(tb testing.TB, name string, packages []string) string {

@@ -1,0 +1,200 @@
+package e2e_test
+
+import (
+	"archive/tar"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/tape"
+	"github.com/detonaut/detonaut/internal/image/imagetest"
+	"github.com/detonaut/detonaut/internal/testenv"
+)
+
+// Ordinary servers and tools, as Debian ships them, are clean, both when nobody
+// asks anything of them and under load. testdata/subjects has a script for each.
+func TestOrdinary(t *testing.T) {
+	image := newOrdinaryImage(t)
+	rows := make(map[string]*ordinary)
+	for _, name := range image.names {
+		rows[name] = &ordinary{name: name}
+	}
+	t.Run("subjects", func(t *testing.T) {
+		for _, name := range image.names {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				rows[name].idle = image.judge(t, []string{name}, "15s")
+			})
+			t.Run(name+"-load", func(t *testing.T) {
+				t.Parallel()
+				rows[name].busy = image.judge(t, []string{name, "load"}, "2m")
+			})
+		}
+	})
+	var all []*ordinary
+	for _, name := range image.names {
+		all = append(all, rows[name])
+	}
+	publishOrdinary(t, all)
+}
+
+// ordinary is what was said of one subject.
+type ordinary struct {
+	name       string
+	idle, busy *detonaut.Report
+}
+
+// ordinaryImage is one image of many servers and tools.
+type ordinaryImage struct {
+	ref   string
+	cache string
+	names []string
+}
+
+func newOrdinaryImage(t *testing.T) *ordinaryImage {
+	t.Helper()
+	c := &ordinaryImage{cache: t.TempDir()}
+	layer, err := imagetest.TarLayer(testenv.DebianCrowd(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := imagetest.Layer(c.files(t), imagetest.Gzip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := imagetest.New(v1.Config{Env: []string{path, "HOME=/root", "DETONAUT_ACTOR=1"}, Entrypoint: []string{"/subjects/run.sh"}},
+		v1.Platform{OS: "linux", Architecture: runtime.GOARCH}, layer, own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "crowd")
+	if err := imagetest.WriteOCIDir(img, dir); err != nil {
+		t.Fatal(err)
+	}
+	c.ref = "oci-dir:" + dir
+	return c
+}
+
+// files are what the image has beside Debian's, and notes the names of the
+// subjects.
+func (c *ordinaryImage) files(t *testing.T) (files []imagetest.File) {
+	t.Helper()
+	add := func(name, host string, mode int64) {
+		body, err := os.ReadFile(host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, imagetest.File{Header: tar.Header{Name: name, Mode: mode}, Body: body})
+	}
+	found, err := filepath.Glob("testdata/subjects/*")
+	if err != nil || len(found) == 0 {
+		t.Fatalf("subjects: %v, %v", found, err)
+	}
+	for _, file := range found {
+		add("subjects/"+filepath.Base(file), file, 0o755)
+		if name, ok := strings.CutSuffix(filepath.Base(file), ".sh"); ok && name != "run" {
+			c.names = append(c.names, name)
+		}
+	}
+	dir := t.TempDir()
+	for _, command := range [][]string{
+		{"javac", "-d", dir, "testdata/subjects/Server.java"},
+		{"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "tester", "-f", filepath.Join(dir, "key")},
+	} {
+		if out, err := exec.CommandContext(t.Context(), command[0], command[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v; run testdata/needs.sh test\n%s", command[0], err, out)
+		}
+	}
+	add("subjects/Server.class", filepath.Join(dir, "Server.class"), 0o644)
+	add("subjects/service", testenv.Program(t, "./actors/web"), 0o755)
+	files = append(files, imagetest.File{Header: tar.Header{Name: ".detonaut-actor", Mode: 0o644}}) // without it the service refuses
+	files = append(files, imagetest.File{Header: tar.Header{Name: "root/.ssh/", Typeflag: tar.TypeDir, Mode: 0o700}})
+	add("root/.ssh/id_ed25519", filepath.Join(dir, "key"), 0o600)
+	add("root/.ssh/authorized_keys", filepath.Join(dir, "key.pub"), 0o600)
+	return files
+}
+
+// judge runs a subject, and fails t unless it did its work and is clean.
+func (c *ordinaryImage) judge(t *testing.T, args []string, duration string) *detonaut.Report {
+	t.Helper()
+	cmd := scanCommand(t, nil, c.ref, "--cmd", strings.Join(args, " "), "--duration", duration, "--memory", "4GiB", "--processes", "2000", "--disk", "2GiB", "--file-size", "1GiB")
+	cmd.Env = append(cmd.Env, "XDG_CACHE_HOME="+c.cache)
+	r := reported(t, c.ref, cmd)
+	ends := []tape.Reason{tape.Exited, tape.Quiescent, tape.TimeLimit}
+	if len(args) > 1 {
+		ends = ends[:1] // it comes to its end when its clients have been served
+	}
+	if !slices.Contains(ends, tape.Reason(r.Run.EndReason)) || r.Run.ExitCode != 0 {
+		t.Errorf("the run ended with %s (%s) and exit code %d; output:\n%s", r.Run.EndReason, r.Run.EndDetail, r.Run.ExitCode, r.Run.Output)
+	}
+	if r.Verdict.Word != detonaut.Clean {
+		t.Errorf("verdict = %s (%+v); findings:\n%s", r.Verdict.Word, r.Verdict.Reasons, proofs(r))
+	}
+	return r
+}
+
+// proofs tells of findings with their evidence.
+func proofs(r *detonaut.Report) string {
+	var b strings.Builder
+	for _, f := range r.Findings {
+		fmt.Fprintf(&b, "%s (%s, %s):", f.ID, f.Severity, f.Confidence)
+		for _, e := range f.Evidence {
+			fmt.Fprintf(&b, "\n\t%s", e.Summary)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// publishOrdinary holds the document's table of subjects to what was found;
+// -update writes it.
+func publishOrdinary(t *testing.T, all []*ordinary) {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("| subject | by itself | under load |\n|---|---|---|\n")
+	wrong := 0
+	for _, o := range all {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", o.name, inShort(o.idle), inShort(o.busy))
+		for _, r := range []*detonaut.Report{o.idle, o.busy} {
+			if r == nil || r.Verdict.Word != detonaut.Clean {
+				wrong++
+			}
+		}
+	}
+	fmt.Fprintf(&b, "\n%d subjects, %d runs, of which %d are not clean: false positives.\n", len(all), 2*len(all), wrong)
+	detection(t, "ordinary", b.String())
+}
+
+// inShort is the word of a verdict, and the findings.
+func inShort(r *detonaut.Report) string {
+	switch {
+	case r == nil:
+		return "-"
+	case len(r.Findings) == 0:
+		return string(r.Verdict.Word)
+	default:
+		return string(r.Verdict.Word) + ": " + strings.Join(findings(r), ", ")
+	}
+}
+
+// detection compares a part of docs/detection.md, between two comments, with
+// what it should say.
+func detection(t *testing.T, name, want string) {
+	t.Helper()
+	got, err := replaceSection(filepath.Join(testenv.Root(t), "docs", "detection.md"), name, want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("\n%s", want)
+	if got != want && !t.Failed() {
+		t.Errorf("docs/detection.md is stale: make bench-detection writes it anew; it should say\n%s", want)
+	}
+}

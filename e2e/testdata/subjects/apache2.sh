@@ -1,0 +1,1 @@
+start() { exec apache2ctl -D FOREGROUND; }

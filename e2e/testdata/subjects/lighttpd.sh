@@ -1,0 +1,1 @@
+start() { exec lighttpd -D -f /etc/lighttpd/lighttpd.conf; }

@@ -1,0 +1,3 @@
+start() { exec memcached -u memcache; }
+ready() { python3 /subjects/memcached.py 1; }
+load() { python3 /subjects/memcached.py 3000; }

@@ -1,0 +1,1 @@
+start() { exec nginx -g 'daemon off;'; }

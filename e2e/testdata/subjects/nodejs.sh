@@ -1,0 +1,2 @@
+port=3000
+start() { exec node /subjects/server.js; }

@@ -1,0 +1,23 @@
+#!/bin/sh
+# run.sh NAME [load]: what an image of that server, or tool, does by itself; or
+# the same with clients that keep it busy, and then its end.
+#
+# NAME.sh says how to start it, in place of this shell, when it is ready, and
+# what its clients do.
+set -eu
+
+port=80
+ready() { curl -sf -o /dev/null "http://127.0.0.1:$port/"; }
+load() { ab -q -n 300 -c 4 "http://127.0.0.1:$port/" >/dev/null; }
+
+. "/subjects/$1.sh"
+if [ "${2-}" != load ]; then
+	start
+	exit
+fi
+start &
+server=$!
+until ready 2>/dev/null; do sleep 0.2; done
+load
+kill "$server" 2>/dev/null || true
+wait "$server" || true
