@@ -17,7 +17,7 @@ export GOFLAGS := -trimpath -buildvcs=false
 # The linter is pinned in tools/go.mod, apart from what the project is built of.
 LINT = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 
-.PHONY: build release demo test check bench fuzz soak clean help
+.PHONY: build release demo test check bench bench-detection fuzz soak clean help
 
 build: ## build bin/detonaut and bin/detonaut-chamber
 	go build -ldflags '$(LDFLAGS)' -o bin/detonaut ./cmd/detonaut
@@ -51,6 +51,10 @@ bench: ## measure against the budgets of ARCHITECTURE.md
 	@testdata/needs.sh bench
 	@set -e; for m in $(MODULES); do go test -C $$m -run '^$$' -bench . -benchmem -timeout 40m ./...; done
 
+bench-detection: ## what is found and what is not: docs/detection.md, made anew
+	@testdata/needs.sh test
+	go test -count=1 -timeout 40m -v -run '^Test(Actors|Ordinary)$$' ./e2e -update | grep -v '^ *=== '
+
 fuzz: ## run each fuzz test for FUZZTIME
 	@set -e; for m in $(MODULES); do (cd $$m; \
 		grep -rEo --include='*_test.go' --exclude-dir=chamber '^func Fuzz[A-Za-z0-9_]+' . | \
@@ -66,4 +70,4 @@ clean: ## remove what was built
 	rm -rf bin
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)

@@ -1,12 +1,15 @@
 package e2e_test
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/actors/cast"
 	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/internal/testenv"
@@ -18,7 +21,15 @@ func TestActors(t *testing.T) {
 	if err := cast.Build(t.Context(), testenv.Root(t), dir, cast.All()); err != nil {
 		t.Fatal(err)
 	}
-	for _, a := range cast.All() {
+	seen := make([]*detonaut.Report, len(cast.All()))
+	t.Run("cast", func(t *testing.T) { play(t, dir, seen) })
+	publishActors(t, seen)
+}
+
+// play runs every actor, and puts what is said of it where it belongs.
+func play(t *testing.T, dir string, seen []*detonaut.Report) {
+	t.Helper()
+	for i, a := range cast.All() {
 		t.Run(a.Name, func(t *testing.T) {
 			t.Parallel()
 			flags := []string{"--duration", "20s"}
@@ -26,6 +37,7 @@ func TestActors(t *testing.T) {
 				flags = []string{"--profile", "time", "--duration", "2m"}
 			}
 			r := scan(t, "oci-dir:"+filepath.Join(dir, a.Name), flags...)
+			seen[i] = r
 			if diff := cmp.Diff(a.Rules, findings(r)); diff != "" {
 				t.Errorf("findings (-want +got):\n%s", diff)
 			}
@@ -42,6 +54,35 @@ func TestActors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// publishActors holds the document's table of actors to what was found.
+func publishActors(t *testing.T, seen []*detonaut.Report) {
+	t.Helper()
+	if slices.Contains(seen, nil) {
+		return // some were left out
+	}
+	var b strings.Builder
+	b.WriteString("| actor | verdict | findings |\n|---|---|---|\n")
+	wanted, found, extra, bad := 0, 0, 0, 0
+	for i, a := range cast.All() {
+		r := seen[i]
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", a.Name, r.Verdict.Word, strings.Join(findings(r), ", "))
+		wanted += len(a.Rules)
+		for _, id := range findings(r) {
+			if slices.Contains(a.Rules, id) {
+				found++
+			} else {
+				extra++
+			}
+		}
+		if a.Word != detonaut.Clean {
+			bad++
+		}
+	}
+	fmt.Fprintf(&b, "\n%d actors, %d of them with a deed that is not clean. Of %d findings that they are to show, %d were found: recall %.1f %%. %d others were.\n",
+		len(seen), bad, wanted, found, 100*float64(found)/float64(wanted), extra)
+	detection(t, "actors", b.String())
 }
 
 // The list of what the actors show names each finding once a sample at most.

@@ -158,13 +158,16 @@ func proofs(r *detonaut.Report) string {
 // -update writes it.
 func publishOrdinary(t *testing.T, all []*ordinary) {
 	t.Helper()
+	if slices.ContainsFunc(all, func(o *ordinary) bool { return o.idle == nil || o.busy == nil }) {
+		return // some were left out
+	}
 	var b strings.Builder
 	b.WriteString("| subject | by itself | under load |\n|---|---|---|\n")
 	wrong := 0
 	for _, o := range all {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", o.name, inShort(o.idle), inShort(o.busy))
 		for _, r := range []*detonaut.Report{o.idle, o.busy} {
-			if r == nil || r.Verdict.Word != detonaut.Clean {
+			if r.Verdict.Word != detonaut.Clean {
 				wrong++
 			}
 		}
@@ -175,14 +178,10 @@ func publishOrdinary(t *testing.T, all []*ordinary) {
 
 // inShort is the word of a verdict, and the findings.
 func inShort(r *detonaut.Report) string {
-	switch {
-	case r == nil:
-		return "-"
-	case len(r.Findings) == 0:
+	if len(r.Findings) == 0 {
 		return string(r.Verdict.Word)
-	default:
-		return string(r.Verdict.Word) + ": " + strings.Join(findings(r), ", ")
 	}
+	return string(r.Verdict.Word) + ": " + strings.Join(findings(r), ", ")
 }
 
 // detection compares a part of docs/detection.md, between two comments, with
