@@ -53,7 +53,8 @@ bench: ## measure against the budgets of ARCHITECTURE.md
 
 bench-detection: ## what is found and what is not: docs/detection.md, made anew
 	@testdata/needs.sh test
-	go test -count=1 -timeout 40m -v -run '^Test(Actors|Ordinary)$$' ./e2e -update | grep -v '^ *=== '
+	go test -count=1 -timeout 40m -run '^Test(Actors|Ordinary)$$' ./e2e -update
+	@cat docs/detection.md
 
 fuzz: ## run each fuzz test for FUZZTIME
 	@set -e; for m in $(MODULES); do (cd $$m; \
