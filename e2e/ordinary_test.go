@@ -115,7 +115,9 @@ func (c *ordinaryImage) files(t *testing.T) (files []imagetest.File) {
 	}
 	add("subjects/Server.class", filepath.Join(dir, "Server.class"), 0o644)
 	add("subjects/service", testenv.Program(t, "./actors/web"), 0o755)
-	files = append(files, imagetest.File{Header: tar.Header{Name: ".detonaut-actor", Mode: 0o644}}) // without it the service refuses
+	files = append(files,
+		imagetest.File{Header: tar.Header{Name: ".detonaut-actor", Mode: 0o644}}, // without it the service refuses
+		imagetest.File{Header: tar.Header{Name: "etc/cron.d/clock", Mode: 0o644}, Body: []byte("* * * * * root date >>/var/log/clock\n")})
 	files = append(files, imagetest.File{Header: tar.Header{Name: "root/.ssh/", Typeflag: tar.TypeDir, Mode: 0o700}})
 	add("root/.ssh/id_ed25519", filepath.Join(dir, "key"), 0o600)
 	add("root/.ssh/authorized_keys", filepath.Join(dir, "key.pub"), 0o600)

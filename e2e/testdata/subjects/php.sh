@@ -12,7 +12,7 @@ load() {
 		  server {
 		    listen 80;
 		    location / {
-		      include fastcgi_params;
+		      include /etc/nginx/fastcgi_params;
 		      fastcgi_param SCRIPT_FILENAME /subjects/page.php;
 		      fastcgi_pass unix:/run/php/php8.2-fpm.sock;
 		    }
