@@ -46,7 +46,7 @@ var doors = map[string][]string{
 	"github.com/erofs/go-erofs":              {"internal/image"},
 	"github.com/google/go-containerregistry": {"internal/image", "actors/cast", "e2e"},
 	"github.com/google/cel-go":               {"internal/behavior"},
-	"go.yaml.in/yaml/v3":                     {"internal/behavior", "internal/config", "rules"},
+	"go.yaml.in/yaml/v3":                     {"internal/behavior", "internal/config", "internal/verdict", "rules"},
 	"github.com/spf13/cobra":                 {"cmd/detonaut"},
 	"golang.org/x/crypto":                    {"chamber/network"},
 	"golang.org/x/net":                       {"chamber/decode", "chamber/network"},

@@ -7,8 +7,8 @@ type Word string
 const (
 	// Malicious: it does harm that nobody who runs it can want.
 	Malicious Word = "malicious"
-	// Unwanted: a miner or a hacking tool and nothing worse; some run it on
-	// purpose, most would want to know.
+	// Unwanted: a miner, a hacking tool or proxyware and nothing worse; some run
+	// it on purpose, most would want to know.
 	Unwanted Word = "unwanted"
 	// Suspicious: something was seen that an analyst should look at.
 	Suspicious Word = "suspicious"
@@ -41,7 +41,8 @@ type Verdict struct {
 	// are not in it.
 	Sentence string `json:"sentence"`
 	// Category and Family are those of the finding that decided; empty if it has
-	// none, or none did.
+	// none, or none did. If it has no family, another one that decided with it and
+	// is of its category may.
 	Category Category `json:"category,omitempty"`
 	Family   string   `json:"family,omitempty"`
 	// Declared is set when the name or the labels of the image say that it holds the

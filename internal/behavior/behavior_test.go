@@ -144,6 +144,7 @@ func TestGapsOfCoverage(t *testing.T) {
 		"as far as time went":      {whole(tape.End{Reason: tape.TravelLimit}), ""},
 		"it gave up":               {whole(tape.End{Reason: tape.Exited, ExitCode: 2}), "exit code 2"},
 		"it crashed":               {whole(tape.End{Reason: tape.Signalled, Signal: "SIGSEGV"}), "SIGSEGV"},
+		"by no signal at all":      {whole(tape.End{Reason: tape.Signalled, Signal: "SIGall is well"}), "ended by a signal: "},
 		"it was never started":     {whole(tape.End{Reason: tape.NotStarted}), "could not be started"},
 		"memory":                   {whole(tape.End{Reason: tape.MemoryLimit}), "memory"},
 		"events":                   {whole(tape.End{Reason: tape.EventLimit}), "more than a tape may hold"},

@@ -185,7 +185,7 @@ func unfinished(end *tape.End, blame string) string {
 		}
 		return fmt.Sprintf("the subject gave up with exit code %d", end.ExitCode) + cmp.Or(blame, unseen)
 	case tape.Signalled:
-		return fmt.Sprintf("the subject was ended by %s", end.Signal) + cmp.Or(blame, unseen)
+		return fmt.Sprintf("the subject was ended by %s", signal(end.Signal)) + cmp.Or(blame, unseen)
 	case tape.NotStarted:
 		return "the subject's command could not be started"
 	case tape.MemoryLimit:
@@ -197,4 +197,14 @@ func unfinished(end *tape.End, blame string) string {
 	default:
 		return fmt.Sprintf("the sandbox did not run to the end: %s", end.Reason)
 	}
+}
+
+// signal is the name of a signal, if it is one: what is said of a gap before its
+// colon is said in our words.
+func signal(name string) string {
+	rest, ok := strings.CutPrefix(name, "SIG")
+	if !ok || rest == "" || len(rest) > 8 || strings.Trim(rest, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-") != "" {
+		return "a signal"
+	}
+	return name
 }

@@ -110,7 +110,7 @@ func Run(ctx context.Context, d Deps, job Job) (*detonaut.Report, error) {
 	r := newReport(subject.Image, d, started)
 	r.done(detonaut.StagePull)
 	err = r.detonate(ctx, d, job, subject)
-	r.Verdict = verdict.Decide(r.Findings, r.Coverage, r.Stages)
+	r.Verdict = verdict.Decide(r.Image, r.Findings, r.Coverage, r.Stages)
 	r.Elapsed = now().Sub(started)
 	return &r.Report, err
 }
@@ -153,7 +153,7 @@ func Replay(ctx context.Context, d Deps, run Stored) (*detonaut.Report, error) {
 	r.Fingerprint.Plan = detonate.Digest(p)
 	err = r.detonated(ctx, d, Job{}, res, run.Payloads)
 	r.Elapsed = res.Run.Elapsed
-	r.Verdict = verdict.Decide(r.Findings, r.Coverage, r.Stages)
+	r.Verdict = verdict.Decide(r.Image, r.Findings, r.Coverage, r.Stages)
 	return &r.Report, err
 }
 

@@ -273,7 +273,8 @@ func TestReport(t *testing.T) {
 		Started:     time.Date(2026, 1, 1, 0, 0, 1, 0, time.UTC),
 		Elapsed:     time.Second,
 		Verdict: detonaut.Verdict{
-			Word: detonaut.Unwanted, Reasons: []detonaut.Reason{{Text: "Connects", Finding: "network/connect"}},
+			Word: detonaut.Unwanted, Sentence: "It mines cryptocurrency (which the image does not say).", Category: detonaut.Miner,
+			Reasons:       []detonaut.Reason{{Text: "Connects", Finding: "network/connect"}},
 			Vulnerability: detonaut.UnknownSeverity,
 		},
 		Findings: []detonaut.Finding{{

@@ -1,8 +1,8 @@
 // Package verdict judges: findings and coverage go in, one word and its
 // reasons come out.
 //
-// It is one table, a pure function, and looks at nothing but what it is given.
-// docs/verdict.md explains the table to those who read a report.
+// It is one table, table.yaml, and a pure function that looks at nothing but what
+// it is given. docs/verdict.md explains the table to those who read a report.
 package verdict
 
 import (
@@ -13,74 +13,106 @@ import (
 	"github.com/detonaut/detonaut"
 )
 
-// row is one row of the table: the word for a subject with a finding that fits.
-type row struct {
-	word detonaut.Word
-	fits func(f detonaut.Finding) bool
-}
-
-// table is read from the top: the first row that fits any finding decides. A
-// subject that no row fits is inconclusive when anything was missed, else
-// clean.
-var table = []row{
-	{detonaut.Malicious, func(f detonaut.Finding) bool {
-		return atLeast(f, detonaut.High) && sure(f) && f.Category != "" && !tool(f)
-	}},
-	{detonaut.Unwanted, func(f detonaut.Finding) bool {
-		return atLeast(f, detonaut.Medium) && sure(f) && tool(f)
-	}},
-	{detonaut.Suspicious, func(f detonaut.Finding) bool {
-		return atLeast(f, detonaut.Medium)
-	}},
-}
-
 // Decide judges a subject. Findings may come in any order; stages are all
-// those that should have run.
-func Decide(findings []detonaut.Finding, coverage detonaut.Coverage, stages []detonaut.Stage) detonaut.Verdict {
-	v := detonaut.Verdict{Word: detonaut.Clean, Vulnerability: detonaut.UnknownSeverity}
+// those that should have run. Of img it reads the name and the labels: what an
+// image declares makes it no better than unwanted.
+func Decide(img detonaut.Image, findings []detonaut.Finding, coverage detonaut.Coverage, stages []detonaut.Stage) detonaut.Verdict {
+	t := judgement()
 	gaps := missed(findings, coverage, stages)
-	if len(gaps) > 0 {
-		v.Word = detonaut.Inconclusive
+	seen := make([]sighting, len(findings))
+	for i, f := range findings {
+		seen[i] = sighting{Finding: f, declared: t.declared(img, &f)}
 	}
-	for _, r := range table {
-		if slices.ContainsFunc(findings, r.fits) {
-			v.Word = r.word
-			break
+	row := slices.IndexFunc(t.Rows, func(r row) bool { return r.fits(seen, len(gaps) > 0) })
+	v := detonaut.Verdict{Word: t.Rows[row].Word, Vulnerability: detonaut.UnknownSeverity}
+	seen = t.weigh(seen)
+	var decided []sighting
+	for i := range seen {
+		v.Reasons = append(v.Reasons, detonaut.Reason{Text: seen[i].Title, Finding: seen[i].ID})
+		if seen[i].row == row {
+			decided = append(decided, seen[i])
 		}
 	}
-	v.Reasons = append(weighed(findings), gaps...)
+	v.Reasons = append(v.Reasons, gaps...)
 	if len(v.Reasons) == 0 {
 		v.Reasons = []detonaut.Reason{{Text: "nothing bad was seen, and nothing was missed"}}
 	}
+	if len(decided) > 0 {
+		first := decided[0]
+		v.Category, v.Family = first.Category, familyOf(decided)
+		v.Declared = v.Word == detonaut.Unwanted && first.declared != undeclared
+	}
+	v.Sentence = t.sentence(&v, seen, gaps)
 	return v
 }
 
-// weighed are the findings that some row fits, as reasons: those of the upper
-// rows first, then the worst.
-func weighed(findings []detonaut.Finding) []detonaut.Reason {
-	type weight struct {
-		row int
-		f   detonaut.Finding
+// sighting is a finding, and what it weighs.
+type sighting struct {
+	detonaut.Finding
+	declared declaration
+	// row is the first row that fits the subject because of it, and requirement
+	// the one of that row which it fits.
+	row, requirement int
+}
+
+// deed is what happened there: the event at which the finding was made first, or the
+// content that it was made in.
+func (s *sighting) deed() string {
+	if len(s.Evidence) == 0 {
+		return "finding " + s.ID
 	}
-	var all []weight
-	for _, f := range findings {
-		if i := slices.IndexFunc(table, func(r row) bool { return r.fits(f) }); i >= 0 {
-			all = append(all, weight{i, f})
+	switch e := s.Evidence[0]; {
+	case len(e.Events) > 0:
+		return fmt.Sprintf("event %d", e.Events[len(e.Events)-1])
+	default:
+		return fmt.Sprintf("file %s %s", e.SHA256, e.Path)
+	}
+}
+
+// held tells whether it was made in a file alone, which was not seen running.
+func (s *sighting) held() bool {
+	return len(s.Evidence) > 0 && !slices.ContainsFunc(s.Evidence, func(e detonaut.Evidence) bool { return len(e.Events) > 0 })
+}
+
+// weigh returns those for which some row fits, those of the upper rows first, then
+// the worst.
+func (t *table) weigh(seen []sighting) (heavy []sighting) {
+	var fitting []int
+	for i := range t.Rows {
+		if len(t.Rows[i].Has) > 0 && t.Rows[i].fits(seen, false) {
+			fitting = append(fitting, i)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b weight) int {
+	for _, s := range seen {
+		for _, i := range fitting {
+			if q := t.Rows[i].requires(&s); q >= 0 {
+				s.row, s.requirement = i, q
+				heavy = append(heavy, s)
+				break
+			}
+		}
+	}
+	slices.SortStableFunc(heavy, func(a, b sighting) int {
 		return cmp.Or(
 			cmp.Compare(a.row, b.row),
-			cmp.Compare(b.f.Severity.Rank(), a.f.Severity.Rank()),
-			cmp.Compare(b.f.Confidence.Rank(), a.f.Confidence.Rank()),
-			cmp.Compare(a.f.ID, b.f.ID),
+			cmp.Compare(a.requirement, b.requirement),
+			cmp.Compare(b.Severity.Rank(), a.Severity.Rank()),
+			cmp.Compare(b.Confidence.Rank(), a.Confidence.Rank()),
+			cmp.Compare(a.ID, b.ID),
 		)
 	})
-	var reasons []detonaut.Reason
-	for _, w := range all {
-		reasons = append(reasons, detonaut.Reason{Text: w.f.Title, Finding: w.f.ID})
+	return heavy
+}
+
+// familyOf is the family of the first, or else of the first other one of its
+// category that has one: of several rules that see one miner, one may know it.
+func familyOf(decided []sighting) string {
+	for i := range decided {
+		if f := decided[i].Family; f != "" && decided[i].Category == decided[0].Category {
+			return f
+		}
 	}
-	return reasons
+	return ""
 }
 
 // missed are the reasons why the subject cannot be called clean, none if all
@@ -135,15 +167,4 @@ func because(reason string) string {
 		return ""
 	}
 	return ": " + reason
-}
-
-func atLeast(f detonaut.Finding, s detonaut.Severity) bool { return f.Severity.Rank() >= s.Rank() }
-
-func sure(f detonaut.Finding) bool {
-	return f.Confidence == detonaut.Certain || f.Confidence == detonaut.Probable
-}
-
-// tool tells whether some people run such a thing on purpose.
-func tool(f detonaut.Finding) bool {
-	return f.Category == detonaut.Miner || f.Category == detonaut.Hacktool
 }
