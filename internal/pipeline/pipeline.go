@@ -22,6 +22,7 @@ import (
 	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/chamber/version"
 	"github.com/detonaut/detonaut/internal/behavior"
+	"github.com/detonaut/detonaut/internal/behavior/story"
 	"github.com/detonaut/detonaut/internal/detonate"
 	"github.com/detonaut/detonaut/internal/static"
 	"github.com/detonaut/detonaut/internal/verdict"
@@ -132,13 +133,14 @@ func Replay(ctx context.Context, d Deps, run Stored) (*detonaut.Report, error) {
 	known := run.Image
 	var p plan.Plan
 	var started time.Time
+	teller := story.New()
 	res, err := behavior.Run(sourceFunc(func() (*tape.Event, error) {
 		e, err := run.Tape.Next()
 		if err == nil && e.Start != nil {
 			p, started = e.Start.Plan, time.Unix(0, e.Start.Wall)
 		}
 		return e, err
-	}), d.Detectors()...)
+	}), append(d.Detectors(), teller)...)
 	if err != nil {
 		if errors.Is(err, tape.ErrInvalid) && !errors.Is(err, detonaut.ErrCorrupt) {
 			err = fmt.Errorf("%w: %w", detonaut.ErrCorrupt, err)
@@ -152,6 +154,7 @@ func Replay(ctx context.Context, d Deps, run Stored) (*detonaut.Report, error) {
 	r := newReport(known, d, started)
 	r.Fingerprint.Plan = detonate.Digest(p)
 	err = r.detonated(ctx, d, Job{}, res, run.Payloads)
+	r.Stories = teller.Tell(r.Findings)
 	r.Elapsed = res.Run.Elapsed
 	r.Verdict = verdict.Decide(r.Image, r.Findings, r.Coverage, r.Stages)
 	return &r.Report, err
@@ -211,7 +214,8 @@ func (r *report) detonate(ctx context.Context, d Deps, job Job, s *Subject) erro
 	}
 	r.Fingerprint.Plan = detonate.Digest(p)
 	p.Image = s.Root
-	analysis := behavior.NewAnalysis(d.Detectors()...)
+	teller := story.New()
+	analysis := behavior.NewAnalysis(append(d.Detectors(), teller)...)
 	left := new(payloads)
 	defer func() { _ = left.Close() }() // it was only read
 	if err := d.run(ctx, job, p, analysis, left); err != nil {
@@ -222,7 +226,9 @@ func (r *report) detonate(ctx context.Context, d Deps, job Job, s *Subject) erro
 	if s.Programs != nil {
 		res.Coverage.Unstarted = res.Unstarted(s.Programs)
 	}
-	return r.detonated(ctx, d, job, res, left.Files())
+	err = r.detonated(ctx, d, job, res, left.Files())
+	r.Stories = teller.Tell(r.Findings)
+	return err
 }
 
 // plan asks for a plan, of an image that this machine can run.

@@ -281,6 +281,10 @@ func TestReport(t *testing.T) {
 			ID: "network/connect", Title: "Connects", Severity: detonaut.High, Confidence: detonaut.Certain, Category: detonaut.Miner,
 			Count: 1, Evidence: []detonaut.Evidence{{Events: []uint64{3}}},
 		}},
+		Stories: []detonaut.Story{{
+			Title: "pid 1 connected to 192.0.2.1:3333", Severity: detonaut.High, PID: 1, Findings: []string{"network/connect"},
+			Steps: []detonaut.Step{{Event: 3, PID: 1, Text: "connected to 192.0.2.1:3333", Findings: []string{"network/connect"}}},
+		}},
 		Stages: []detonaut.Stage{
 			{Name: detonaut.StagePull, State: detonaut.Complete},
 			{Name: detonaut.StageDetonate, State: detonaut.Complete},
@@ -386,7 +390,7 @@ func TestReplay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Image.Digest != digest || r.Verdict.Word != detonaut.Unwanted || !r.Coverage.Full || r.Elapsed != 3*time.Millisecond {
+	if r.Image.Digest != digest || r.Verdict.Word != detonaut.Unwanted || len(r.Stories) != 1 || !r.Coverage.Full || r.Elapsed != 3*time.Millisecond {
 		t.Errorf("got %+v", r)
 	}
 	if want := time.Unix(1e9, 0).UTC(); !r.Started.Equal(want) {

@@ -38,16 +38,33 @@ func miner() *detonaut.Report {
 		Elapsed:     1500 * time.Millisecond,
 		Verdict: detonaut.Verdict{
 			Word: detonaut.Unwanted, Vulnerability: detonaut.UnknownSeverity,
+			Sentence: "It mines cryptocurrency (xmrig, as the image says).", Category: detonaut.Miner, Family: "xmrig", Declared: true,
 			Reasons: []detonaut.Reason{{Text: "Speaks the protocol of mining pools", Finding: "network/mining-pool"}},
 		},
 		Findings: []detonaut.Finding{{
 			ID: "network/mining-pool", Title: "Speaks the protocol of mining pools", Meaning: "It earns money for somebody.",
-			Severity: detonaut.High, Confidence: detonaut.Probable, Category: detonaut.Miner, Techniques: []string{"T1496"}, Count: 3,
+			Severity: detonaut.High, Confidence: detonaut.Probable, Category: detonaut.Miner, Family: "xmrig",
+			Techniques: []string{"T1496"}, Count: 3,
 			Evidence: []detonaut.Evidence{
 				{Events: []uint64{4, 5, 6, 7}, Summary: "connect 192.0.2.1:3333"},
 				{Path: "/app", Layer: digest, Offset: 42},
 			},
 		}},
+		Stories: []detonaut.Story{
+			{
+				Title: "pid 2 ran /tmp/x and connected to 192.0.2.1:3333", Severity: detonaut.High, PID: 2, SHA256: []string{strings.Repeat("ab", 32)},
+				Findings: []string{"network/mining-pool", "a/b", "a/c", "a/d"},
+				Steps: []detonaut.Step{
+					{Text: "/tmp/x: is packed", Findings: []string{"a/b"}},
+					{Event: 3, PID: 2, Text: "ran /tmp/x", Findings: []string{"a/b", "a/c", "a/d", "network/mining-pool"}},
+					{Event: 4, Text: "connected to 192.0.2.1:3333"},
+				},
+			},
+			{
+				Title: "pid 1 read /etc/shadow", Severity: detonaut.Medium, PID: 1, Findings: []string{"a/e"},
+				Steps: []detonaut.Step{{Event: 5, PID: 1, Text: "read /etc/shadow", Findings: []string{"a/e"}}},
+			},
+		},
 		Stages: []detonaut.Stage{
 			{Name: detonaut.StagePull, State: detonaut.Complete},
 			{Name: detonaut.StageDetonate, State: detonaut.Complete},
@@ -114,9 +131,14 @@ func hostile() *detonaut.Report {
 	r := miner()
 	r.Image.Ref, r.Image.Digest, r.Image.Platform = nasty, nasty, nasty
 	r.Verdict.Word = detonaut.Inconclusive
+	r.Verdict.Sentence, r.Verdict.Category, r.Verdict.Family = nasty, nasty, nasty
+	r.Stories = []detonaut.Story{{
+		Title: nasty, Severity: nasty, SHA256: []string{nasty}, Findings: []string{nasty},
+		Steps: []detonaut.Step{{Text: nasty, Findings: []string{nasty}}, {Event: 1, Text: nasty}},
+	}}
 	r.Verdict.Reasons = []detonaut.Reason{{Text: nasty, Finding: nasty}}
 	f := &r.Findings[0]
-	f.ID, f.Title, f.Meaning, f.Techniques = nasty, nasty, nasty, []string{nasty}
+	f.ID, f.Title, f.Meaning, f.Family, f.Techniques = nasty, nasty, nasty, nasty, []string{nasty}
 	f.Evidence = []detonaut.Evidence{{Summary: nasty, Path: nasty, Layer: nasty, Events: []uint64{1}}}
 	r.Stages[1] = detonaut.Stage{Name: detonaut.StageDetonate, State: detonaut.Failed, Reason: nasty}
 	r.Coverage = detonaut.Coverage{
@@ -163,8 +185,8 @@ func write(t *testing.T, f report.Format, o report.Options, reports ...*detonaut
 func TestGolden(t *testing.T) {
 	clean := miner()
 	clean.Image.Ref = "example.com/clean:2"
-	clean.Findings, clean.Run = []detonaut.Finding{}, nil
-	clean.Verdict = detonaut.Verdict{Word: detonaut.Clean, Reasons: []detonaut.Reason{{Text: "nothing bad was seen, and nothing was missed"}}}
+	clean.Findings, clean.Stories, clean.Run = []detonaut.Finding{}, nil, nil
+	clean.Verdict = detonaut.Verdict{Word: detonaut.Clean, Sentence: "Nothing bad was seen, and nothing was missed.", Reasons: []detonaut.Reason{{Text: "nothing bad was seen, and nothing was missed"}}}
 	for _, test := range []struct {
 		name    string
 		format  report.Format

@@ -19,6 +19,8 @@ const (
 	maxTreeRows = 40
 	maxEvidence = 3
 	maxText     = 160
+	maxSentence = 600
+	maxStories  = 5
 )
 
 // tableWriter writes a page about one image, or a line about each of many and
@@ -82,12 +84,13 @@ func (w *tableWriter) Close() error {
 	return write(w.w, p.buf.Bytes())
 }
 
-// why is the weightiest reason of a verdict, escaped; and that a run was live.
+// why is the sentence of a verdict, or its weightiest reason, escaped; and that a run
+// was live.
 func why(r *detonaut.Report) string {
-	if len(r.Verdict.Reasons) == 0 {
-		return ""
+	s := Escape(r.Verdict.Sentence)
+	if s == "" && len(r.Verdict.Reasons) > 0 {
+		s = Escape(r.Verdict.Reasons[0].Text)
 	}
-	s := Escape(r.Verdict.Reasons[0].Text)
 	if r.Run != nil && r.Run.Network == "live" {
 		s = "live run: " + s
 	}
@@ -124,6 +127,12 @@ func (p *page) word(w detonaut.Word, width int) string {
 	return p.paint(sgr, fmt.Sprintf("%-*s", width, Escape(string(w))))
 }
 
+// severity shows a severity, in a column of its own.
+func (p *page) severity(s detonaut.Severity) string {
+	sgr := map[detonaut.Severity]string{detonaut.Critical: "1;31", detonaut.High: "31", detonaut.Medium: "33"}[s]
+	return p.paint(sgr, fmt.Sprintf("%-8s", Escape(string(s))))
+}
+
 func (p *page) report(r *detonaut.Report) {
 	img := r.Image
 	p.printf("%s\n", p.paint("1", cut(Escape(string(img.Ref)), maxText)))
@@ -136,14 +145,18 @@ func (p *page) report(r *detonaut.Report) {
 	}
 	p.printf("%s\n\n", Escape(strings.Join(facts, "  ")))
 
-	p.printf("verdict: %s\n", p.word(r.Verdict.Word, 0))
+	p.banner(&r.Verdict)
 	for _, reason := range r.Verdict.Reasons {
+		if strings.EqualFold(reason.Text+".", r.Verdict.Sentence) {
+			continue // it was just said
+		}
 		p.printf("  - %s", Escape(reason.Text))
 		if reason.Finding != "" {
 			p.printf(" (%s)", Escape(reason.Finding))
 		}
 		p.printf("\n")
 	}
+	p.stories(r.Stories)
 	if len(r.Findings) > 0 {
 		p.section("Findings")
 		for _, f := range r.Findings {
@@ -156,9 +169,34 @@ func (p *page) report(r *detonaut.Report) {
 	p.coverage(r)
 }
 
+// banner shows the word of a verdict, the sentence, and of what kind the threat is.
+func (p *page) banner(v *detonaut.Verdict) {
+	p.printf("verdict: %s\n", p.word(v.Word, 0))
+	if v.Sentence != "" {
+		p.printf("  %s\n", p.paint("1", cut(Escape(v.Sentence), maxSentence)))
+	}
+	if kind := kind(v); kind != "" {
+		p.printf("  %s\n", kind)
+	}
+}
+
+// kind says of what kind the threat of a verdict is, escaped.
+func kind(v *detonaut.Verdict) string {
+	var facts []string
+	if v.Category != "" {
+		facts = append(facts, "category "+cut(Escape(string(v.Category)), maxText))
+	}
+	if v.Family != "" {
+		facts = append(facts, "family "+cut(Escape(v.Family), maxText))
+	}
+	if v.Declared {
+		facts = append(facts, "declared by the image")
+	}
+	return strings.Join(facts, ", ")
+}
+
 func (p *page) finding(f detonaut.Finding) {
-	sgr := map[detonaut.Severity]string{detonaut.Critical: "1;31", detonaut.High: "31", detonaut.Medium: "33"}[f.Severity]
-	p.printf("  %s  %s", p.paint(sgr, fmt.Sprintf("%-8s", Escape(string(f.Severity)))), Escape(f.Title))
+	p.printf("  %s  %s", p.severity(f.Severity), Escape(f.Title))
 	if f.Count > 1 {
 		p.printf(" (%d times)", f.Count)
 	}
@@ -166,6 +204,9 @@ func (p *page) finding(f detonaut.Finding) {
 	tags := []string{f.ID, string(f.Confidence)}
 	if f.Category != "" {
 		tags = append(tags, string(f.Category))
+	}
+	if f.Family != "" {
+		tags = append(tags, f.Family)
 	}
 	p.printf("            %s\n", Escape(strings.Join(append(tags, f.Techniques...), " · ")))
 	if f.Meaning != "" {
