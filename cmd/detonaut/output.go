@@ -108,9 +108,11 @@ func (a *app) printResult(format string, v any, text func(io.Writer)) error {
 	case "text":
 		return a.printText(text)
 	case "json":
-		enc := json.NewEncoder(a.stdout)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(v); err != nil {
+		b, err := json.MarshalIndent(v, "", "  ")
+		if err != nil {
+			return fmt.Errorf("encode result: %w", err)
+		}
+		if _, err := a.stdout.Write(append(report.EscapeJSON(b), '\n')); err != nil {
 			return fmt.Errorf("write result: %w", err)
 		}
 		return nil

@@ -35,7 +35,7 @@ func (w *jsonWriter) Write(r *detonaut.Report) error {
 	if !w.array {
 		b = append(b, '\n')
 	}
-	return write(w.w, append([]byte(before), escapeJSON(b)...))
+	return write(w.w, append([]byte(before), EscapeJSON(b)...))
 }
 
 func (w *jsonWriter) Close() error {
@@ -56,7 +56,7 @@ func (w *jsonLinesWriter) Write(r *detonaut.Report) error {
 	if err != nil {
 		return fmt.Errorf("encode report: %w", err)
 	}
-	return write(w.w, append(escapeJSON(b), '\n'))
+	return write(w.w, append(EscapeJSON(b), '\n'))
 }
 
 func (w *jsonLinesWriter) Close() error { return nil }
@@ -68,12 +68,12 @@ func write(w io.Writer, b []byte) error {
 	return nil
 }
 
-// escapeJSON writes every character of b that does not print as \uNNNN.
+// EscapeJSON writes every character of b that does not print as \uNNNN.
 // encoding/json does so with the control characters below space only; a
 // terminal also obeys DEL, the C1 controls and the bidirectional overrides.
 // Beyond ASCII everything in JSON is inside a string, so the value stays the
 // same.
-func escapeJSON(b []byte) []byte {
+func EscapeJSON(b []byte) []byte {
 	out := make([]byte, 0, len(b))
 	for len(b) > 0 {
 		r, size := utf8.DecodeRune(b)
