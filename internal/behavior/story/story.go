@@ -81,6 +81,7 @@ type actor struct {
 	thing   *thing
 	program string
 	event   uint64 // its first
+	fetched *deed  // the last of the first that it did
 	alike   map[tape.Kind]int
 }
 
@@ -161,7 +162,7 @@ func (t *Teller) Observe(m behavior.Moment) {
 	case e.File != nil:
 		t.file(e, who)
 	case e.HTTP != nil:
-		t.fetch(e)
+		t.fetch(e, who)
 	case e.FlowEnd != nil && e.FlowEnd.Name != "":
 		if address := cut(e.FlowEnd.Remote, maxString); len(t.names) < maxFetched {
 			t.names[address] = place(e.FlowEnd.Remote, e.FlowEnd.Name)
@@ -265,7 +266,7 @@ func newDeed(e *tape.Event) *deed {
 	d := &deed{seq: e.Seq, kind: e.Kind, pid: e.PID, text: words(e)}
 	switch {
 	case e.Kind == tape.ProcessExec:
-		d.path, d.brought = cut(e.Process.Executable, maxString), e.Process.Origin != tape.FromImage
+		d.path, d.brought = cut(e.Process.Executable, maxString), came(e.Process.Origin)
 	case e.File != nil && e.Kind == tape.FileRename:
 		d.path = cut(e.File.Target, maxString)
 	case e.File != nil:
@@ -281,6 +282,9 @@ func newDeed(e *tape.Event) *deed {
 	}
 	return d
 }
+
+// came tells whether a program was not in the image.
+func came(o tape.Origin) bool { return o == tape.FromWritten || o == tape.FromMemory }
 
 // place is an address, by name if it has one.
 func place(address, name string) string {

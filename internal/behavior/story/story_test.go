@@ -274,6 +274,22 @@ func check(t *testing.T, s detonaut.Story, findings []detonaut.Finding) {
 	}
 }
 
+// TestUnpacked is of a program that was fetched in another form than it was written.
+func TestUnpacked(t *testing.T) {
+	fetch := func(pid int32, url string, status int) *tape.Event {
+		return &tape.Event{Kind: tape.HTTPExchange, PID: pid, HTTP: &tape.HTTP{URL: url, Status: status, ResponseBody: &tape.Body{Size: 9, SHA256: "gzip of a0"}}}
+	}
+	list := events(
+		exec(1, "/app", tape.FromImage, ""), fetch(1, "http://a.example/x", 200), fetch(1, "http://a.example/y", 404),
+		file(tape.FileCreate, 1, "/x"), fork(1, 2), exec(2, "/x", tape.FromWritten, "a0"),
+	)
+	got := texts(observe(list).Tell([]detonaut.Finding{found("a/b", detonaut.Medium, at(6))}))
+	want := []string{"medium 2 [a0] [a/b]", "  2 1 fetched http://a.example/x []", "  4 1 wrote /x []", "  6 2 ran /x [a/b]"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // TestManyProcesses has more processes than are known. What the last one runs is told
 // all the same, and not of the one that started all of them.
 func TestManyProcesses(t *testing.T) {

@@ -144,7 +144,7 @@ func (t *Teller) lead(p *plot, g *thing) {
 	first := map[tape.Kind]bool{}
 	for _, d := range g.chain {
 		weight := map[tape.Kind]int{
-			tape.ProcessExec: weightRun, tape.PayloadKeep: weightRun, tape.FileDelete: weightDelete,
+			tape.ProcessExec: weightRun, tape.PayloadKeep: weightRun, tape.FileDelete: weightDelete, tape.HTTPExchange: weightFetch,
 		}[d.kind]
 		weight = cmp.Or(weight, weightWrite)
 		if first[d.kind] { // of what ran later the findings tell

@@ -16,7 +16,7 @@ func (t *Teller) run(e *tape.Event, who *actor) {
 	who = who.itself(e)
 	who.program = cut(x.Executable, maxString)
 	sum, file := x.SHA256, x.Executable
-	if x.Origin != tape.FromWritten && x.Origin != tape.FromMemory {
+	if !came(x.Origin) {
 		if x.SHA256 != "" && len(t.programs) < 4*maxThings && t.programs[x.SHA256] == nil {
 			t.programs[x.SHA256] = who
 		}
@@ -112,6 +112,9 @@ func (t *Teller) begin(sum, file string, who *actor) *thing {
 				d.pid = w.by.pid
 			}
 			t.chain(g, d)
+			if w.by != nil && w.by.fetched != nil && t.fetched[sum] == nil {
+				t.chain(g, w.by.fetched) // who unpacks while it fetches writes other bytes than came
+			}
 		}
 	}
 	if file != "" && len(t.paths) < 4*maxThings {
@@ -188,10 +191,15 @@ func (t *Teller) writer(file string) (write, bool) {
 }
 
 // fetch remembers where a content came from.
-func (t *Teller) fetch(e *tape.Event) {
+func (t *Teller) fetch(e *tape.Event, who *actor) {
 	b := e.HTTP.ResponseBody
-	if b == nil || b.Size == 0 || len(t.fetched) >= maxFetched || t.fetched[b.SHA256] != nil {
+	if b == nil || b.Size == 0 {
 		return
 	}
-	t.fetched[b.SHA256] = newDeed(e)
+	if d := t.deeds[e.Seq]; d != nil && who != nil && e.HTTP.Status < 300 {
+		who.fetched = d
+	}
+	if len(t.fetched) < maxFetched && t.fetched[b.SHA256] == nil {
+		t.fetched[b.SHA256] = newDeed(e)
+	}
 }
