@@ -54,6 +54,9 @@ type Process struct {
 	Listens  bool
 	Serves   bool
 	Connects bool
+	// Maker is the role of who wrote Executable at run time: PackageManager, Compiler
+	// or Downloader; empty for others, and for what the image has.
+	Maker string
 	// Start and End are times on the tape; End is -1 while it runs.
 	Start time.Duration
 	End   time.Duration
@@ -67,6 +70,8 @@ type Process struct {
 
 	ancestors []*Process
 	command   string
+	role      string
+	worksFor  string // the role of the nearest ancestor that installs or builds
 	// lacked is the last system call that the sandbox does not have and this
 	// program made, and lackedAt when.
 	lacked   string
@@ -119,6 +124,7 @@ type tree struct {
 	// nobody stands for the run itself.
 	nobody   *Process
 	overflow bool
+	makers   makers
 	// birth is told of every new process.
 	birth func(*Process)
 }
@@ -151,6 +157,10 @@ func (t *tree) apply(e *tape.Event) *Process {
 		t.born(e, e.Process.Child, p)
 	case e.Kind == tape.ProcessExec:
 		p.execute(e)
+		p.Maker = ""
+		if p.Origin != tape.FromImage {
+			p.Maker = t.makers.of(p.Executable)
+		}
 	case e.Kind == tape.ProcessExit:
 		p.End = time.Duration(e.Time)
 		p.Exit = e.Process.Signal
@@ -167,6 +177,9 @@ func (t *tree) apply(e *tape.Event) *Process {
 
 // settle forgets what is not needed after e.
 func (t *tree) settle(e *tape.Event, p *Process) {
+	if e.File != nil && e.Errno == "" {
+		t.makers.note(e, p)
+	}
 	if e.Kind != tape.ProcessExit || p == t.nobody {
 		return
 	}
@@ -215,10 +228,12 @@ func (t *tree) born(e *tape.Event, pid int32, parent *Process) *Process {
 		p.Parent = parent.PID
 		p.Executable, p.Interpreter, p.Origin, p.SHA256 = parent.Executable, parent.Interpreter, parent.Origin, parent.SHA256
 		p.Args, p.Dir, p.UID = parent.Args, parent.Dir, parent.UID
+		p.Maker, p.role = parent.Maker, parent.role
 		p.Listens = parent.Listens
 		n := min(len(parent.ancestors), maxAncestors-1)
 		p.ancestors = append(make([]*Process, 0, n+1), parent)
 		p.ancestors = append(p.ancestors, parent.ancestors[:n]...)
+		p.employ()
 	}
 	t.birth(p)
 	if len(t.live) >= maxLive {
@@ -239,6 +254,8 @@ func (p *Process) execute(e *tape.Event) {
 	p.Dir, p.UID = x.Dir, x.UID
 	p.command = ""
 	p.Event = e.Seq
+	p.role = p.ofProgram()
+	p.employ()
 }
 
 // talk notes what a successful socket call says of the process. A connect that

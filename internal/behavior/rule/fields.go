@@ -153,6 +153,7 @@ func processFields() map[string]*types.FieldType {
 		"serves":      truth(func(p *behavior.Process) bool { return p.Serves }),
 		"connects":    truth(func(p *behavior.Process) bool { return p.Connects }),
 		"nesting":     number((*behavior.Process).Nesting),
+		"maker":       text(func(p *behavior.Process) string { return p.Maker }),
 	}
 }
 

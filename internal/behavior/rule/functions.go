@@ -60,14 +60,14 @@ func functions() []cel.EnvOption {
 		// Of any string.
 		ofString("lower", cel.StringType, func(s string) ref.Val { return types.String(strings.ToLower(s)) }),
 
-		// Of a process: is its program of a kind, see roles.
+		// Of a process: is its program of a kind, see behavior.Shell and its like.
 		cel.Function("is", decls.DisableTypeGuards(true), cel.MemberOverload("process_is", []*cel.Type{processType, cel.StringType}, cel.BoolType,
 			cel.BinaryBinding(func(p, role ref.Val) ref.Val {
 				process, ok := p.Value().(*behavior.Process)
 				if !ok {
 					return types.False
 				}
-				return types.Bool(roles[process.Name()] == string(role.(types.String)))
+				return types.Bool(process.Role() == string(role.(types.String)))
 			}))),
 	}
 }
@@ -107,24 +107,4 @@ func underAny(path, dirs ref.Val) ref.Val {
 		}
 	}
 	return types.False
-}
-
-// roles tells what kind of program a name belongs to. A name is what the
-// subject says it is: rules may make little of it, and must not be silenced by
-// it where it counts.
-var roles = roleTable(map[string]string{
-	"shell":           "sh bash dash ash zsh ksh mksh fish csh tcsh",
-	"package-manager": "apt apt-get dpkg dpkg-deb rpm dnf microdnf yum zypper apk pacman pip pip3 npm yarn gem cargo",
-	"downloader":      "curl wget aria2c lynx ftp tftp scp rsync",
-	"compiler":        "gcc g++ cc c++ cc1 cc1plus as ld collect2 clang clang++ tcc go rustc make cmake ninja",
-})
-
-func roleTable(words map[string]string) map[string]string {
-	table := make(map[string]string)
-	for role, names := range words {
-		for _, name := range strings.Fields(names) {
-			table[name] = role
-		}
-	}
-	return table
 }
