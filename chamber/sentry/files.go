@@ -58,6 +58,9 @@ func (c *call) opened(dir, path int, flags uint64, mode uint32, made bool) {
 	case where == "/dev/null":
 		return
 	}
+	if first := c.throughFirst(path); first != "" {
+		where = first
+	}
 	secret, tell := meaning.Sensitive(where), ""
 	if !writes {
 		tell = meaning.Reveals(where, func() string { return c.string(path) })

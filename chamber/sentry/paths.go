@@ -9,6 +9,8 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
 	"gvisor.dev/gvisor/pkg/sentry/vfs"
+
+	"github.com/detonaut/detonaut/chamber/sentry/meaning"
 )
 
 // resolved returns the path of vd from the sandbox's first root.
@@ -133,4 +135,17 @@ func (c *call) lexical(dir int, p string) string {
 	}
 	defer start.DecRef(c.t)
 	return path.Join(resolved(c.t, start), p)
+}
+
+// throughFirst returns the path argument i if it leads through the first process;
+// else "". It is for every file that is opened, so it looks at the first bytes first.
+func (c *call) throughFirst(i int) string {
+	var head [len(meaning.First)]byte
+	if n, err := c.t.CopyInBytes(c.addr(i), head[:]); err != nil || n < len(head) || string(head[:]) != meaning.First {
+		return ""
+	}
+	if p := path.Clean(c.string(i)); meaning.ThroughFirst(p) {
+		return p
+	}
+	return ""
 }

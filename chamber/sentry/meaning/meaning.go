@@ -25,7 +25,7 @@ var (
 		"/proc/sysrq-trigger": true, "/proc/sys/kernel/core_pattern": true, "/proc/sys/kernel/modprobe": true,
 	}
 	sensitivePrefixes = []string{
-		"/etc/sudoers.d/", "/etc/ssl/private/", "/run/secrets/", "/var/run/secrets/", "/proc/1/root", "/proc/1/environ",
+		"/etc/sudoers.d/", "/etc/ssl/private/", "/run/secrets/", "/var/run/secrets/", "/proc/1/root", "/proc/1/cwd/", "/proc/1/ns/", "/proc/1/environ",
 		"/etc/kubernetes/", "/var/lib/kubelet/", "/host/", "/hostfs/",
 	}
 	sensitiveParts = []string{
@@ -51,6 +51,16 @@ func Sensitive(path string) bool {
 		}
 	}
 	return false
+}
+
+// First is how the places of the first process begin.
+const First = "/proc/1/"
+
+// ThroughFirst tells whether a path leads through the root, the directory or the
+// namespaces of the first process. Resolved, it would be like any other; but where
+// the first process is the host's, what is there is the host's.
+func ThroughFirst(path string) bool {
+	return path == First+"root" || under(path, First+"root", First+"cwd", First+"ns")
 }
 
 // tells are the places that tell a program where it runs, and of what: what the

@@ -5,10 +5,22 @@ import "testing"
 func TestSensitive(t *testing.T) {
 	for path, want := range map[string]bool{
 		"/etc/shadow": true, "/root/.ssh/id_rsa": true, "/home/a/.aws/credentials": true, "/run/secrets/token": true,
+		"/proc/1/root/etc/passwd": true, "/proc/1/ns/mnt": true, "/proc/7/ns/mnt": false,
 		"/etc/passwd": false, "/usr/lib/libc.so.6": false, "/var/lib/aws/x": false,
 	} {
 		if got := Sensitive(path); got != want {
 			t.Errorf("Sensitive(%q) = %t, want %t", path, got, want)
+		}
+	}
+}
+
+func TestThroughFirst(t *testing.T) {
+	for path, want := range map[string]bool{
+		"/proc/1/root": true, "/proc/1/root/etc/passwd": true, "/proc/1/cwd/x": true, "/proc/1/ns/mnt": true,
+		"/proc/1/rooted": false, "/proc/1/cwd": false, "/proc/1/cgroup": false, "/proc/12/root/etc/passwd": false, "/etc/passwd": false,
+	} {
+		if got := ThroughFirst(path); got != want {
+			t.Errorf("ThroughFirst(%q) = %t, want %t", path, got, want)
 		}
 	}
 }
