@@ -1,8 +1,9 @@
-// Command backdoor leaves a way back in: it puts another program in the place of
-// one of the system's, or leaves one that gives rights to whoever starts it. What
-// it leaves does nothing.
+// Command backdoor leaves a way back in: it puts another file in the place of a
+// program or a library of the system, or leaves a program that gives rights to whoever
+// starts it. What it leaves does nothing.
 //
-// Rule: defense-evasion/replaces-program or privilege-escalation/left-privileged.
+// Rule: defense-evasion/replaces-program, persistence/replaces-library or
+// privilege-escalation/left-privileged.
 package main
 
 import (
@@ -23,13 +24,15 @@ func leave(context.Context) error {
 	case len(os.Args) != 2:
 	case os.Args[1] == "program":
 		return replace("/bin/sh")
+	case os.Args[1] == "library":
+		return replace("/usr/lib/x86_64-linux-gnu/libexample.so.1")
 	case os.Args[1] == "rights":
 		return errors.Join(grant("/usr/local/bin/group", setgid), grant("/usr/local/bin/capable", capable))
 	}
-	return errors.New("usage: backdoor program|rights")
+	return errors.New("usage: backdoor program|library|rights")
 }
 
-// replace puts a script in the place of a program.
+// replace puts a script in the place of a file.
 func replace(path string) error {
 	script := payload.Text("backdoor")
 	if err := os.WriteFile(path+".new", script, 0o755); err != nil {

@@ -33,6 +33,9 @@ type Actor struct {
 	Run []string
 	// Shell gives the image a /bin/sh.
 	Shell bool
+	// Extras are programs of the image that only bear the name of real ones, and Also
+	// other places at which the actor's own program lies.
+	Extras, Also []string
 	// Goes is set when it waits for clients until it is ended.
 	Goes bool
 	// Waits is set when it acts only after hours or days: in the profile that moves
@@ -46,7 +49,7 @@ type Actor struct {
 
 // All lists every actor, by name.
 func All() []Actor {
-	all := append(local(), networked()...)
+	all := slices.Concat(local(), networked(), execution(), persistence(), escape(), evasion(), supply())
 	slices.SortFunc(all, func(a, b Actor) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
@@ -59,63 +62,62 @@ func actor(name string, word detonaut.Word, rules ...string) Actor {
 	return Actor{Name: name, Run: app(), Word: word, Rules: rules}
 }
 
+// mode is one of the deeds of a program.
+func mode(program, deed string, word detonaut.Word, rules ...string) Actor {
+	return Actor{Name: program + "-" + deed, Program: program, Run: app(deed), Word: word, Rules: rules}
+}
+
+// line is one that runs command lines of extras: see program command.
+func line(name, words string, word detonaut.Word, rules ...string) Actor {
+	a := Actor{Name: name, Program: "command", Run: app(strings.Fields(words)...), Word: word, Rules: rules}
+	for part := range strings.SplitSeq(words, " then ") {
+		for _, w := range strings.Fields(part) {
+			if strings.HasPrefix(w, "/") {
+				a.Extras = append(a.Extras, w)
+				break
+			}
+		}
+	}
+	return a
+}
+
+// shell is one that runs a command line of the shell.
+func shell(name, text string, word detonaut.Word, rules ...string) Actor {
+	return Actor{Name: name, Program: "command", Run: app("/bin/sh", "-c", text), Shell: true, Word: word, Rules: rules}
+}
+
 // shelled gives an actor a shell.
 func (a Actor) shelled() Actor {
 	a.Shell = true
 	return a
 }
 
-// local are those whose deed is done inside their machine.
-func local() []Actor {
-	persist := func(place, rule string) Actor {
-		return Actor{
-			Name: "persist-" + place, Program: "persist", Run: app(place), Word: detonaut.Suspicious, Rules: []string{"persistence/" + rule},
-		}
-	}
-	backdoor := func(what, rule string) Actor {
-		return Actor{Name: "backdoor-" + what, Program: "backdoor", Run: app(what), Word: detonaut.Suspicious, Rules: []string{rule}}
-	}
-	// Who waits, for whatever, drops a program then.
-	waits := func(name string) Actor {
-		a := actor(name, detonaut.Suspicious,
-			"defense-evasion/deletes-its-program", "execution/drops-and-runs", "execution/temporary-program", "execution/written-program")
-		a.Waits = true
-		return a
-	}
-	return []Actor{
-		waits("cron"),
-		waits("datebomb"),
-		backdoor("program", "defense-evasion/replaces-program").shelled(),
-		backdoor("rights", "privilege-escalation/left-privileged"),
-		actor("deleted-payload", detonaut.Suspicious,
-			"defense-evasion/deletes-its-program", "execution/drops-and-runs", "execution/temporary-program", "execution/written-program"),
-		actor("dropper", detonaut.Suspicious,
-			"defense-evasion/deletes-its-program", "execution/drops-and-runs", "execution/temporary-program", "execution/written-program"),
-		actor("forkstorm", detonaut.Suspicious, "impact/process-storm"),
-		actor("hello", detonaut.Clean),
-		actor("look", detonaut.Suspicious, "defense-evasion/sandbox-checks"),
-		actor("mangled", detonaut.Suspicious, "program/mangled-header"),
-		actor("mapped", detonaut.Suspicious,
-			"execution/drops-and-runs", "execution/temporary-program", "execution/written-program"),
-		actor("memfd", detonaut.Suspicious, "execution/from-memory"),
-		actor("packed", detonaut.Clean, "defense-evasion/program-in-memory"),
-		persist("cron", "cron"),
-		persist("keys", "ssh-key"),
-		persist("preload", "preload"),
-		persist("profile", "login-script"),
-		persist("unit", "service-unit"),
-		actor("ptrace", detonaut.Suspicious, "defense-evasion/process-injection"),
-		actor("rename-over", detonaut.Suspicious, "execution/written-program"),
-		actor("scan", detonaut.Suspicious, "discovery/port-scan"),
-		actor("shell", detonaut.Suspicious, "execution/server-shell").shelled(),
-		stdin("script", "own", detonaut.Clean, "execution/piped-script"),
-		{Name: "web", Run: app(), Goes: true, Word: detonaut.Clean},
-	}
+// waits makes an actor one that acts only after hours or days.
+func (a Actor) waits() Actor {
+	a.Waits = true
+	return a
 }
 
-// stdin is one that feeds a shell.
-func stdin(name, script string, word detonaut.Word, rules ...string) Actor {
-	return Actor{Name: "stdin-" + name, Program: "stdin-script", Run: app(script), Shell: true, Word: word, Rules: rules}
+// also adds to the findings of an actor.
+func (a Actor) also(rules ...string) Actor {
+	a.Rules = slices.Sorted(slices.Values(slices.Concat(a.Rules, rules)))
+	return a
+}
+
+// with gives an actor extras.
+func (a Actor) with(extras ...string) Actor {
+	a.Extras = append(slices.Clip(a.Extras), extras...)
+	return a
+}
+
+// local are those whose deed is done inside their machine, and of no theme below.
+func local() []Actor {
+	return []Actor{
+		actor("forkstorm", detonaut.Suspicious, "impact/process-storm"),
+		actor("hello", detonaut.Clean),
+		actor("scan", detonaut.Suspicious, "discovery/port-scan"),
+		{Name: "web", Run: app(), Goes: true, Word: detonaut.Clean},
+	}
 }
 
 // networked are those who do it to others, over the network.
@@ -123,11 +125,8 @@ func networked() []Actor {
 	return []Actor{
 		actor("beacon", detonaut.Clean, "command-and-control/beacon"),
 		actor("dga", detonaut.Suspicious, "command-and-control/generated-names"),
-		actor("dropper-https", detonaut.Suspicious,
-			"execution/drops-and-runs", "execution/runs-download", "execution/temporary-program", "execution/written-program"),
 		actor("hostscan", detonaut.Suspicious, "discovery/host-scan"),
 		actor("ircbot", detonaut.Suspicious, "command-and-control/irc"),
-		actor("jndi", detonaut.Suspicious, "execution/jndi-lookup"),
 		{Name: "miner", Run: []string{
 			"/usr/local/bin/worker", "-o", "stratum+tcp://pool.minexmr.example:3333", "-u", "nobody", "--donate-level=1",
 		}, Word: detonaut.Unwanted, Rules: []string{"impact/miner-program", "impact/mining-pool", "impact/mining-protocol"}},
@@ -135,9 +134,6 @@ func networked() []Actor {
 		actor("poster", detonaut.Suspicious, "exfiltration/file-drop"),
 		actor("revshell", detonaut.Malicious, "command-and-control/reverse-shell", "command-and-control/shell-answers").shelled(),
 		actor("socksy", detonaut.Clean, "command-and-control/proxy"),
-		actor("stager", detonaut.Suspicious,
-			"command-and-control/bare-address", "command-and-control/reverse-shell", "execution/runs-download").shelled(),
-		stdin("fetched", "fetched", detonaut.Suspicious, "execution/piped-script", "execution/runs-download"),
 		actor("thief", detonaut.Malicious, "discovery/cloud-metadata", "exfiltration/planted-credential"),
 		actor("tor", detonaut.Suspicious, "command-and-control/bare-address", "command-and-control/tor"),
 		actor("tunnel", detonaut.Suspicious, "command-and-control/dns-tunnel"),
@@ -174,7 +170,7 @@ func Build(ctx context.Context, root, dir string, actors []Actor) error {
 // compile builds the programs of all actors in one go, static and without
 // paths of this machine.
 func compile(ctx context.Context, root, bin string, actors []Actor) error {
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", bin + "/", "./actors/sh"}
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", bin + "/", "./actors/sh", "./actors/extra"}
 	for _, a := range actors {
 		args = append(args, "./actors/"+a.program())
 	}
@@ -208,7 +204,17 @@ func (a *Actor) image(bin string) (v1.Image, error) {
 			return nil, err
 		}
 	}
-	return imagetest.AddFile(img, a.Run[0], filepath.Join(bin, a.program()))
+	for _, path := range a.Extras {
+		if img, err = imagetest.AddFile(img, path, filepath.Join(bin, "extra")); err != nil {
+			return nil, err
+		}
+	}
+	for _, path := range append([]string{a.Run[0]}, a.Also...) {
+		if img, err = imagetest.AddFile(img, path, filepath.Join(bin, a.program())); err != nil {
+			return nil, err
+		}
+	}
+	return img, nil
 }
 
 // base is what every actor's image has: a config and the few files that

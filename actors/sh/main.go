@@ -34,6 +34,9 @@ func main() {
 }
 
 func script(args []string) (io.Reader, error) {
+	for len(args) > 0 && (args[0] == "-p" || args[0] == "-i") {
+		args = args[1:]
+	}
 	switch {
 	case len(args) >= 2 && args[0] == "-c":
 		return strings.NewReader(args[1]), nil
