@@ -98,6 +98,17 @@ func change(kind tape.Kind, find func(c *call) string, fill func(c *call, ev *ta
 	}
 }
 
+// chmod reports new permissions, which the argument has, and those that there were:
+// installers set what is set already.
+func chmod(find func(c *call) string, arg int) hook {
+	return func(c *call) {
+		was := c.permissions(find(c))
+		change(tape.FileChmod, find, func(c *call, ev *tape.Event) {
+			ev.File.Mode, ev.File.Was = c.args[arg].Uint()&0o7777, was
+		})(c)
+	}
+}
+
 // pair reports a deed with a new name.
 func pair(kind tape.Kind, from, to func(*call) string) hook {
 	return func(c *call) {
@@ -166,8 +177,7 @@ func fileHooks() map[string]hook {
 		"link":      pair(tape.FileLink, name(noDir, 0), name(noDir, 1)), "linkat": pair(tape.FileLink, only(0, 1, 4, linux.AT_SYMLINK_FOLLOW), name(2, 3)),
 		"symlink":   pair(tape.FileSymlink, name(noDir, 1), content(0)),
 		"symlinkat": pair(tape.FileSymlink, name(1, 2), content(0)),
-		"chmod":     change(tape.FileChmod, object(noDir, 0), mode(1)), "fchmod": change(tape.FileChmod, open, mode(1)),
-		"fchmodat": change(tape.FileChmod, object(0, 1), mode(2)),
+		"chmod":     chmod(object(noDir, 0), 1), "fchmod": chmod(open, 1), "fchmodat": chmod(object(0, 1), 2),
 		"chown":    change(tape.FileChown, object(noDir, 0), owner(1)), "lchown": change(tape.FileChown, name(noDir, 0), owner(1)),
 		"fchown": change(tape.FileChown, open, owner(1)), "fchownat": change(tape.FileChown, unless(0, 1, 4, linux.AT_SYMLINK_NOFOLLOW), owner(2)),
 		"truncate": change(tape.FileTruncate, object(noDir, 0), size), "ftruncate": change(tape.FileTruncate, open, size),

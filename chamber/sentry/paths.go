@@ -105,6 +105,19 @@ func (c *call) lookup(dir int, p string) (vfs.VirtualDentry, bool) {
 	return vd, err == nil
 }
 
+// permissions are those of a file; 0 if it is not seen from the root of the process.
+func (c *call) permissions(where string) uint32 {
+	root := c.t.FSContext().RootDirectory()
+	defer root.DecRef(c.t)
+	k := c.t.Kernel()
+	stat, err := k.VFS().StatAt(c.t, auth.NewRootCredentials(k.RootUserNamespace()),
+		&vfs.PathOperation{Root: root, Start: root, Path: fspath.Parse(where), FollowFinalSymlink: true}, &vfs.StatOptions{Mask: linux.STATX_MODE})
+	if err != nil {
+		return 0
+	}
+	return uint32(stat.Mode) & 0o7777
+}
+
 // start returns where the resolution of p starts, with a reference.
 func (c *call) start(dir int, p string, root vfs.VirtualDentry) (vfs.VirtualDentry, bool) {
 	switch {

@@ -263,6 +263,8 @@ type File struct {
 	// Mode is the permission bits of create, mkdir and chmod, with setuid,
 	// setgid and sticky, as for chmod(2); of mknod with the file type.
 	Mode uint32 `json:"mode,omitempty"`
+	// Was is the permission bits that there were before a chmod; 0 if they are unknown.
+	Was uint32 `json:"was,omitempty"`
 	// UID and GID are those of chown; -1 leaves one as it is.
 	UID *int64 `json:"uid,omitempty"`
 	GID *int64 `json:"gid,omitempty"`

@@ -127,6 +127,7 @@ func fileFields() map[string]*types.FieldType {
 		"fd":        number(func(f *tape.File) int32 { return f.FD }),
 		"flags":     text(func(f *tape.File) string { return f.Flags }),
 		"mode":      number(func(f *tape.File) uint32 { return f.Mode }),
+		"was":       number(func(f *tape.File) uint32 { return f.Was }),
 		"uid":       number(func(f *tape.File) int64 { return optional(f.UID) }),
 		"gid":       number(func(f *tape.File) int64 { return optional(f.GID) }),
 		"attr":      text(func(f *tape.File) string { return f.Attr }),
