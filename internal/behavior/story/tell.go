@@ -105,9 +105,11 @@ func (t *Teller) tell(g any, p *plot) (detonaut.Story, bool) {
 	case *actor:
 		s.PID = g.pid
 	}
+	_, thing := g.(*thing)
 	for _, c := range p.evidence {
-		t.witness(p, c)
+		t.witness(p, c, thing)
 	}
+	t.name(p)
 	t.reach(p, g)
 	steps := p.choose()
 	for _, c := range p.evidence {
@@ -156,6 +158,15 @@ func (t *Teller) lead(p *plot, g *thing) {
 	}
 }
 
+// name names the addresses that have a name.
+func (t *Teller) name(p *plot) {
+	for _, st := range p.steps {
+		if name := t.names[st.host]; name != "" && st.kind == tape.SocketConnect {
+			st.text, st.host = strings.Replace(st.text, st.host, name, 1), name
+		}
+	}
+}
+
 // step is the step of a deed.
 func (p *plot) step(d *deed) *step {
 	st := p.steps[d.seq]
@@ -166,36 +177,50 @@ func (p *plot) step(d *deed) *step {
 	return st
 }
 
-// witness adds the events that a finding rests on.
-func (t *Teller) witness(p *plot, c claim) {
+// witness adds the events that a finding rests on: of those that show the same, the
+// first. One event of many that differ says nothing; then it is the claim that does.
+func (t *Teller) witness(p *plot, c claim, thing bool) {
 	weight := 10 * c.finding.Severity.Rank()
+	var shown []*deed
+	for _, seq := range c.Events {
+		d := t.known(seq)
+		if d != nil && !slices.ContainsFunc(shown, func(o *deed) bool { return o.text == d.text && o.pid == d.pid }) {
+			shown = append(shown, d)
+		}
+	}
 	switch n := len(c.Events); {
 	case c.SHA256 != "":
 		p.read(c)
-	case n > maxTold: // one event of many says nothing
-		last := c.Events[n-1]
-		if len(p.steps) >= maxCandid && p.steps[last] == nil {
+		for _, d := range shown {
+			if !thing && strings.HasPrefix(string(d.kind), "file.") && len(p.steps) < maxCandid {
+				st := p.step(d)
+				st.weight = max(st.weight, weightReach)
+			}
+		}
+		return
+	case n == 0:
+		return
+	case len(shown) == 0 || len(shown) > maxTold:
+		last := &deed{seq: c.Events[n-1], text: said(c.finding, n)}
+		if a := t.owner(last.seq); a != nil {
+			last.pid = a.pid
+		}
+		shown = []*deed{last}
+	}
+	for i, d := range shown {
+		if len(p.steps) >= maxCandid && p.steps[d.seq] == nil {
 			return
 		}
-		st := p.step(t.deedOf(last, c.finding))
-		st.text, st.host = said(c.finding, n), ""
-		st.support(c.finding, weight)
-	default:
-		for i, seq := range c.Events {
-			if i < n-1 {
-				weight -= 15 // the last one decided
-			}
-			if len(p.steps) < maxCandid || p.steps[seq] != nil {
-				p.step(t.deedOf(seq, c.finding)).support(c.finding, weight)
-			}
-			weight = 10 * c.finding.Severity.Rank()
+		w := weight
+		if i < len(shown)-1 {
+			w -= 15 // the last one decided
 		}
+		p.step(d).support(c.finding, w)
 	}
 }
 
-// deedOf is the deed of an event. Of one that was not noted it is known who did it,
-// and what it means.
-func (t *Teller) deedOf(seq uint64, f *detonaut.Finding) *deed {
+// known is the deed of an event; nil if it was not noted.
+func (t *Teller) known(seq uint64) *deed {
 	if d := t.deeds[seq]; d != nil {
 		return d
 	}
@@ -206,11 +231,7 @@ func (t *Teller) deedOf(seq uint64, f *detonaut.Finding) *deed {
 			}
 		}
 	}
-	d := &deed{seq: seq, text: said(f, 1)}
-	if a := t.owner(seq); a != nil {
-		d.pid = a.pid
-	}
-	return d
+	return nil
 }
 
 // support makes a step part of the evidence of f.

@@ -46,6 +46,9 @@ func title(steps []*step) string {
 		}
 		b.WriteString(text)
 	}
+	if i := slices.IndexFunc(steps, func(s *step) bool { return s.seq == 0 }); i >= 0 {
+		b.WriteString(" (" + steps[i].text + ")")
+	}
 	return cut(b.String(), maxSentence)
 }
 
