@@ -179,12 +179,37 @@ func (p *page) explained(f *ExplainedFinding, taped bool) {
 			p.printf("            > %s\n", cut(text, 3*maxText))
 		}
 	}
-	for i := range f.Events {
-		p.printf("              %s\n", testimony(&f.Events[i]))
+	for _, line := range testimonies(f.Events) {
+		p.printf("              %s\n", line)
 	}
 }
 
-// testimony says in one line what an event shows, and who did it, escaped.
+// testimonies says what events show, a line for each, or for those that show the same.
+func testimonies(events []story.Testimony) (lines []string) {
+	said := map[string]int{}
+	var shown [][]uint64
+	for i := range events {
+		t := &events[i]
+		what := testimony(t)
+		at, ok := said[what]
+		if !ok {
+			at = len(lines)
+			said[what] = at
+			lines, shown = append(lines, fmt.Sprintf(" at %s: %s", seconds(t.Time), what)), append(shown, nil)
+		}
+		shown[at] = append(shown[at], t.Event)
+	}
+	for i := range lines {
+		first := ""
+		if len(shown[i]) > 1 {
+			first = ", first"
+		}
+		lines[i] = eventNumbers(shown[i]) + first + lines[i]
+	}
+	return lines
+}
+
+// testimony says what an event shows, and who did it, escaped.
 func testimony(t *story.Testimony) string {
 	who := "somebody"
 	if t.PID != 0 {
@@ -203,5 +228,5 @@ func testimony(t *story.Testimony) string {
 	if len(t.Parents) > 0 {
 		who += ","
 	}
-	return fmt.Sprintf("event %d at %s: %s %s", t.Event, seconds(t.Time), who, Escape(t.Text))
+	return who + " " + Escape(t.Text)
 }

@@ -20,6 +20,7 @@ const (
 	maxEvidence = 3
 	maxText     = 160
 	maxSentence = 600
+	maxWhy      = 110
 	maxStories  = 5
 )
 
@@ -72,7 +73,7 @@ func (w *tableWriter) Close() error {
 	p := &page{color: w.opts.Color}
 	p.printf("\n%-*s  %-*s  %-12s  %8s  %s\n", wordWidth, "VERDICT", width, "IMAGE", "DIGEST", "FINDINGS", "WHY")
 	for _, r := range w.rows {
-		p.printf("%s  %-*s  %-12s  %8d  %s\n", p.word(r.word, wordWidth), width, cut(r.ref, width), r.digest, r.findings, cut(r.why, 80))
+		p.printf("%s  %-*s  %-12s  %8d  %s\n", p.word(r.word, wordWidth), width, cut(r.ref, width), r.digest, r.findings, cut(r.why, maxWhy))
 	}
 	var sums []string
 	for _, word := range detonaut.Words() {
@@ -237,22 +238,27 @@ func evidence(e detonaut.Evidence) string {
 		}
 		parts = append(parts, at)
 	}
-	if n := len(e.Events); n > 0 {
-		shown := make([]string, 0, maxEvidence)
-		for _, seq := range e.Events[:min(n, maxEvidence)] {
-			shown = append(shown, fmt.Sprint(seq))
-		}
-		at := "event"
-		if n > 1 {
-			at = "events"
-		}
-		at += " " + strings.Join(shown, ", ")
-		if n > maxEvidence {
-			at += " ..."
-		}
-		parts = append(parts, "["+at+"]")
+	if len(e.Events) > 0 {
+		parts = append(parts, "["+eventNumbers(e.Events)+"]")
 	}
 	return strings.Join(parts, "  ")
+}
+
+// eventNumbers names the first of some events.
+func eventNumbers(seqs []uint64) string {
+	shown := make([]string, 0, maxEvidence)
+	for _, seq := range seqs[:min(len(seqs), maxEvidence)] {
+		shown = append(shown, fmt.Sprint(seq))
+	}
+	at := "event "
+	if len(seqs) > 1 {
+		at = "events "
+	}
+	at += strings.Join(shown, ", ")
+	if len(seqs) > maxEvidence {
+		at += " ..."
+	}
+	return at
 }
 
 // short is the head of a digest, as people compare them.

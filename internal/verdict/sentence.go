@@ -42,10 +42,11 @@ type clause struct {
 	whole bool
 }
 
-// clauses says the first findings, each category once. Of a threat that is sure it
-// says what that is, of all else what was seen.
+// clauses says the first findings, each category and each deed once. Of a threat that
+// is sure it says what that is, of all else what was seen.
 func (t *table) clauses(v *detonaut.Verdict, seen []sighting) (clauses []clause) {
 	var said []detonaut.Category
+	var deeds []string
 	grave := v.Word == detonaut.Malicious || v.Word == detonaut.Unwanted
 	for i := range seen {
 		s := &seen[i]
@@ -59,10 +60,13 @@ func (t *table) clauses(v *detonaut.Verdict, seen []sighting) (clauses []clause)
 			clauses = append(clauses, clause{text: t.threat(v, s)})
 			said = append(said, s.Category)
 		default:
-			if c := claim(s.Title); !slices.Contains(clauses, c) {
-				clauses = append(clauses, c)
+			c := claim(s.Title)
+			if slices.Contains(clauses, c) || slices.Contains(deeds, s.deed()) {
+				continue
 			}
+			clauses = append(clauses, c)
 		}
+		deeds = append(deeds, s.deed())
 	}
 	return clauses
 }
@@ -137,7 +141,7 @@ func join(clauses []clause) string {
 			text = recase(text, unicode.ToUpper)
 		case !last:
 			text = ", " + text
-		case len(clauses) == 2 && !c.whole && !clauses[0].whole && !strings.Contains(clauses[0].text, " and ") && !strings.Contains(clauses[0].text, ","):
+		case len(clauses) == 2 && plain(clauses[0]) && plain(c):
 			text = " and " + text
 		default:
 			text = ", and " + text
@@ -145,6 +149,11 @@ func join(clauses []clause) string {
 		b.WriteString(text)
 	}
 	return b.String() + "."
+}
+
+// plain tells whether a clause goes well with another one and no comma.
+func plain(c clause) bool {
+	return !c.whole && !strings.Contains(c.text, " and ") && !strings.Contains(c.text, ",")
 }
 
 // initial is the first character of s, and what follows.

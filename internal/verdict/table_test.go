@@ -252,6 +252,10 @@ func TestSentence(t *testing.T) {
 	injection, dns := finding("a/b", detonaut.Medium, detonaut.Certain, ""), finding("a/c", detonaut.Medium, detonaut.Certain, "")
 	injection.Title, dns.Title = "Process injection", "DNS tunnels"
 	named := detonaut.Image{Ref: "xmrig", Platform: "linux/amd64"}
+	at := func(f detonaut.Finding, event uint64) detonaut.Finding {
+		f.Evidence = []detonaut.Evidence{{Events: []uint64{event}}}
+		return f
+	}
 	for _, tt := range []struct {
 		name     string
 		img      detonaut.Image
@@ -296,6 +300,12 @@ func TestSentence(t *testing.T) {
 			[]string{"x"},
 			detonaut.Backdoor, "",
 			"It connects out and starts a shell, and hides its program.",
+		},
+		{
+			"two rules that know one deed", named,
+			[]detonaut.Finding{at(hides, 7), at(runs, 7), at(injection, 8)},
+			nil, detonaut.Backdoor, "",
+			"It connects out and starts a shell, and shows signs of process injection.",
 		},
 		{"two clauses", named, []detonaut.Finding{injection, hides}, nil, "", "", "It shows signs of process injection and hides its program."},
 		{"a clause with its own subject", named, []detonaut.Finding{server}, nil, "", "", "A server starts a shell."},

@@ -34,7 +34,7 @@ var _ static.Analyzer = Analyzer{}
 func (Analyzer) Name() string { return "program" }
 
 // Version of the analyzer.
-func (Analyzer) Version() string { return "1" }
+func (Analyzer) Version() string { return "2" }
 
 // Analyze reads the headers of f, if it is a program or a library.
 func (Analyzer) Analyze(_ context.Context, f static.File) (_ []detonaut.Finding, err error) {
@@ -79,22 +79,22 @@ func (p *program) judge() (found []detonaut.Finding) {
 
 var (
 	packed = detonaut.Finding{
-		ID: Packed, Title: "Packed program",
+		ID: Packed, Title: "Has a packed program",
 		Meaning:  "What the program does cannot be read in its file: it unpacks itself into memory when it runs.",
 		Severity: detonaut.Low, Confidence: detonaut.Certain, Techniques: []string{"T1027.002"},
 	}
 	mangled = detonaut.Finding{
-		ID: Mangled, Title: "Program with a mangled header",
+		ID: Mangled, Title: "Has a program with a mangled header",
 		Meaning:  "No linker writes such a header: it is there to mislead whoever examines the program.",
 		Severity: detonaut.Medium, Confidence: detonaut.Probable, Techniques: []string{"T1027"},
 	}
 	writableCode = detonaut.Finding{
-		ID: WritableCode, Title: "Program that can write over its own code",
+		ID: WritableCode, Title: "Has a program that can write over its own code",
 		Meaning:  "Its code is loaded writable, as that of programs is which decode themselves when they run.",
 		Severity: detonaut.Low, Confidence: detonaut.Probable, Techniques: []string{"T1027"},
 	}
 	noSections = detonaut.Finding{
-		ID: NoSections, Title: "Program without section headers",
+		ID: NoSections, Title: "Has a program without section headers",
 		Meaning:  "Linkers write section headers; without them the program is harder to examine.",
 		Severity: detonaut.Low, Confidence: detonaut.Tentative, Techniques: []string{"T1027.008"},
 	}
