@@ -147,7 +147,9 @@ func TestPayloads(t *testing.T) {
 }
 
 // grown is a content of the loser that is larger than what is kept.
-func grown(name string) []byte { return append(content(name), make([]byte, 65<<20-len(content(name)))...) }
+func grown(name string) []byte {
+	return append(content(name), make([]byte, 65<<20-len(content(name)))...)
+}
 
 // Files that are lost by the thousand, or too large, are told to be so; what
 // runs afterwards is kept.

@@ -58,7 +58,9 @@ var deeds = []struct {
 	{"failed create", tape.FileOpen, func(e *tape.Event) bool { return e.File.Path == "/no/such/directory" && e.Errno == "ENOENT" }},
 	{"ftruncate", tape.FileTruncate, func(e *tape.Event) bool { return e.File.Path == "/work/new" && e.File.Size == 4 }},
 	{"truncate", tape.FileTruncate, func(e *tape.Event) bool { return e.File.Path == "/work/new" && e.File.Size == 2 }},
-	{"setuid bit", tape.FileChmod, func(e *tape.Event) bool { return e.File.Path == "/work/new" && e.File.Mode == 0o4755 && e.File.Was != 0 }},
+	{"setuid bit", tape.FileChmod, func(e *tape.Event) bool {
+		return e.File.Path == "/work/new" && e.File.Mode == 0o4755 && e.File.Was != 0
+	}},
 	{"chmod", tape.FileChmod, func(e *tape.Event) bool { return e.File.Path == "/work/new" && e.File.Mode == 0o755 && e.File.Was != 0 }},
 	{"chown", tape.FileChown, func(e *tape.Event) bool {
 		return e.File.Path == "/work/new" && e.File.UID != nil && *e.File.UID == 12 && *e.File.GID == 34
