@@ -6,6 +6,7 @@ package e2e_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,17 +38,9 @@ func scanCommand(t *testing.T, before []string, ref string, args ...string) *exe
 // reported runs a command of scanCommand.
 func reported(t *testing.T, ref string, cmd *exec.Cmd) *detonaut.Report {
 	t.Helper()
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("%s: %v\n%s", cmd, err, stderr.Bytes())
-	}
-	var r detonaut.Report
-	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
-		t.Fatalf("%s: %v\n%s", cmd, err, stdout.Bytes())
-	}
-	if r.Run == nil {
-		t.Fatalf("%s: the image was not run: stages %+v", ref, r.Stages)
+	r, err := outcome(cmd)
+	if err != nil {
+		t.Fatal(err)
 	}
 	if r.Coverage.Dropped != 0 {
 		t.Errorf("%s: %d events dropped, want 0", ref, r.Coverage.Dropped)
@@ -55,7 +48,25 @@ func reported(t *testing.T, ref string, cmd *exec.Cmd) *detonaut.Report {
 	if t.Failed() || testing.Verbose() {
 		t.Logf("%s: %s, %s after %s, %d events\n%s", ref, r.Verdict.Word, r.Run.EndReason, r.Run.Elapsed, r.Coverage.Events, r.Run.Output)
 	}
-	return &r
+	return r
+}
+
+// outcome runs a command of scanCommand and returns its report, of an image that
+// was run.
+func outcome(cmd *exec.Cmd) (*detonaut.Report, error) {
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("%s: %w\n%s", cmd, err, stderr.Bytes())
+	}
+	var r detonaut.Report
+	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+		return nil, fmt.Errorf("%s: %w\n%s", cmd, err, stdout.Bytes())
+	}
+	if r.Run == nil {
+		return nil, fmt.Errorf("%s: the image was not run: stages %+v", cmd, r.Stages)
+	}
+	return &r, nil
 }
 
 // findings lists the ids of the findings, sorted.

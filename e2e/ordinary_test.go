@@ -31,7 +31,7 @@ func TestOrdinary(t *testing.T) {
 		for _, name := range image.names {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				rows[name].idle = image.judge(t, []string{name}, "15s")
+				rows[name].idle = image.judge(t, []string{name}, "8s")
 			})
 			t.Run(name+"-load", func(t *testing.T) {
 				t.Parallel()
