@@ -17,6 +17,7 @@ func persistence() []Actor {
 		persist("boot", "boot-script"),
 		persist("cron", "cron"),
 		persist("event", "event-script"),
+		low("group", "group"),
 		persist("hook", "git-hook"),
 		persist("keys", "ssh-key"),
 		persist("module", "module-load"),

@@ -29,6 +29,7 @@ var places = map[string]place{
 	"boot":      {"/etc/rc.local", script, 0o755},
 	"cron":      {"/etc/cron.d/updater", "* * * * * root /usr/local/bin/no-such-program\n", 0o644},
 	"event":     {"/etc/NetworkManager/dispatcher.d/99-updater", script, 0o755},
+	"group":     {"/etc/group", "sudo:x:27:updater\n", 0o644},
 	"hook":      {"/srv/app/.git/hooks/post-commit", script, 0o755},
 	"keys":      {"/root/.ssh/authorized_keys", "ssh-ed25519 not-a-key nobody@invalid\n", 0o600},
 	"module":    {"/etc/modules-load.d/updater.conf", "no-such-module\n", 0o644},
