@@ -259,6 +259,27 @@ func TestProcessesRememberWhereTheyComeFrom(t *testing.T) {
 	}
 }
 
+func TestNames(t *testing.T) {
+	for _, test := range []struct {
+		executable string
+		args       []string
+		want       string
+	}{
+		{"/usr/bin/ps", []string{"-ps"}, "ps"},
+		{"/bin/busybox", []string{"/bin/wget", "-q"}, "wget"},
+		{"/bin/busybox", []string{"-sh"}, "sh"},
+		{"/bin/busybox", nil, "busybox"},
+		{"/usr/sbin/xtables-nft-multi", []string{"iptables", "-L"}, "iptables"},
+		{"/usr/bin/pgrep", []string{"pkill", "a"}, "pkill"},
+		{"", []string{"a"}, ""},
+	} {
+		p := &behavior.Process{Executable: test.executable, Args: test.args}
+		if got := p.Name(); got != test.want {
+			t.Errorf("%s %q: name %q, want %q", test.executable, test.args, got, test.want)
+		}
+	}
+}
+
 func TestAddresses(t *testing.T) {
 	for address, want := range map[string]string{
 		"192.0.2.1:80": "192.0.2.1 80 false false", "[2001:db8::1]:443": "2001:db8::1 443 false false", "127.9.9.9:1": "127.9.9.9 1 true true",

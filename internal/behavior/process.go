@@ -84,16 +84,26 @@ type Process struct {
 func (p *Process) Ancestors() []*Process { return p.ancestors }
 
 // Name is what the program goes by: the last element of Executable, or for
-// the many programs in one file called busybox or toybox, what it was called.
+// the many programs in one file such as busybox, what it was called.
 func (p *Process) Name() string {
 	if p.Executable == "" {
 		return ""
 	}
 	name := path.Base(p.Executable)
-	if (name == "busybox" || name == "toybox") && len(p.Args) > 0 {
+	if manyInOne(name) && len(p.Args) > 0 {
 		return strings.TrimPrefix(path.Base(p.Args[0]), "-")
 	}
 	return name
+}
+
+// manyInOne tells whether a file of this name is many programs, each of which is
+// a link to it: pkill is one to pgrep, iptables to xtables-nft-multi.
+func manyInOne(name string) bool {
+	switch name {
+	case "busybox", "toybox", "coreutils", "kmod", "pgrep", "killall5", "xtables-nft-multi", "xtables-legacy-multi":
+		return true
+	}
+	return false
 }
 
 // Command is Args joined by spaces.
