@@ -26,12 +26,15 @@ var (
 	}
 	sensitivePrefixes = []string{
 		"/etc/sudoers.d/", "/etc/ssl/private/", "/run/secrets/", "/var/run/secrets/", "/proc/1/root", "/proc/1/cwd/", "/proc/1/ns/", "/proc/1/environ",
-		"/etc/kubernetes/", "/var/lib/kubelet/", "/host/", "/hostfs/",
+		"/etc/kubernetes/", "/var/lib/kubelet/", "/host/", "/hostfs/", "/dev/input/",
 	}
 	sensitiveParts = []string{
 		"/.ssh/", "/.aws/", "/.azure/", "/.config/gcloud/", "/.kube/", "/.docker/config.json", "/.gnupg/", "/.git-credentials",
-		"/.netrc", "/.npmrc", "/.pypirc", "/.pgpass", "/.my.cnf", "/.bash_history", "/.mozilla/", "/.config/google-chrome/",
-		"/.bitcoin/", "/.ethereum/", "/wallet.dat", "/release_agent",
+		"/.netrc", "/.npmrc", "/.pypirc", "/.pgpass", "/.my.cnf", "/.vault-token", "/.config/gh/", "/.config/rclone/",
+		"/.bash_history", "/.zsh_history", "/.ash_history", "/.sh_history",
+		"/.mozilla/", "/.config/google-chrome/", "/.config/chromium/", "/.config/BraveSoftware/", "/.config/microsoft-edge/",
+		"/.bitcoin/", "/.ethereum/", "/.electrum/", "/.litecoin/", "/.dogecoin/", "/.zcash/", "/.config/solana/", "/.config/Exodus/", "/Monero/wallets/",
+		"/wallet.dat", "/release_agent",
 	}
 )
 
@@ -50,7 +53,17 @@ func Sensitive(path string) bool {
 			return true
 		}
 	}
-	return false
+	return ofProcess(path)
+}
+
+// ofProcess tells whether path is the environment or the memory of a process.
+func ofProcess(path string) bool {
+	number, ok := strings.CutPrefix(path, "/proc/")
+	if !ok {
+		return false
+	}
+	number, what, _ := strings.Cut(number, "/")
+	return (what == "environ" || what == "mem") && strings.Trim(number, "0123456789") == ""
 }
 
 // First is how the places of the first process begin.

@@ -7,6 +7,7 @@ func TestSensitive(t *testing.T) {
 		"/etc/shadow": true, "/root/.ssh/id_rsa": true, "/home/a/.aws/credentials": true, "/run/secrets/token": true,
 		"/proc/1/root/etc/passwd": true, "/proc/1/ns/mnt": true, "/proc/7/ns/mnt": false,
 		"/etc/passwd": false, "/usr/lib/libc.so.6": false, "/var/lib/aws/x": false,
+		"/proc/12/environ": true, "/proc/12/mem": true, "/proc/12/status": false, "/proc/sys/vm/mem": false, "/proc/meminfo": false,
 	} {
 		if got := Sensitive(path); got != want {
 			t.Errorf("Sensitive(%q) = %t, want %t", path, got, want)
