@@ -24,6 +24,7 @@ func fieldTable() map[string]map[string]*types.FieldType {
 			"exit_code": number(func(e *tape.End) int { return e.ExitCode }),
 			"signal":    text(func(e *tape.End) string { return e.Signal }),
 			"bounds":    texts(func(e *tape.End) []string { return e.Bounds }),
+			"cpu_ns":    number(func(e *tape.End) int64 { return e.CPU }),
 		},
 		"Exec": execFields(),
 		"File": fileFields(),
