@@ -49,7 +49,9 @@ type Actor struct {
 
 // All lists every actor, by name.
 func All() []Actor {
-	all := slices.Concat(local(), networked(), execution(), persistence(), escape(), evasion(), supply())
+	all := slices.Concat(local(), networked(),
+		execution(), persistence(), escape(), evasion(), supply(),
+		credentials(), discovery(), lateral(), taking(), control(), impact())
 	slices.SortFunc(all, func(a, b Actor) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
@@ -131,7 +133,7 @@ func networked() []Actor {
 			"/usr/local/bin/worker", "-o", "stratum+tcp://pool.minexmr.example:3333", "-u", "nobody", "--donate-level=1",
 		}, Word: detonaut.Unwanted, Rules: []string{"impact/miner-program", "impact/mining-pool", "impact/mining-protocol"}},
 		actor("pinned", detonaut.Clean, "command-and-control/own-trust"),
-		actor("poster", detonaut.Suspicious, "exfiltration/file-drop"),
+		actor("poster", detonaut.Suspicious, "exfiltration/file-drop", "exfiltration/machine-facts"),
 		actor("revshell", detonaut.Malicious, "command-and-control/reverse-shell", "command-and-control/shell-answers").shelled(),
 		actor("socksy", detonaut.Clean, "command-and-control/proxy"),
 		actor("thief", detonaut.Malicious, "discovery/cloud-metadata", "exfiltration/planted-credential"),

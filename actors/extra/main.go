@@ -1,8 +1,8 @@
 // Command extra is a program that only bears the name of a real one in an actor's
-// image: it does nothing. Three tricks make it pass for others: with -d it hands
-// on what it reads, as a decoder does; with -o FILE it leaves a copy of itself
-// there, as a compiler does; and it runs what is between -exec and a semicolon, as
-// find does.
+// image: it reads the start of the files that its arguments name, and does nothing
+// else. Three tricks make it pass for others: with -d it hands on what it reads, as
+// a decoder does; with -o FILE it leaves a copy of itself there, as a compiler does;
+// and it runs what is between -exec and a semicolon, as find does.
 package main
 
 import (
@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 )
 
 func main() {
@@ -44,5 +45,20 @@ func perform(args []string) error {
 		_, err := io.Copy(os.Stdout, os.Stdin)
 		return err
 	}
+	for _, arg := range args {
+		if strings.HasPrefix(arg, "/") {
+			look(arg)
+		}
+	}
 	return nil
+}
+
+// look reads the start of a file, if there is one: a directory cannot be read.
+func look(path string) {
+	f, err := os.Open(path)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	_, _ = io.CopyN(io.Discard, f, 64)
 }

@@ -1,0 +1,40 @@
+package cast
+
+import "github.com/detonaut/detonaut"
+
+// impact are those who use a machine up, or spoil what is on it.
+func impact() []Actor {
+	return []Actor{
+		mode("caller", "false-clicks", detonaut.Suspicious, "impact/false-clicks"),
+		mode("caller", "web-flood", detonaut.Suspicious, "impact/web-flood"),
+		mode("caller", "xmrig", detonaut.Unwanted, "impact/xmrig"),
+		mode("flooder", "busy-processor", detonaut.Clean, "impact/busy-processor"),
+		mode("flooder", "fork-bomb", detonaut.Suspicious, "impact/fork-bomb"),
+		mode("flooder", "process-limit", detonaut.Suspicious, "impact/process-limit").shelled(),
+		mode("flooder", "syn-flood", detonaut.Suspicious, "command-and-control/packets-by-hand", "impact/syn-flood"),
+		mode("flooder", "udp-flood", detonaut.Suspicious, "impact/udp-flood"),
+		mode("spoiler", "defacement", detonaut.Clean, "impact/defacement"),
+		mode("spoiler", "fills-machine", detonaut.Clean, "impact/fills-machine"),
+		mode("spoiler", "encrypts-files", detonaut.Malicious, "impact/encrypts-files"),
+		mode("spoiler", "miner-settings", detonaut.Unwanted, "impact/xmrig"),
+		mode("spoiler", "ransom-notes", detonaut.Malicious, "impact/ransom-notes"),
+		mode("spoiler", "rewrites-documents", detonaut.Suspicious, "impact/rewrites-documents"),
+		mode("spoiler", "wipes-home", detonaut.Suspicious, "impact/wipes-system"),
+		mode("talker", "mining-login", detonaut.Unwanted, "impact/mining-protocol", "impact/xmrig"),
+		mode("talker", "mining-noise", detonaut.Unwanted, "impact/mining-protocol"),
+		mode("talker", "proxyware", detonaut.Suspicious, "impact/proxyware"),
+		mode("talker", "spam", detonaut.Suspicious, "impact/spam"),
+		typed("blocks-rivals", detonaut.Suspicious, "impact/blocks-rivals"),
+		typed("ends-rivals", detonaut.Unwanted, "impact/ends-rivals"),
+		typed("flood-tool", detonaut.Unwanted, "impact/flood-tool"),
+		typed("huge-pages", detonaut.Suspicious, "impact/huge-pages"),
+		typed("kinsing", detonaut.Unwanted, "impact/kinsing"),
+		typed("locks-accounts", detonaut.Suspicious, "impact/locks-accounts"),
+		typed("processor-registers", detonaut.Unwanted, "impact/processor-registers"),
+		typed("proxyware-program", detonaut.Suspicious, "impact/proxyware-program"),
+		typed("stops-services", detonaut.Suspicious, "impact/stops-services"),
+		typed("wallet-argument", detonaut.Unwanted, "impact/wallet-argument"),
+		typed("wipes-disks", detonaut.Suspicious, "impact/wipes-disks"),
+		typed("wipes-system", detonaut.Suspicious, "impact/wipes-system"),
+	}
+}
