@@ -5,10 +5,10 @@ import "github.com/detonaut/detonaut"
 // discovery are those who look around.
 func discovery() []Actor {
 	return []Actor{
-		mode("caller", "cluster-rights", detonaut.Suspicious, "discovery/cluster-api", "discovery/cluster-rights"),
-		mode("caller", "own-address", detonaut.Clean, "discovery/own-address"),
-		mode("flooder", "ping-sweep", detonaut.Suspicious, "discovery/ping-sweep"),
-		mode("talker", "local-names", detonaut.Suspicious, "discovery/local-names"),
+		deed("caller", "cluster-rights", detonaut.Suspicious, "discovery/cluster-api", "discovery/cluster-rights"),
+		deed("caller", "own-address", detonaut.Clean, "discovery/own-address"),
+		deed("flooder", "ping-sweep", detonaut.Suspicious, "discovery/ping-sweep"),
+		deed("talker", "local-names", detonaut.Suspicious, "discovery/local-names"),
 		typed("privileged-programs", detonaut.Suspicious, "discovery/privileged-programs"),
 		typed("scanning-tool", detonaut.Unwanted, "discovery/scanning-tool"),
 		typed("security-tools", detonaut.Suspicious, "discovery/security-tools"),

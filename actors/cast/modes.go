@@ -5,17 +5,17 @@ import (
 	"github.com/detonaut/detonaut/actors/script"
 )
 
-// Some programs do one deed of many, which their argument names. A mode of one is an
+// Some programs do one deed of many, which their argument names. A deed of one is an
 // actor by that name.
 
-// mode is one of program, with the rule that it is there for and others that see it.
-func mode(program, name string, word detonaut.Word, rules ...string) Actor {
+// deed is one of program, with the rule that it is there for and others that see it.
+func deed(program, name string, word detonaut.Word, rules ...string) Actor {
 	return Actor{Name: name, Program: program, Run: app(name), Word: word, Rules: rules}
 }
 
 // typed is a scene of the typist, with the programs that it starts.
 func typed(name string, word detonaut.Word, rules ...string) Actor {
-	a := mode("typist", name, word, rules...)
+	a := deed("typist", name, word, rules...)
 	scene := script.All()[name]
 	a.Extras = scene.Tools()
 	return a
