@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 )
 
@@ -35,11 +36,23 @@ func Root(tb testing.TB) string {
 	return ""
 }
 
-// Binaries builds detonaut and detonaut-chamber of this checkout, and returns
-// the directory in which both are.
+// built has the root of the checkout whose binaries this process has built: finding
+// out that nothing has changed since takes a second of the processor each time.
+var built struct {
+	sync.Mutex
+	root, dir string
+}
+
+// Binaries builds detonaut and detonaut-chamber of this checkout, once for all tests
+// of a package, and returns the directory in which both are.
 func Binaries(tb testing.TB) string {
 	tb.Helper()
 	root := Root(tb)
+	built.Lock()
+	defer built.Unlock()
+	if built.root == root {
+		return built.dir
+	}
 	dir := keep(tb, "bin", root)
 	defer lock(tb, dir)()
 	for _, build := range []struct{ module, output, pkg string }{
@@ -48,6 +61,7 @@ func Binaries(tb testing.TB) string {
 	} {
 		run(tb, build.module, "go", "build", "-buildvcs=false", "-o", filepath.Join(dir, build.output), build.pkg)
 	}
+	built.root, built.dir = root, dir
 	return dir
 }
 
