@@ -280,6 +280,44 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// TestWhatCannotBeFollowedIsAGap makes more of what a process is known by than is kept in mind.
+func TestWhatCannotBeFollowedIsAGap(t *testing.T) {
+	chain := func(n int32) (events []*tape.Event) {
+		for pid := int32(1); pid <= n; pid++ {
+			events = append(events, fork(pid, pid+1))
+		}
+		return events
+	}
+	crowd := func(n int32, exit bool) (events []*tape.Event) {
+		for pid := int32(2); pid <= n; pid++ {
+			events = append(events, fork(1, pid), &tape.Event{Kind: tape.ProcessExec, PID: pid, Process: &tape.Process{
+				Executable: "/bin/x", Args: []string{"x", strings.Repeat("y", 30_000)},
+			}})
+			if exit {
+				events = append(events, &tape.Event{Kind: tape.ProcessExit, PID: pid, Process: &tape.Process{}})
+			}
+		}
+		return events
+	}
+	const deep, long = "more ancestors than can be followed", "more arguments at once"
+	for name, tt := range map[string]struct {
+		events []*tape.Event
+		want   string
+	}{
+		"64 ancestors":             {chain(64), ""},
+		"65 ancestors":             {chain(65), deep},
+		"a thousand of one parent": {crowd(1000, false), ""},
+		"more than fit":            {crowd(1500, false), long},
+		"as many one by one":       {crowd(3000, true), ""},
+		"as many with one number":  {append(crowd(1000, false), crowd(1000, false)...), ""},
+	} {
+		gaps := strings.Join(run(t, whole(tape.End{Reason: tape.Exited}, tt.events...)).Coverage.Gaps, "; ")
+		if (gaps == "") != (tt.want == "") || !strings.Contains(gaps, tt.want) {
+			t.Errorf("%s: gaps %q, want %q", name, gaps, tt.want)
+		}
+	}
+}
+
 func TestAddresses(t *testing.T) {
 	for address, want := range map[string]string{
 		"192.0.2.1:80": "192.0.2.1 80 false false", "[2001:db8::1]:443": "2001:db8::1 443 false false", "127.9.9.9:1": "127.9.9.9 1 true true",

@@ -66,6 +66,7 @@ func (d *digest) add(e *tape.Event, p *Process) {
 func (d *digest) list(p *Process) {
 	if len(d.processes) < maxListed {
 		d.processes = append(d.processes, p)
+		p.listed = true
 	} else {
 		d.unlisted++
 	}

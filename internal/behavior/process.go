@@ -26,8 +26,13 @@ const (
 	// maxArgBytes is how much of its arguments a process remembers. The event
 	// of the exec has them all.
 	maxArgBytes = 32 << 10
-	// maxEndedArgBytes is the same once it has ended, for the digest.
-	maxEndedArgBytes = 4 << 10
+	// maxEndedArgBytes is the same once it has ended, for the digest, and
+	// maxForgottenArgBytes once it is nothing but an ancestor.
+	maxEndedArgBytes     = 4 << 10
+	maxForgottenArgBytes = 256
+	// maxLiveArgBytes is how much of their arguments all processes together
+	// remember, their command lines included.
+	maxLiveArgBytes = 64 << 20
 )
 
 // Process is one process of the subject as the tape shows it. A process that
@@ -72,6 +77,12 @@ type Process struct {
 	command   string
 	role      string
 	worksFor  string // the role of the nearest ancestor that installs or builds
+	argBytes  int    // what of maxLiveArgBytes it has
+	listed    bool   // in the digest
+	// kin counts it and those that descend from it, without those that nothing more
+	// can come of; gone is set when there are none.
+	kin        int
+	left, gone bool // left is set once it does not count itself any more
 	// lacked is the last system call that the sandbox does not have and this
 	// program made, and lackedAt when.
 	lacked   string
@@ -82,6 +93,25 @@ type Process struct {
 // included. The list is bounded, and empty some time after the process itself
 // has ended. It must not be changed.
 func (p *Process) Ancestors() []*Process { return p.ancestors }
+
+// Gone tells that no later event is of it or of a process that descends from it.
+func (p *Process) Gone() bool { return p.gone }
+
+// leave takes p out of its kin.
+func (p *Process) leave() {
+	if p.left { // a tape may end it twice
+		return
+	}
+	p.left = true
+	out := func(q *Process) {
+		q.kin--
+		q.gone = q.gone || q.kin <= 0
+	}
+	out(p)
+	for _, a := range p.ancestors {
+		out(a)
+	}
+}
 
 // Name is what the program goes by: the last element of Executable, or for
 // the many programs in one file such as busybox, what it was called.
@@ -133,8 +163,11 @@ type tree struct {
 	nextID uint64
 	// nobody stands for the run itself.
 	nobody   *Process
-	overflow bool
 	makers   makers
+	argBytes int // what all have of maxLiveArgBytes
+	// overflow is set when there are more processes than can be followed, deep when
+	// one has more ancestors, and long when their arguments are too much.
+	overflow, deep, long bool
 	// birth is told of every new process.
 	birth func(*Process)
 }
@@ -171,6 +204,7 @@ func (t *tree) apply(e *tape.Event) *Process {
 		if p.Origin != tape.FromImage {
 			p.Maker = t.makers.of(p.Executable)
 		}
+		t.remember(p)
 	case e.Kind == tape.ProcessExit:
 		p.End = time.Duration(e.Time)
 		p.Exit = e.Process.Signal
@@ -198,6 +232,8 @@ func (t *tree) settle(e *tape.Event, p *Process) {
 	}
 	p.command = ""
 	p.Args = cutArgs(p.Args, maxEndedArgBytes)
+	t.argBytes -= p.argBytes
+	p.argBytes = 0
 	t.ended[p.PID] = p
 	t.recent = append(t.recent, p)
 	if len(t.recent) > maxEnded {
@@ -208,17 +244,45 @@ func (t *tree) settle(e *tape.Event, p *Process) {
 
 // forget lets go of a process that ended long ago.
 func (t *tree) forget(p *Process) {
+	p.leave()
 	p.ancestors, p.command = nil, ""
+	if !p.listed {
+		p.Args = cutArgs(p.Args, maxForgottenArgBytes)
+	}
 	if t.ended[p.PID] == p {
 		delete(t.ended, p.PID)
 	}
 }
 
-func (t *tree) gaps() []string {
+func (t *tree) gaps() (gaps []string) {
 	if t.overflow {
-		return []string{"more processes lived at once than can be followed"}
+		gaps = append(gaps, "more processes lived at once than can be followed")
 	}
-	return nil
+	if t.deep {
+		gaps = append(gaps, "a process has more ancestors than can be followed")
+	}
+	if t.long {
+		gaps = append(gaps, "processes had more arguments at once than can be kept in mind")
+	}
+	return gaps
+}
+
+// remember makes room for the arguments of p, or shortens them.
+func (t *tree) remember(p *Process) {
+	t.argBytes -= p.argBytes
+	bytes := func() (n int) {
+		for _, s := range p.Args {
+			n += 2*len(s) + 16 // they are in its command, too
+		}
+		return n
+	}
+	p.argBytes = bytes()
+	if t.argBytes+p.argBytes > maxLiveArgBytes {
+		t.long = true
+		p.Args = cutArgs(p.Args, maxForgottenArgBytes)
+		p.argBytes = bytes()
+	}
+	t.argBytes += p.argBytes
 }
 
 // orphanParent is the parent that e names for a process whose birth is not on
@@ -241,14 +305,25 @@ func (t *tree) born(e *tape.Event, pid int32, parent *Process) *Process {
 		p.Maker, p.role = parent.Maker, parent.role
 		p.Listens = parent.Listens
 		n := min(len(parent.ancestors), maxAncestors-1)
+		t.deep = t.deep || n < len(parent.ancestors)
 		p.ancestors = append(make([]*Process, 0, n+1), parent)
 		p.ancestors = append(p.ancestors, parent.ancestors[:n]...)
 		p.employ()
+	}
+	p.kin = 1
+	for _, a := range p.ancestors {
+		a.kin++
 	}
 	t.birth(p)
 	if len(t.live) >= maxLive {
 		t.overflow = true
 		return p
+	}
+	t.remember(p)
+	if old := t.live[pid]; old != nil { // its end is not on the tape
+		t.argBytes -= old.argBytes
+		old.argBytes = 0
+		old.leave()
 	}
 	t.live[pid] = p
 	return p
