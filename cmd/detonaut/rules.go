@@ -60,7 +60,7 @@ func (a *app) loadRules(dir string) (ruleSet, error) {
 // run leaves.
 func (s ruleSet) deps() pipeline.Deps {
 	return pipeline.Deps{
-		Detectors: func() []behavior.Detector { return []behavior.Detector{s.Detector()} },
+		Detectors: func(img detonaut.Image) []behavior.Detector { return []behavior.Detector{s.Detector(img)} },
 		Rules:     s.Digest(),
 		Analyzers: all.Analyzers(),
 	}

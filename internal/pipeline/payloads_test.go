@@ -184,7 +184,7 @@ func TestWants(t *testing.T) {
 
 // TestReplayReads gives what was kept beside a tape to the analyzers.
 func TestReplayReads(t *testing.T) {
-	deps := pipeline.Deps{Detectors: func() []behavior.Detector { return nil }, Analyzers: []static.Analyzer{reads{}}}
+	deps := pipeline.Deps{Detectors: func(detonaut.Image) []behavior.Detector { return nil }, Analyzers: []static.Analyzer{reads{}}}
 	var spool static.Spool
 	defer spool.Close()
 	if err := errors.Join(spool.Put([]byte("first")), spool.Put([]byte("second"))); err != nil {

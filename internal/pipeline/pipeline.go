@@ -38,8 +38,9 @@ type Deps struct {
 	Plan func(detonaut.Image, fs.FS) (plan.Plan, error)
 	// Sandbox runs it.
 	Sandbox detonate.Sandbox
-	// Detectors makes new detectors for one run.
-	Detectors func() []behavior.Detector
+	// Detectors makes new detectors for one run of an image. What is not known of
+	// the image is empty.
+	Detectors func(detonaut.Image) []behavior.Detector
 	// Rules is the digest of the rules that they apply.
 	Rules detonaut.Digest
 	// Analyzers read what a run wrote, ran and deleted; without any nothing of it
@@ -131,6 +132,10 @@ type Stored struct {
 // [detonaut.ErrCorrupt]. An error beside a report is that of an analyzer.
 func Replay(ctx context.Context, d Deps, run Stored) (*detonaut.Report, error) {
 	known := run.Image
+	about := known
+	if about.Digest == "" {
+		about = detonaut.Image{} // a name alone is that of the tape
+	}
 	var p plan.Plan
 	var started time.Time
 	teller := story.New()
@@ -140,7 +145,7 @@ func Replay(ctx context.Context, d Deps, run Stored) (*detonaut.Report, error) {
 			p, started = e.Start.Plan, time.Unix(0, e.Start.Wall)
 		}
 		return e, err
-	}), append(d.Detectors(), teller)...)
+	}), append(d.Detectors(about), teller)...)
 	if err != nil {
 		if errors.Is(err, tape.ErrInvalid) && !errors.Is(err, detonaut.ErrCorrupt) {
 			err = fmt.Errorf("%w: %w", detonaut.ErrCorrupt, err)
@@ -215,7 +220,7 @@ func (r *report) detonate(ctx context.Context, d Deps, job Job, s *Subject) erro
 	r.Fingerprint.Plan = detonate.Digest(p)
 	p.Image = s.Root
 	teller := story.New()
-	analysis := behavior.NewAnalysis(append(d.Detectors(), teller)...)
+	analysis := behavior.NewAnalysis(append(d.Detectors(s.Image), teller)...)
 	left := new(payloads)
 	defer func() { _ = left.Close() }() // it was only read
 	if err := d.run(ctx, job, p, analysis, left); err != nil {

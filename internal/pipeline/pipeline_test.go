@@ -87,6 +87,7 @@ type world struct {
 	kept   recorder
 	stages []string
 	events int
+	told   detonaut.Image // what the detectors were told of the image
 }
 
 // recorder keeps nothing but the numbers of events.
@@ -124,7 +125,7 @@ func (w *world) run(ctx context.Context) (*detonaut.Report, error) {
 		},
 		Plan:      func(detonaut.Image, fs.FS) (plan.Plan, error) { return aPlan(), w.planErr },
 		Sandbox:   w.sandbox,
-		Detectors: func() []behavior.Detector { return w.detectors },
+		Detectors: func(img detonaut.Image) []behavior.Detector { w.told = img; return w.detectors },
 		Rules:     "sha256:rules",
 		Analyzers: w.analyzers,
 		Now:       func() time.Time { clock = clock.Add(time.Second); return clock },
@@ -384,8 +385,28 @@ func (s *source) Next() (*tape.Event, error) {
 	return e, nil
 }
 
+// TestDetectorsAreToldOfTheImage looks at what detectors know of the image whose run
+// they are for.
+func TestDetectorsAreToldOfTheImage(t *testing.T) {
+	w := world{sandbox: replays(tape.End{Reason: tape.Exited})}
+	if _, err := w.run(t.Context()); err != nil || w.told.Ref != "app:1" || w.told.Digest != digest {
+		t.Errorf("run: told %+v, %v", w.told, err)
+	}
+	for name, tt := range map[string]struct{ known, want detonaut.Image }{
+		"a tape with a report": {detonaut.Image{Ref: "app:1", Digest: digest}, detonaut.Image{Ref: "app:1", Digest: digest}},
+		"a tape alone":         {detonaut.Image{Ref: "tapes/tape.jsonl"}, detonaut.Image{}}, // that is no name of an image
+	} {
+		var told detonaut.Image
+		deps := pipeline.Deps{Detectors: func(img detonaut.Image) []behavior.Detector { told = img; return nil }}
+		_, err := pipeline.Replay(t.Context(), deps, pipeline.Stored{Image: tt.known, Tape: &source{aTape(tape.End{Reason: tape.Exited}), io.EOF}})
+		if diff := cmp.Diff(tt.want, told); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
+		}
+	}
+}
+
 func TestReplay(t *testing.T) {
-	deps := pipeline.Deps{Detectors: func() []behavior.Detector { return []behavior.Detector{&connects{}} }}
+	deps := pipeline.Deps{Detectors: func(detonaut.Image) []behavior.Detector { return []behavior.Detector{&connects{}} }}
 	r, err := pipeline.Replay(t.Context(), deps, pipeline.Stored{Image: detonaut.Image{Ref: "t"}, Tape: &source{aTape(tape.End{Reason: tape.Exited}), io.EOF}})
 	if err != nil {
 		t.Fatal(err)

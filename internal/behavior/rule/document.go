@@ -25,6 +25,7 @@ const (
 	maxCount    = 10_000
 	maxDistinct = 256
 	minRegular  = 6 // events: fewer than five intervals are even by chance
+	maxRegular  = 64
 	maxExamples = 32
 )
 
@@ -173,8 +174,8 @@ func (d *document) checkGrouping() error {
 		return fmt.Errorf("count is 2 to %d", maxCount)
 	case d.Distinct.text != "" && (d.Count == 0 || d.Count > maxDistinct):
 		return fmt.Errorf("distinct goes with a count of at most %d", maxDistinct)
-	case d.Regular != 0 && (d.Count < minRegular || d.Distinct.text != "" || !(d.Regular > 0 && d.Regular < 1)):
-		return fmt.Errorf("regular is between 0 and 1, and goes with a count of at least %d and no distinct", minRegular)
+	case d.Regular != 0 && (d.Count < minRegular || d.Count > maxRegular || d.Distinct.text != "" || !(d.Regular > 0 && d.Regular < 1)):
+		return fmt.Errorf("regular is between 0 and 1, and goes with a count of %d to %d and no distinct", minRegular, maxRegular)
 	case d.Count != 0 && d.Within == "":
 		return errors.New("count needs within")
 	case !grouped && (d.Within != "" || d.In != "" || d.Key.text != ""):

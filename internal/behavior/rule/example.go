@@ -22,6 +22,8 @@ const maxExampleEvents = 2000
 type example struct {
 	Name   string      `yaml:"name"`
 	Events []yaml.Node `yaml:"events"`
+	// Image is what is known of the image; nothing if it is left out.
+	Image facts `yaml:"image"`
 }
 
 // Failure is an example that its rule gets wrong, or a rule that lacks one.
@@ -58,7 +60,7 @@ func (r *Rule) test() (failures []Failure) {
 			events, err := x.tape()
 			if err != nil {
 				fail(x.Name, err.Error())
-			} else if reason := r.try(events, list.match); reason != "" {
+			} else if reason := r.try(events, &x.Image, list.match); reason != "" {
 				fail(x.Name, reason)
 			}
 		}
@@ -67,8 +69,8 @@ func (r *Rule) test() (failures []Failure) {
 }
 
 // try runs the rule over events and says what is wrong with it.
-func (r *Rule) try(events []*tape.Event, match bool) string {
-	d := newDetector([]*Rule{r}, nil)
+func (r *Rule) try(events []*tape.Event, image *facts, match bool) string {
+	d := newDetector(newIndex([]*Rule{r}, newShared()), image, nil)
 	a := behavior.NewAnalysis(d)
 	for _, e := range events {
 		if err := a.Record(e); err != nil {

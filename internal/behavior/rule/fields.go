@@ -1,13 +1,8 @@
 package rule
 
 import (
-	"fmt"
 	"maps"
 	"strings"
-
-	"github.com/google/cel-go/cel"
-	"github.com/google/cel-go/common/types"
-	"github.com/google/cel-go/common/types/ref"
 
 	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/internal/behavior"
@@ -16,8 +11,8 @@ import (
 // fieldTable lists the fields of every type. Those of the tape have the names
 // of its JSON; a test holds the table to them. An absent payload reads as an
 // empty one, so that no condition fails for want of a field.
-func fieldTable() map[string]map[string]*types.FieldType {
-	table := map[string]map[string]*types.FieldType{
+func fieldTable() map[string]map[string]*field {
+	table := map[string]map[string]*field{
 		"Event": eventFields(),
 		"End": {
 			"reason":    text(func(e *tape.End) tape.Reason { return e.Reason }),
@@ -35,13 +30,7 @@ func fieldTable() map[string]map[string]*types.FieldType {
 			"protocol": number(func(s *tape.Socket) int32 { return s.Protocol }),
 			"address":  text(func(s *tape.Socket) string { return s.Address }),
 			"size":     number(func(s *tape.Socket) int64 { return s.Size }),
-			"dns": value(cel.ListType(questionType), func(s *tape.Socket) ref.Val {
-				questions := make([]*tape.Question, len(s.DNS))
-				for i := range s.DNS {
-					questions[i] = &s.DNS[i]
-				}
-				return objects(questionType, questions)
-			}),
+			"dns":      list(questionType, func(s *tape.Socket) []tape.Question { return s.DNS }),
 		},
 		"Question": {
 			"name": text(func(q *tape.Question) string { return q.Name }),
@@ -62,14 +51,15 @@ func fieldTable() map[string]map[string]*types.FieldType {
 			"size": number(func(o *tape.Output) int { return o.Size }),
 		},
 		"Process": processFields(),
+		"Image":   imageFields(),
 	}
 	maps.Copy(table, trafficTable())
 	maps.Copy(table, payloadTable())
 	return table
 }
 
-func eventFields() map[string]*types.FieldType {
-	return map[string]*types.FieldType{
+func eventFields() map[string]*field {
+	return map[string]*field{
 		"seq":     number(func(e *tape.Event) uint64 { return e.Seq }),
 		"t":       number(func(e *tape.Event) int64 { return e.Time }),
 		"kind":    text(func(e *tape.Event) tape.Kind { return e.Kind }),
@@ -101,8 +91,8 @@ func eventFields() map[string]*types.FieldType {
 	}
 }
 
-func execFields() map[string]*types.FieldType {
-	return map[string]*types.FieldType{
+func execFields() map[string]*field {
+	return map[string]*field{
 		"child":       number(func(p *tape.Process) int32 { return p.Child }),
 		"parent":      number(func(p *tape.Process) int32 { return p.Parent }),
 		"executable":  text(func(p *tape.Process) string { return p.Executable }),
@@ -121,8 +111,8 @@ func execFields() map[string]*types.FieldType {
 	}
 }
 
-func fileFields() map[string]*types.FieldType {
-	return map[string]*types.FieldType{
+func fileFields() map[string]*field {
+	return map[string]*field{
 		"path":      text(func(f *tape.File) string { return f.Path }),
 		"target":    text(func(f *tape.File) string { return f.Target }),
 		"fd":        number(func(f *tape.File) int32 { return f.FD }),
@@ -139,8 +129,8 @@ func fileFields() map[string]*types.FieldType {
 	}
 }
 
-func processFields() map[string]*types.FieldType {
-	return map[string]*types.FieldType{
+func processFields() map[string]*field {
+	return map[string]*field{
 		"pid":         number(func(p *behavior.Process) int32 { return p.PID }),
 		"executable":  text(func(p *behavior.Process) string { return p.Executable }),
 		"interpreter": text(func(p *behavior.Process) string { return p.Interpreter }),
@@ -156,67 +146,6 @@ func processFields() map[string]*types.FieldType {
 		"connects":    truth(func(p *behavior.Process) bool { return p.Connects }),
 		"nesting":     number((*behavior.Process).Nesting),
 		"maker":       text(func(p *behavior.Process) string { return p.Maker }),
-	}
-}
-
-// value describes a field of T. CEL calls get with what [vocabulary] or
-// another field gave it, which the checker has proved to be a *T.
-func value[T any](kind *cel.Type, get func(*T) ref.Val) *types.FieldType {
-	return &types.FieldType{
-		Type:  kind,
-		IsSet: func(target any) bool { x, ok := target.(*T); return ok && x != nil },
-		GetFrom: func(target any) (any, error) {
-			x, ok := target.(*T)
-			if !ok {
-				return nil, fmt.Errorf("field of a %T", target)
-			}
-			return get(x), nil
-		},
-	}
-}
-
-func text[T any, S ~string](get func(*T) S) *types.FieldType {
-	return value(cel.StringType, func(x *T) ref.Val { return types.String(get(x)) })
-}
-
-func texts[T any](get func(*T) []string) *types.FieldType {
-	return value(stringsType, func(x *T) ref.Val { return types.NewStringList(types.DefaultTypeAdapter, get(x)) })
-}
-
-func truth[T any](get func(*T) bool) *types.FieldType {
-	return value(cel.BoolType, func(x *T) ref.Val { return types.Bool(get(x)) })
-}
-
-func number[T any, N int | int32 | int64 | uint32 | uint64](get func(*T) N) *types.FieldType {
-	return value(cel.IntType, func(x *T) ref.Val { return types.Int(get(x)) })
-}
-
-// named describes a map of texts by name, in which an absent one reads as "".
-func named[T any](get func(*T) map[string]string) *types.FieldType {
-	return value(cel.MapType(cel.StringType, cel.StringType), func(x *T) ref.Val {
-		return arguments{types.NewStringStringMap(types.DefaultTypeAdapter, get(x))}
-	})
-}
-
-// payload describes a field that is an object. has() tells whether it is there.
-func payload[T, P any](kind *cel.Type, get func(*T) *P) *types.FieldType {
-	empty := new(P)
-	return &types.FieldType{
-		Type: kind,
-		IsSet: func(target any) bool {
-			x, ok := target.(*T)
-			return ok && get(x) != nil
-		},
-		GetFrom: func(target any) (any, error) {
-			x, ok := target.(*T)
-			if !ok {
-				return nil, fmt.Errorf("payload of a %T", target)
-			}
-			if p := get(x); p != nil {
-				return p, nil
-			}
-			return empty, nil
-		},
 	}
 }
 

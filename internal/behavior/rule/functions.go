@@ -18,9 +18,8 @@ import (
 // members: path.under("/tmp"). The checker has proved the types of what they are
 // given, so CEL need not look again each time.
 func functions() []cel.EnvOption {
-	return []cel.EnvOption{
-		// Of a path: its last element; is it one of, or below one of these.
-		ofString("base", cel.StringType, func(s string) ref.Val { return types.String(path.Base(s)) }),
+	options := []cel.EnvOption{
+		// Of a path: is it one of, or below one of these.
 		cel.Function("under", decls.DisableTypeGuards(true),
 			cel.MemberOverload("path_under", []*cel.Type{cel.StringType, cel.StringType}, cel.BoolType,
 				cel.BinaryBinding(func(p, dir ref.Val) ref.Val {
@@ -28,24 +27,6 @@ func functions() []cel.EnvOption {
 				})),
 			cel.MemberOverload("path_under_any", []*cel.Type{cel.StringType, stringsType}, cel.BoolType,
 				cel.BinaryBinding(underAny))),
-
-		// Of an address or a URL: its host and port, and whether it is near.
-		ofString("host", cel.StringType, func(s string) ref.Val {
-			host, _ := behavior.SplitAddress(behavior.URLAddress(s))
-			return types.String(host)
-		}),
-		ofString("port", cel.IntType, func(s string) ref.Val {
-			_, port := behavior.SplitAddress(behavior.URLAddress(s))
-			return types.Int(port)
-		}),
-		ofString("loopback", cel.BoolType, func(s string) ref.Val { return types.Bool(behavior.Loopback(behavior.URLAddress(s))) }),
-		ofString("private", cel.BoolType, func(s string) ref.Val { return types.Bool(behavior.Private(behavior.URLAddress(s))) }),
-
-		// Of a URL: its path. Of a host: is it an IP; and of a name, what was
-		// registered.
-		ofString("path", cel.StringType, func(s string) ref.Val { return types.String(behavior.URLPath(s)) }),
-		ofString("ip", cel.BoolType, func(s string) ref.Val { return types.Bool(behavior.IsIP(s)) }),
-		ofString("domain", cel.StringType, func(s string) ref.Val { return types.String(behavior.Domain(s)) }),
 
 		// Of a request: the value of a header.
 		cel.Function("header", decls.DisableTypeGuards(true), cel.MemberOverload("http_header", []*cel.Type{httpType, cel.StringType}, cel.StringType,
@@ -57,9 +38,6 @@ func functions() []cel.EnvOption {
 				return types.String(header(request, string(name.(types.String))))
 			}))),
 
-		// Of any string.
-		ofString("lower", cel.StringType, func(s string) ref.Val { return types.String(strings.ToLower(s)) }),
-
 		// Of a process: is its program of a kind, see behavior.Shell and its like.
 		cel.Function("is", decls.DisableTypeGuards(true), cel.MemberOverload("process_is", []*cel.Type{processType, cel.StringType}, cel.BoolType,
 			cel.BinaryBinding(func(p, role ref.Val) ref.Val {
@@ -70,15 +48,52 @@ func functions() []cel.EnvOption {
 				return types.Bool(process.Role() == string(role.(types.String)))
 			}))),
 	}
+	for name, f := range textWords {
+		options = append(options, ofString(name, cel.StringType, func(s string) ref.Val { return types.String(f(s)) }))
+	}
+	for name, f := range numberWords {
+		options = append(options, ofString(name, cel.IntType, func(s string) ref.Val { return types.Int(f(s)) }))
+	}
+	for name, f := range truthWords {
+		options = append(options, ofString(name, cel.BoolType, func(s string) ref.Val { return types.Bool(f(s)) }))
+	}
+	return options
 }
+
+// Words that are functions of one text.
+var (
+	textWords = map[string]func(string) string{
+		// Of a path: its last element.
+		"base": path.Base,
+		// Of an address or a URL: its host. Of a URL: its path.
+		"host": func(s string) string {
+			host, _ := behavior.SplitAddress(behavior.URLAddress(s))
+			return host
+		},
+		"path": behavior.URLPath,
+		// Of a name: what was registered.
+		"domain": behavior.Domain,
+		"lower":  strings.ToLower,
+	}
+	numberWords = map[string]func(string) int64{
+		// Of an address or a URL.
+		"port": func(s string) int64 {
+			_, port := behavior.SplitAddress(behavior.URLAddress(s))
+			return int64(port)
+		},
+	}
+	truthWords = map[string]func(string) bool{
+		// Of an address or a URL: is it near. Of a host: is it an IP.
+		"loopback": func(s string) bool { return behavior.Loopback(behavior.URLAddress(s)) },
+		"private":  func(s string) bool { return behavior.Private(behavior.URLAddress(s)) },
+		"ip":       behavior.IsIP,
+	}
+)
 
 // isOurs tells whether a function is one of them.
 func isOurs(name string) bool {
-	switch name {
-	case "base", "under", "host", "port", "loopback", "private", "path", "ip", "domain", "header", "lower", "is":
-		return true
-	}
-	return false
+	return name == "under" || name == "header" || name == "is" ||
+		textWords[name] != nil || numberWords[name] != nil || truthWords[name] != nil
 }
 
 func ofString(name string, result *cel.Type, f func(string) ref.Val) cel.EnvOption {

@@ -78,7 +78,7 @@ key: event.http.url.host() + event.http.url.path() + event.http.header('host') +
 		f.Fatal(err, set.Problems())
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		d := newDetector(set.rules, nil)
+		d := newDetector(set.index, new(facts), nil)
 		a := behavior.NewAnalysis(d)
 		for line := range bytes.Lines(data) {
 			e, err := tape.Unmarshal(line)

@@ -22,7 +22,7 @@ func explain(t *testing.T, name string) behavior.Result {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	result, err := behavior.Run(tape.NewDecoder(f), load(t).Detector())
+	result, err := behavior.Run(tape.NewDecoder(f), load(t).Detector(detonaut.Image{}))
 	if err != nil {
 		t.Fatal(err)
 	}

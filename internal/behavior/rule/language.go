@@ -13,6 +13,7 @@ import (
 	"github.com/google/cel-go/common/types/ref"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/tape"
 )
 
 // Bounds of one condition. Rules come from users and are not trusted; what a
@@ -30,7 +31,9 @@ const (
 
 // language is CEL with the words that docs/new-rule.md lists.
 type language struct {
-	env *cel.Env
+	env   *cel.Env
+	words *vocabulary
+	*shared
 }
 
 func newLanguage() (*language, error) {
@@ -41,6 +44,7 @@ func newLanguage() (*language, error) {
 		cel.Variable("process", processType),
 		cel.Variable("parent", processType),
 		cel.Variable("ancestors", cel.ListType(processType)),
+		cel.Variable("image", imageType),
 		cel.Variable("earlier", cel.ListType(eventType)),
 		cel.ParserExpressionSizeLimit(maxCondition),
 		cel.ExpressionNodeLimit(maxNodes),
@@ -51,12 +55,20 @@ func newLanguage() (*language, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build rule language: %w", err)
 	}
-	return &language{env: env}, nil
+	return &language{env: env, words: v, shared: newShared()}, nil
 }
 
 // condition is one compiled expression. It is immutable.
 type condition struct {
 	program cel.Program
+	words   *vocabulary
+	ast     *ast.AST
+	source  string
+	// truth or text is its term, by its type, for events of any kind.
+	truth truthTerm
+	text  textTerm
+	// readsImage and looksBack tell which variables it has.
+	readsImage, looksBack bool
 }
 
 // compile compiles text to a condition with a result of type want. The error
@@ -82,13 +94,34 @@ func (l *language) compile(text string, want *cel.Type, mayLookBack bool) (*cond
 	if err != nil {
 		return nil, errors.New(strings.ReplaceAll(err.Error(), "\n", " "))
 	}
-	return &condition{program: program}, nil
+	c := &condition{program: program, words: l.words, ast: checked.NativeRep(), source: text}
+	c.readsImage, c.looksBack = mentions(c.ast, "image"), mentions(c.ast, "earlier")
+	c.truth = c.truthFor("", l.shared)
+	c.text = c.terms("", l.shared).text(c.ast.Expr())
+	return c, nil
+}
+
+func (c *condition) terms(kind tape.Kind, all *shared) *terms {
+	return &terms{words: c.words, ast: c.ast, kind: kind, shared: all}
+}
+
+// truthFor is the term of a condition for events of a kind.
+func (c *condition) truthFor(kind tape.Kind, all *shared) truthTerm {
+	return c.terms(kind, all).truth(c.ast.Expr())
 }
 
 // eval evaluates c. An error means that the rule could not see this event.
 func (c *condition) eval(s *scene) (ref.Val, error) {
 	v, _, err := c.program.Eval(s)
 	return v, err
+}
+
+// mentions tells whether a variable is in a condition.
+func mentions(a *ast.AST, variable string) (found bool) {
+	ast.PreOrderVisit(a.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		found = found || e.Kind() == ast.IdentKind && e.AsIdent() == variable
+	}))
+	return found
 }
 
 // sizes estimates how large the parts of a large event are.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
@@ -70,7 +71,8 @@ func TestBadRulesAreReportedWithTheirLine(t *testing.T) {
 		"count of one":                 {with("on:", "count: 1\nwithin: 1s\non: [file.open]"), "count is 2 to"},
 		"time that is none":            {with("on:", "count: 5\nwithin: soon\non: [file.open]"), `within "soon" is no time`},
 		"regular without a count":      {with("on:", "regular: 0.2\non: [file.open]"), "regular is between 0 and 1"},
-		"regular with too few":         {with("on:", "regular: 0.2\ncount: 5\nwithin: 1m\non: [file.open]"), "a count of at least 6"},
+		"regular with too few":         {with("on:", "regular: 0.2\ncount: 5\nwithin: 1m\non: [file.open]"), "a count of 6 to 64"},
+		"regular with too many":        {with("on:", "regular: 0.2\ncount: 65\nwithin: 1m\non: [file.open]"), "a count of 6 to 64"},
 		"regular beyond one":           {with("on:", "regular: 1.5\ncount: 6\nwithin: 1m\non: [file.open]"), "regular is between 0 and 1"},
 		"regular and distinct":         {with("on:", "regular: 0.2\ndistinct: event.kind\ncount: 6\nwithin: 1m\non: [file.open]"), "no distinct"},
 		"a key for nothing":            {with("on:", "key: event.file.path\non: [file.open]"), "go with count or sequence"},
@@ -107,7 +109,7 @@ func TestTheGoodLoadBesideTheBad(t *testing.T) {
 	if failures := set.Test(); len(failures) != 0 {
 		t.Errorf("examples: %v", failures)
 	}
-	_, gaps := set.Detector().Conclude()
+	_, gaps := set.Detector(detonaut.Image{}).Conclude()
 	if len(gaps) != 2 || !strings.Contains(gaps[0], "test/bad.yaml") {
 		t.Errorf("gaps of rules that are missing: %q", gaps)
 	}

@@ -25,6 +25,7 @@ const maxRules = 4096
 // any number of goroutines.
 type Set struct {
 	rules    []*Rule
+	index    *index
 	problems []Problem
 	digest   detonaut.Digest
 }
@@ -64,6 +65,7 @@ func Load(systems ...fs.FS) (*Set, error) {
 	slices.Sort(l.sums)
 	sum := sha256.Sum256([]byte(strings.Join(l.sums, "\n")))
 	l.set.digest = detonaut.Digest(fmt.Sprintf("sha256:%x", sum))
+	l.set.index = newIndex(l.set.rules, lang.shared)
 	return &l.set, nil
 }
 
@@ -76,13 +78,13 @@ func (s *Set) Problems() []Problem { return s.problems }
 // Digest is that of the text of all rules of the set, whatever their order.
 func (s *Set) Digest() detonaut.Digest { return s.digest }
 
-// Detector returns a new detector of all rules, for one run.
-func (s *Set) Detector() behavior.Detector {
+// Detector returns a new detector of all rules, for one run of an image.
+func (s *Set) Detector(img detonaut.Image) behavior.Detector {
 	gaps := make([]string, len(s.problems))
 	for i, p := range s.problems {
 		gaps[i] = "a rule could not be loaded: " + p.File
 	}
-	return newDetector(s.rules, gaps)
+	return newDetector(s.index, factsOf(img), gaps)
 }
 
 type loader struct {
@@ -201,7 +203,9 @@ func (r *Rule) compile(lang *language, d *document, steps []stepDocument) (err e
 		c, e := lang.compile(s.text, want, mayLookBack)
 		if e != nil {
 			err = &lineError{s.line, e}
+			return nil
 		}
+		r.readsImage = r.readsImage || c.readsImage
 		return c
 	}
 	for i, s := range steps {

@@ -71,7 +71,7 @@ func ruleOf(t *testing.T, body string) *Set {
 // match returns the finding's count and the events of its evidence.
 func match(t *testing.T, set *Set, events []*tape.Event) string {
 	t.Helper()
-	a := behavior.NewAnalysis(set.Detector())
+	a := behavior.NewAnalysis(set.Detector(detonaut.Image{}))
 	for _, e := range events {
 		if err := a.Record(e); err != nil {
 			t.Fatal(err)
@@ -185,7 +185,7 @@ func TestEvidenceIsBounded(t *testing.T) {
 	for i := range 3000 {
 		lines = append(lines, fmt.Sprintf("1 open /%d", i%30))
 	}
-	a := behavior.NewAnalysis(set.Detector())
+	a := behavior.NewAnalysis(set.Detector(detonaut.Image{}))
 	for _, e := range deeds(t, lines...) {
 		if err := a.Record(e); err != nil {
 			t.Fatal(err)
@@ -206,52 +206,10 @@ func TestEvidenceIsBounded(t *testing.T) {
 	}
 }
 
-// TestARunCannotFillTheMemory makes a rule remember more than it may: it says
-// so, and forgets what is too old first.
-func TestARunCannotFillTheMemory(t *testing.T) {
-	flood := func(within string, step time.Duration) (left int, gaps []string) {
-		set := ruleOf(t, "within: "+within+"\nin: run\nsequence:\n  - {on: [file.create], key: event.file.path}\n  - {on: [file.delete], key: event.file.path}\n")
-		d := newDetector(set.rules, nil)
-		d.budget.left = 1 << 20
-		p := new(behavior.Process)
-		for i := range 20_000 {
-			e := &tape.Event{Seq: uint64(i + 1), Time: int64(i) * int64(step), Kind: tape.FileCreate, File: &tape.File{Path: fmt.Sprint("/", i)}}
-			d.Observe(behavior.Moment{Event: e, Process: p})
-		}
-		_, gaps = d.Conclude()
-		return d.budget.left, gaps
-	}
-	if left, gaps := flood("1h", time.Microsecond); left < 0 || len(gaps) != 1 || !strings.Contains(gaps[0], "had to forget") {
-		t.Errorf("all at once: %d bytes left, gaps %q", left, gaps)
-	}
-	if left, gaps := flood("1s", 10*time.Millisecond); left < 0 || len(gaps) != 0 {
-		t.Errorf("slowly: %d bytes left, gaps %q", left, gaps)
-	}
-}
-
-// TestTheBudgetIsGivenBack runs rules to their end and looks at what they hold.
-func TestTheBudgetIsGivenBack(t *testing.T) {
-	set := ruleOf(t, "within: 1s\nsequence:\n  - {on: [call.a]}\n  - {on: [call.b]}\n  - {on: [call.c]}\n")
-	d := newDetector(set.rules, nil)
-	p := &behavior.Process{ID: 1}
-	for _, e := range deeds(t, "1 a x", "=1 b x", "=1 b x", "=1 c x", "1 a x", "1 c x", "=1 a x", "=1 b x", "=1 c x", "1 d x") {
-		d.Observe(behavior.Moment{Event: e, Process: p})
-	}
-	var held int
-	for _, chain := range d.states[0].chains {
-		for at, partial := range chain {
-			held += costOf(at, partial.events...)
-		}
-	}
-	if d.budget.left != maxState-held {
-		t.Errorf("%d bytes are gone", maxState-held-d.budget.left)
-	}
-}
-
 // TestABlindRuleIsAGap: what cannot be evaluated is no match, and no innocence.
 func TestABlindRuleIsAGap(t *testing.T) {
 	set := ruleOf(t, "on: [file.open]\nwhen: process.args[5] == 'x'\n")
-	a := behavior.NewAnalysis(set.Detector())
+	a := behavior.NewAnalysis(set.Detector(detonaut.Image{}))
 	for _, e := range deeds(t, "1 open /a") {
 		if err := a.Record(e); err != nil {
 			t.Fatal(err)

@@ -2,7 +2,6 @@ package rule
 
 import (
 	"github.com/google/cel-go/cel"
-	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 
 	"github.com/detonaut/detonaut/chamber/tape"
@@ -29,8 +28,8 @@ func payloadValue(value any) ref.Val {
 
 // payloadTable lists the fields of those types. That a change is privileged is
 // not on the tape.
-func payloadTable() map[string]map[string]*types.FieldType {
-	return map[string]map[string]*types.FieldType{
+func payloadTable() map[string]map[string]*field {
+	return map[string]map[string]*field{
 		"Payload": {
 			"how":     text(func(p *tape.Payload) tape.How { return p.How }),
 			"path":    text(func(p *tape.Payload) string { return p.Path }),

@@ -17,12 +17,13 @@ const minInterval = time.Second
 // come by chance have a spread of 1; a timer that is set off by up to a third
 // either way, as beacons do to hide, one of 0.19.
 func regular(events []entry, spread float64) bool {
-	if len(events) < 3 {
+	if len(events) < 3 || len(events) > maxRegular {
 		return false
 	}
-	times := make([]int64, len(events))
+	var room [maxRegular]int64
+	times := room[:len(events)]
 	for i, x := range events {
-		times[i] = began(x.event)
+		times[i] = began(x.of.event)
 	}
 	slices.Sort(times) // what ends first need not have begun first
 	n := float64(len(times) - 1)

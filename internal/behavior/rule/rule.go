@@ -10,6 +10,7 @@
 package rule
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,9 @@ type Rule struct {
 	distinct *condition    // what to count, if not events
 	regular  float64       // how far intervals may be spread; 0 is without limit
 
+	// readsImage tells that a condition has the facts of the image in it.
+	readsImage bool
+
 	yes, no []example
 }
 
@@ -42,6 +46,11 @@ type step struct {
 	kinds []string
 	when  *condition // nil fits all
 	key   *condition // nil is one key for all
+}
+
+// isOpen tells whether it wants families of events.
+func (s *step) isOpen() bool {
+	return slices.ContainsFunc(s.kinds, func(k string) bool { return strings.HasSuffix(k, "*") })
 }
 
 // wants tells whether events of kind are offered to s.

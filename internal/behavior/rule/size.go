@@ -2,15 +2,6 @@ package rule
 
 import "github.com/detonaut/detonaut/chamber/tape"
 
-// costOf estimates the bytes that keeping something takes.
-func costOf(at place, events ...*tape.Event) int {
-	n := 64 + len(at.key)
-	for _, e := range events {
-		n += sizeOf(e)
-	}
-	return n
-}
-
 // sizeOf estimates the bytes of an event.
 func sizeOf(e *tape.Event) int {
 	n := 192

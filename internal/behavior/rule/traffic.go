@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/google/cel-go/cel"
-	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 
 	"github.com/detonaut/detonaut/chamber/tape"
@@ -51,8 +50,8 @@ func trafficValue(value any) ref.Val {
 }
 
 // trafficTable lists the fields of those types.
-func trafficTable() map[string]map[string]*types.FieldType {
-	return map[string]map[string]*types.FieldType{
+func trafficTable() map[string]map[string]*field {
+	return map[string]map[string]*field{
 		"Flow": flowFields(),
 		"DNS": {
 			"name":      text(func(d *tape.DNS) string { return d.Name }),
@@ -93,8 +92,8 @@ func trafficTable() map[string]map[string]*types.FieldType {
 	}
 }
 
-func flowFields() map[string]*types.FieldType {
-	return map[string]*types.FieldType{
+func flowFields() map[string]*field {
+	return map[string]*field{
 		"network":  text(func(f *tape.Flow) string { return f.Network }),
 		"local":    text(func(f *tape.Flow) string { return f.Local }),
 		"remote":   text(func(f *tape.Flow) string { return f.Remote }),
@@ -111,8 +110,8 @@ func flowFields() map[string]*types.FieldType {
 	}
 }
 
-func tlsFields() map[string]*types.FieldType {
-	return map[string]*types.FieldType{
+func tlsFields() map[string]*field {
+	return map[string]*field{
 		"sni":         text(func(t *tape.TLS) string { return t.SNI }),
 		"alpn":        texts(func(t *tape.TLS) []string { return t.ALPN }),
 		"ja4":         text(func(t *tape.TLS) string { return t.JA4 }),
@@ -125,32 +124,21 @@ func tlsFields() map[string]*types.FieldType {
 	}
 }
 
-func httpFields() map[string]*types.FieldType {
-	return map[string]*types.FieldType{
+func httpFields() map[string]*field {
+	return map[string]*field{
 		"method":           text(func(h *tape.HTTP) string { return h.Method }),
 		"url":              text(func(h *tape.HTTP) string { return h.URL }),
 		"version":          text(func(h *tape.HTTP) string { return h.Version }),
-		"headers":          headers(func(h *tape.HTTP) []tape.Header { return h.Headers }),
+		"headers":          list(headerType, func(h *tape.HTTP) []tape.Header { return h.Headers }),
 		"body":             payload(bodyType, func(h *tape.HTTP) *tape.Body { return h.Body }),
 		"status":           number(func(h *tape.HTTP) int { return h.Status }),
-		"response_headers": headers(func(h *tape.HTTP) []tape.Header { return h.ResponseHeaders }),
+		"response_headers": list(headerType, func(h *tape.HTTP) []tape.Header { return h.ResponseHeaders }),
 		"response_body":    payload(bodyType, func(h *tape.HTTP) *tape.Body { return h.ResponseBody }),
 		"answer":           text(func(h *tape.HTTP) string { return h.Answer }),
 		"start":            number(func(h *tape.HTTP) int64 { return h.Start }),
 		"live":             truth(func(h *tape.HTTP) bool { return h.Live }),
 		"replayed":         truth(func(h *tape.HTTP) bool { return h.Replayed }),
 	}
-}
-
-func headers(get func(*tape.HTTP) []tape.Header) *types.FieldType {
-	return value(cel.ListType(headerType), func(h *tape.HTTP) ref.Val {
-		list := get(h)
-		natives := make([]*tape.Header, len(list))
-		for i := range list {
-			natives[i] = &list[i]
-		}
-		return objects(headerType, natives)
-	})
 }
 
 // header is the value of the first header of a request with a name, in any

@@ -13,7 +13,7 @@ import (
 	"github.com/detonaut/detonaut/internal/behavior"
 )
 
-// Types of the language. Apart from Process they are those of the tape.
+// Types of the language. Apart from Process and Image they are those of the tape.
 var (
 	eventType    = cel.ObjectType("Event")
 	processType  = cel.ObjectType("Process")
@@ -73,7 +73,7 @@ func (a arguments) Find(key ref.Val) (ref.Val, bool) {
 type vocabulary struct {
 	types.Adapter
 	types.Provider
-	fields map[string]map[string]*types.FieldType
+	fields map[string]map[string]*field
 }
 
 func newVocabulary() *vocabulary {
@@ -92,6 +92,8 @@ func (v *vocabulary) NativeToValue(value any) ref.Val {
 		return &object{eventType, x}
 	case *behavior.Process:
 		return &object{processType, x}
+	case *facts:
+		return &object{imageType, x}
 	case *tape.End:
 		return &object{endType, x}
 	case *tape.Process:
@@ -146,7 +148,10 @@ func (v *vocabulary) FindStructFieldType(name, field string) (*types.FieldType, 
 		return v.Provider.FindStructFieldType(name, field)
 	}
 	f, ok := fields[field]
-	return f, ok
+	if !ok {
+		return nil, false
+	}
+	return f.cel, true
 }
 
 // NewValue refuses: rules make no objects.
@@ -166,11 +171,18 @@ type scene struct {
 	// earlier are the events of the steps before this one.
 	earlier []*tape.Event
 	lineage ref.Val
+	image   object // the facts of the image; it stays as it is
+	// count counts the moments, notes are what was worked out in one.
+	count uint64
+	notes []note
+	// slots are the elements at which the loops of a term are.
+	slots [maxDepth]slot
 }
 
 var noParent = &behavior.Process{}
 
 func (s *scene) set(m behavior.Moment) {
+	s.count++
 	s.moment = m
 	s.event = object{eventType, m.Event}
 	s.process = object{processType, m.Process}
@@ -195,6 +207,8 @@ func (s *scene) ResolveName(name string) (any, bool) {
 			s.lineage = objects(processType, s.moment.Process.Ancestors())
 		}
 		return s.lineage, true
+	case "image":
+		return &s.image, true
 	case "earlier":
 		return objects(eventType, s.earlier), true
 	}

@@ -30,7 +30,7 @@ func tell(t *testing.T, file string) []detonaut.Story {
 	}
 	defer f.Close()
 	teller := story.New()
-	result, err := behavior.Run(tape.NewDecoder(f), set.Detector(), teller)
+	result, err := behavior.Run(tape.NewDecoder(f), set.Detector(detonaut.Image{}), teller)
 	if err != nil {
 		t.Fatal(err)
 	}
