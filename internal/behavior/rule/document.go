@@ -2,6 +2,7 @@ package rule
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -37,6 +38,7 @@ type document struct {
 	Severity   string   `yaml:"severity"`
 	Confidence string   `yaml:"confidence"`
 	Category   string   `yaml:"category"`
+	Family     string   `yaml:"family"`
 	Attack     []string `yaml:"attack"`
 	References []string `yaml:"references"`
 
@@ -164,7 +166,7 @@ func (d *document) check() error {
 	case len(d.Yes)+len(d.No) > maxExamples:
 		return fmt.Errorf("more than %d examples", maxExamples)
 	}
-	return d.checkGrouping()
+	return cmp.Or(checkTechniques(d.Attack), checkFamily(d.Family), d.checkGrouping())
 }
 
 func (d *document) checkGrouping() error {

@@ -175,7 +175,7 @@ func compile(lang *language, data []byte) (_ *Rule, err error) {
 	r := &Rule{
 		Finding: detonaut.Finding{
 			ID: d.ID, Title: d.Title, Meaning: d.Meaning, Severity: detonaut.Severity(d.Severity),
-			Confidence: detonaut.Confidence(d.Confidence), Category: detonaut.Category(d.Category), Techniques: d.Attack,
+			Confidence: detonaut.Confidence(d.Confidence), Category: detonaut.Category(d.Category), Family: d.Family, Techniques: d.Attack,
 		},
 		References: d.References, count: d.Count, regular: d.Regular, scope: scope(d.In), yes: d.Yes, no: d.No,
 	}

@@ -180,7 +180,7 @@ func TestRegular(t *testing.T) {
 }
 
 func TestEvidenceIsBounded(t *testing.T) {
-	set := ruleOf(t, "on: [file.open]\n")
+	set := ruleOf(t, "family: xmrig\nattack: [T1496.001]\non: [file.open]\n")
 	var lines []string
 	for i := range 3000 {
 		lines = append(lines, fmt.Sprintf("1 open /%d", i%30))
@@ -200,7 +200,7 @@ func TestEvidenceIsBounded(t *testing.T) {
 			t.Errorf("%q rests on %d events", e.Summary, len(e.Events))
 		}
 	}
-	want := detonaut.Finding{ID: "r", Title: "T", Meaning: "M.", Severity: detonaut.Low, Confidence: detonaut.Certain, Count: 3000, Evidence: f.Evidence}
+	want := detonaut.Finding{ID: "r", Title: "T", Meaning: "M.", Severity: detonaut.Low, Confidence: detonaut.Certain, Family: "xmrig", Techniques: []string{"T1496.001"}, Count: 3000, Evidence: f.Evidence}
 	if diff := cmp.Diff(want, f); diff != "" {
 		t.Errorf("finding (-want +got):\n%s", diff)
 	}
