@@ -45,7 +45,7 @@ Exit codes are those of scan.`,
 	var strict bool
 	addOutputFlag(cmd, &output)
 	addThresholdFlags(cmd, &failOn, &strict)
-	addConfigFlags(cmd, "rules")
+	addConfigFlags(cmd, "rules", "rules-only")
 	cmd.RunE = func(cmd *cobra.Command, tapes []string) (err error) {
 		cfg, err := a.load(cmd)
 		if err != nil {
@@ -55,7 +55,7 @@ Exit codes are those of scan.`,
 		if err != nil {
 			return err
 		}
-		rules, err := a.loadRules(cfg.Rules.Dir)
+		rules, err := a.loadRules(cfg.Rules)
 		if err != nil {
 			return err
 		}

@@ -3,13 +3,18 @@ package main
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/behavior"
 	"github.com/detonaut/detonaut/internal/behavior/rule"
+	"github.com/detonaut/detonaut/internal/config"
 	"github.com/detonaut/detonaut/internal/pipeline"
 	"github.com/detonaut/detonaut/internal/report"
 	"github.com/detonaut/detonaut/internal/static/all"
@@ -17,12 +22,20 @@ import (
 )
 
 // ruleSet is the set of rules that a command uses.
-type ruleSet struct{ *rule.Set }
+type ruleSet struct {
+	*rule.Set
+	// names are those of the directories by their numbers; empty for those built in.
+	names []string
+}
 
-// readRules reads the rules below dir, or those built in if it is empty.
-func readRules(dir string) (ruleSet, error) {
-	fsys := rules.Behavior()
-	if dir != "" {
+// readRules reads the rules that a configuration asks for.
+func readRules(c config.Rules) (ruleSet, error) {
+	var set ruleSet
+	var systems []fs.FS
+	if !c.Only {
+		set.names, systems = []string{""}, []fs.FS{rules.Behavior()}
+	}
+	for _, dir := range c.Dirs {
 		info, err := os.Stat(dir)
 		if err != nil {
 			return ruleSet{}, fmt.Errorf("open rules: %w: %w", detonaut.ErrNotFound, err)
@@ -30,28 +43,51 @@ func readRules(dir string) (ruleSet, error) {
 		if !info.IsDir() {
 			return ruleSet{}, fmt.Errorf("open rules: %w: %s is no directory", detonaut.ErrUsage, dir)
 		}
-		fsys = os.DirFS(dir)
+		set.names, systems = append(set.names, dir), append(systems, os.DirFS(dir))
 	}
-	set, err := rule.Load(fsys)
-	if err != nil {
+	if len(systems) == 0 { // by no rules everything is clean
+		return ruleSet{}, fmt.Errorf("load rules: %w: those built in are left out, and there are no others", detonaut.ErrUsage)
+	}
+	var err error
+	if set.Set, err = rule.Load(systems...); err != nil {
 		return ruleSet{}, fmt.Errorf("load rules: %w", err)
 	}
-	if len(set.Rules()) == 0 && len(set.Problems()) == 0 {
-		// By no rules everything is clean.
-		return ruleSet{}, fmt.Errorf("load rules: %w: there are none below %s", detonaut.ErrUsage, dir)
+	return set, set.check()
+}
+
+// check refuses a directory without rules: who names one means some.
+func (s ruleSet) check() error {
+	count := make([]int, len(s.names))
+	for _, r := range s.Rules() {
+		count[r.System]++
 	}
-	return ruleSet{set}, nil
+	for _, p := range s.Problems() {
+		count[p.System]++
+	}
+	if i := slices.Index(count, 0); i >= 0 {
+		return fmt.Errorf("load rules: %w: there are none below %s", detonaut.ErrUsage, s.names[i])
+	}
+	return nil
+}
+
+// path is where a file of a directory is.
+func (s ruleSet) path(system int, file string) string { return filepath.Join(s.names[system], file) }
+
+// where is a problem with the path of its file.
+func (s ruleSet) where(p rule.Problem) string {
+	p.File = s.path(p.System, p.File)
+	return p.Error()
 }
 
 // loadRules reads rules to judge by, and says which of them cannot be used:
 // what they would have found is a gap in every report.
-func (a *app) loadRules(dir string) (ruleSet, error) {
-	set, err := readRules(dir)
+func (a *app) loadRules(c config.Rules) (ruleSet, error) {
+	set, err := readRules(c)
 	if err != nil {
 		return ruleSet{}, err
 	}
 	for _, p := range set.Problems() {
-		fmt.Fprintf(a.stderr, "detonaut: warning: rule left out: %s\n", report.Escape(p.Error()))
+		fmt.Fprintf(a.stderr, "detonaut: warning: rule left out: %s\n", report.Escape(set.where(p)))
 	}
 	return set, nil
 }
@@ -87,35 +123,52 @@ type ruleInfo struct {
 	Severity   detonaut.Severity   `json:"severity"`
 	Confidence detonaut.Confidence `json:"confidence"`
 	Category   detonaut.Category   `json:"category,omitempty"`
+	Family     string              `json:"family,omitempty"`
 	Techniques []string            `json:"techniques,omitempty"`
 	References []string            `json:"references,omitempty"`
+}
+
+// ruleList is all that it tells.
+type ruleList struct {
+	// Attack is the version of MITRE ATT&CK that techniques are of.
+	Attack string     `json:"attack"`
+	Rules  []ruleInfo `json:"rules"`
+}
+
+func (s ruleSet) list() ruleList {
+	list := ruleList{Attack: rule.Attack, Rules: []ruleInfo{}}
+	for _, r := range s.Rules() {
+		f := r.Finding
+		list.Rules = append(list.Rules, ruleInfo{
+			ID: f.ID, Title: f.Title, Meaning: f.Meaning, Severity: f.Severity, Confidence: f.Confidence,
+			Category: f.Category, Family: f.Family, Techniques: f.Techniques, References: r.References,
+		})
+	}
+	return list
 }
 
 func (a *app) rulesList() *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
-		Use:   "list [DIR]",
-		Short: "List the rules, built in or below a directory",
+		Use:   "list [DIR...]",
+		Short: "List the rules, those in use or those below directories",
+		Long: `List shows the rules in use, which are those built in and those of the
+configuration, or those below directories, with the MITRE ATT&CK techniques that
+they speak of.`,
 		Example: `  detonaut rules list
   detonaut rules list ./my-rules -o json`,
-		Args: atMostOne("directory"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			set, err := a.rulesOf(cmd, args)
 			if err != nil {
 				return err
 			}
-			list := []ruleInfo{}
-			for _, r := range set.Rules() {
-				f := r.Finding
-				list = append(list, ruleInfo{
-					ID: f.ID, Title: f.Title, Meaning: f.Meaning, Severity: f.Severity, Confidence: f.Confidence,
-					Category: f.Category, Techniques: f.Techniques, References: r.References,
-				})
-			}
+			list := set.list()
 			err = a.printResult(format, list, func(w io.Writer) {
-				for _, r := range list {
-					fmt.Fprintf(w, "%-8s  %-36s  %s\n", r.Severity, report.Escape(r.ID), report.Escape(r.Title))
+				for _, r := range list.Rules {
+					line := fmt.Sprintf("%-10s  %-40s  %-50s  %s", r.Severity, r.ID, r.Title, strings.Join(r.Techniques, " "))
+					fmt.Fprintln(w, report.Escape(strings.TrimRight(line, " ")))
 				}
+				fmt.Fprintf(w, "\n%d rules; techniques are those of MITRE ATT&CK %s\n", len(list.Rules), list.Attack)
 			})
 			if err == nil {
 				err = a.showProblems(set)
@@ -129,14 +182,13 @@ func (a *app) rulesList() *cobra.Command {
 
 func (a *app) rulesTest() *cobra.Command {
 	return &cobra.Command{
-		Use:   "test [DIR]",
+		Use:   "test [DIR...]",
 		Short: "Hold each rule to its own examples",
-		Long: `Test loads the rules, built in or below a directory, and holds each to its yes
+		Long: `Test loads the rules in use, or those below directories, and holds each to its yes
 and no examples; a rule must have one of each. The exit code is 1 when one
 cannot be loaded or gets an example wrong.`,
 		Example: `  detonaut rules test
   detonaut rules test ./my-rules`,
-		Args: atMostOne("directory"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			set, err := a.rulesOf(cmd, args)
 			if err != nil {
@@ -145,7 +197,7 @@ cannot be loaded or gets an example wrong.`,
 			failures := set.Test()
 			err = a.printText(func(w io.Writer) {
 				for _, f := range failures {
-					at := f.File
+					at := set.path(f.System, f.File)
 					if f.Example != "" {
 						at += ": " + f.Example
 					}
@@ -167,35 +219,25 @@ cannot be loaded or gets an example wrong.`,
 	}
 }
 
-// rulesOf reads the rules that args or the configuration name.
+// rulesOf reads the rules below args, or those that the configuration asks for.
 func (a *app) rulesOf(cmd *cobra.Command, args []string) (ruleSet, error) {
 	cfg, err := a.load(cmd)
 	if err != nil {
 		return ruleSet{}, err
 	}
-	dir := cfg.Rules.Dir
 	if len(args) > 0 {
-		dir = args[0]
+		return readRules(config.Rules{Dirs: args, Only: true})
 	}
-	return readRules(dir)
+	return readRules(cfg.Rules)
 }
 
 // showProblems shows the rules that cannot be used as errors.
 func (a *app) showProblems(set ruleSet) error {
 	for _, p := range set.Problems() {
-		fmt.Fprintf(a.stderr, "detonaut: error: %s\n", report.Escape(p.Error()))
+		fmt.Fprintf(a.stderr, "detonaut: error: %s\n", report.Escape(set.where(p)))
 	}
 	if len(set.Problems()) > 0 {
 		return exitCode(exitError)
 	}
 	return nil
-}
-
-func atMostOne(noun string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) > 1 {
-			return fmt.Errorf("%w: %s takes one %s, not %d", detonaut.ErrUsage, cmd.CommandPath(), noun, len(args))
-		}
-		return nil
-	}
 }

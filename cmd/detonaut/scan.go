@@ -79,7 +79,7 @@ Exit codes: 0 done, 1 something of ours failed, 2 --fail-on was reached,
 	fl.StringVar(&f.user, "user", "", "`USER[:GROUP]` instead of the image's")
 	addNetworkFlags(cmd, &f.network)
 	addConfigFlags(cmd, "platform", "profile", "travel-days", "travel-jumps", "stay", "detail", "duration", "memory", "processes", "file-size", "disk",
-		"max-output", "max-events", "jobs", "rules", "cache", "plain-http", "insecure", "chamber")
+		"max-output", "max-events", "jobs", "rules", "rules-only", "cache", "plain-http", "insecure", "chamber")
 	return cmd
 }
 
@@ -101,7 +101,7 @@ func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error
 	if err != nil {
 		return err
 	}
-	rules, err := a.loadRules(cfg.Rules.Dir)
+	rules, err := a.loadRules(cfg.Rules)
 	if err != nil {
 		return err
 	}

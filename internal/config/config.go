@@ -103,8 +103,10 @@ type Live struct {
 
 // Rules says by which rules a tape is explained.
 type Rules struct {
-	// Dir is a directory of rules instead of those that are built in.
-	Dir string `yaml:"dir"`
+	// Dirs are directories of rules, beside those that are built in. Only leaves
+	// these out.
+	Dirs []string `yaml:"dirs"`
+	Only bool     `yaml:"only"`
 }
 
 // Scan says how a scan of many images goes.

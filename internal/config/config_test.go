@@ -226,7 +226,7 @@ func TestValidate(t *testing.T) {
 func TestYAML(t *testing.T) {
 	l := config.Defaults()
 	for key, text := range map[string]string{
-		"run.duration": "90s", "run.memory": "1500MB", "image.insecure": "a,b", "run.file_size": "1KiB", "rules.dir": "# not a comment",
+		"run.duration": "90s", "run.memory": "1500MB", "image.insecure": "a,b", "run.file_size": "1KiB", "rules.dirs": "# not a comment,b",
 	} {
 		if err := l.Set(key, text, "a flag"); err != nil {
 			t.Fatal(err)

@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/detonaut/detonaut/internal/behavior/rule"
 )
 
 // techniques reads the tactics of every technique.
@@ -67,6 +70,11 @@ func TestRulesNameTechniquesThatExist(t *testing.T) {
 			if all[id] == nil {
 				t.Errorf("%s: ATT&CK has no %s", r.Finding.ID, id)
 			}
+		}
+	}
+	for _, file := range []string{"testdata/attack.txt", "../../../docs/new-rule.md"} {
+		if text, err := os.ReadFile(file); err != nil || !regexp.MustCompile(`MITRE ATT&CK (Enterprise, version )?`+regexp.QuoteMeta(rule.Attack)+`\b`).Match(text) {
+			t.Errorf("%s is not about version %s: %v", file, rule.Attack, err)
 		}
 	}
 	if n := len(slices.Collect(maps.Keys(all))); n < 650 {

@@ -53,6 +53,42 @@ type document struct {
 
 	Yes []example `yaml:"yes"`
 	No  []example `yaml:"no"`
+
+	lines map[string]int // of its fields
+	steps []int          // of the steps of a sequence
+}
+
+// at says in which line an error about a field is.
+func (d *document) at(field string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &lineError{max(d.lines[field], 1), err}
+}
+
+// atStep is the same for a step of a sequence, or for what stands in its place.
+func (d *document) atStep(i int, err error) error {
+	if i < len(d.steps) {
+		return &lineError{d.steps[i], err}
+	}
+	return d.at("on", err)
+}
+
+// locate notes the lines of what root, the node of the whole, has.
+func (d *document) locate(root *yaml.Node) {
+	d.lines = make(map[string]int)
+	if len(root.Content) == 0 || root.Content[0].Kind != yaml.MappingNode {
+		return
+	}
+	fields := root.Content[0].Content
+	for i := 0; i+1 < len(fields); i += 2 {
+		d.lines[fields[i].Value] = fields[i].Line
+		if fields[i].Value == "sequence" {
+			for _, step := range fields[i+1].Content {
+				d.steps = append(d.steps, step.Line)
+			}
+		}
+	}
 }
 
 type stepDocument struct {
@@ -110,6 +146,7 @@ func parse(data []byte) (*document, error) {
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, errors.New("more than one document")
 	}
+	doc.locate(&root)
 	return doc, nil
 }
 
@@ -146,51 +183,47 @@ func yamlError(err error) error {
 
 // check reports the first thing in d that makes no sense.
 func (d *document) check() error {
-	switch {
-	case d.ID == "" || d.Title == "" || d.Meaning == "":
-		return errors.New("id, title and meaning are required")
-	case strings.ContainsRune(d.Title+d.Meaning, '\n'):
-		return errors.New("title and meaning are one line each")
-	case !slices.Contains(detonaut.Severities()[:5], detonaut.Severity(d.Severity)):
-		return fmt.Errorf("severity %q is none of %v", d.Severity, detonaut.Severities()[:5])
-	case !slices.Contains(detonaut.Confidences(), detonaut.Confidence(d.Confidence)):
-		return fmt.Errorf("confidence %q is none of %v", d.Confidence, detonaut.Confidences())
-	case d.Category != "" && !slices.Contains(detonaut.Categories(), detonaut.Category(d.Category)):
-		return fmt.Errorf("category %q is unknown", d.Category)
-	case len(d.Sequence) > 0 && (len(d.On) > 0 || d.When.text != "" || d.Key.text != "" || d.Count != 0):
-		return errors.New("a sequence has on, when and key in its steps, and no count")
-	case len(d.Sequence) == 1 || len(d.Sequence) > maxSteps:
-		return fmt.Errorf("a sequence has 2 to %d steps", maxSteps)
-	case len(d.Unless) > maxUnless:
-		return fmt.Errorf("more than %d conditions in unless", maxUnless)
-	case len(d.Yes)+len(d.No) > maxExamples:
-		return fmt.Errorf("more than %d examples", maxExamples)
-	}
-	return cmp.Or(checkTechniques(d.Attack), checkFamily(d.Family), d.checkGrouping())
-}
-
-func (d *document) checkGrouping() error {
 	grouped := d.Count != 0 || len(d.Sequence) > 0
-	switch {
-	case d.Count < 0 || d.Count == 1 || d.Count > maxCount:
-		return fmt.Errorf("count is 2 to %d", maxCount)
-	case d.Distinct.text != "" && (d.Count == 0 || d.Count > maxDistinct):
-		return fmt.Errorf("distinct goes with a count of at most %d", maxDistinct)
-	case d.Regular != 0 && (d.Count < minRegular || d.Count > maxRegular || d.Distinct.text != "" || !(d.Regular > 0 && d.Regular < 1)):
-		return fmt.Errorf("regular is between 0 and 1, and goes with a count of %d to %d and no distinct", minRegular, maxRegular)
-	case d.Count != 0 && d.Within == "":
-		return errors.New("count needs within")
-	case !grouped && (d.Within != "" || d.In != "" || d.Key.text != ""):
-		return errors.New("within, in and key go with count or sequence")
-	case d.In != "" && !slices.Contains([]scope{inProcess, inSubtree, inRun}, scope(d.In)):
-		return fmt.Errorf("in %q is none of process, subtree and run", d.In)
+	severities, confidences := detonaut.Severities()[:5], detonaut.Confidences()
+	for _, c := range []struct {
+		bad    bool
+		field  string
+		format string
+		args   []any
+	}{
+		{d.ID == "" || d.Title == "" || d.Meaning == "", "id", "id, title and meaning are required", nil},
+		{strings.ContainsRune(d.Title, '\n'), "title", "the title is one line", nil},
+		{strings.ContainsRune(d.Meaning, '\n'), "meaning", "the meaning is one line", nil},
+		{!slices.Contains(severities, detonaut.Severity(d.Severity)), "severity", "severity %q is none of %v", []any{d.Severity, severities}},
+		{!slices.Contains(confidences, detonaut.Confidence(d.Confidence)), "confidence", "confidence %q is none of %v", []any{d.Confidence, confidences}},
+		{d.Category != "" && !slices.Contains(detonaut.Categories(), detonaut.Category(d.Category)), "category", "category %q is unknown", []any{d.Category}},
+		{len(d.Sequence) > 0 && (len(d.On) > 0 || d.When.text != "" || d.Key.text != "" || d.Count != 0), "sequence", "a sequence has on, when and key in its steps, and no count", nil},
+		{len(d.Sequence) == 1 || len(d.Sequence) > maxSteps, "sequence", "a sequence has 2 to %d steps", []any{maxSteps}},
+		{len(d.Unless) > maxUnless, "unless", "more than %d conditions in unless", []any{maxUnless}},
+		{len(d.Yes)+len(d.No) > maxExamples, "no", "more than %d examples", []any{maxExamples}},
+		{d.Count < 0 || d.Count == 1 || d.Count > maxCount, "count", "count is 2 to %d", []any{maxCount}},
+		{d.Distinct.text != "" && (d.Count == 0 || d.Count > maxDistinct), "distinct", "distinct goes with a count of at most %d", []any{maxDistinct}},
+		{d.Regular != 0 && !d.isRegular(), "regular", "regular is between 0 and 1, and goes with a count of %d to %d and no distinct", []any{minRegular, maxRegular}},
+		{d.Count != 0 && d.Within == "", "count", "count needs within", nil},
+		{!grouped && d.Within != "", "within", "within, in and key go with count or sequence", nil},
+		{!grouped && d.In != "", "in", "within, in and key go with count or sequence", nil},
+		{!grouped && d.Key.text != "", "key", "within, in and key go with count or sequence", nil},
+		{d.In != "" && !slices.Contains([]scope{inProcess, inSubtree, inRun}, scope(d.In)), "in", "in %q is none of process, subtree and run", []any{d.In}},
+	} {
+		if c.bad {
+			return d.at(c.field, fmt.Errorf(c.format, c.args...))
+		}
 	}
 	for i, s := range d.Sequence {
 		if (s.Key.text == "") != (d.Sequence[0].Key.text == "") {
-			return &lineError{s.When.line, fmt.Errorf("step %d: either all steps have a key or none", i+1)}
+			return d.atStep(i, fmt.Errorf("step %d: either all steps have a key or none", i+1))
 		}
 	}
-	return nil
+	return cmp.Or(d.at("attack", checkTechniques(d.Attack)), d.at("family", checkFamily(d.Family)))
+}
+
+func (d *document) isRegular() bool {
+	return d.Regular > 0 && d.Regular < 1 && d.Count >= minRegular && d.Count <= maxRegular && d.Distinct.text == ""
 }
 
 // within reads a time.

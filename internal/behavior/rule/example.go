@@ -28,7 +28,9 @@ type example struct {
 
 // Failure is an example that its rule gets wrong, or a rule that lacks one.
 type Failure struct {
-	Rule, File string
+	Rule   string
+	System int // as that of a [Problem]
+	File   string
 	// Example is its name; empty if there is none.
 	Example string
 	// Reason is one line.
@@ -47,7 +49,7 @@ func (s *Set) Test() []Failure {
 
 func (r *Rule) test() (failures []Failure) {
 	fail := func(example, reason string) {
-		failures = append(failures, Failure{Rule: r.Finding.ID, File: r.File, Example: example, Reason: reason})
+		failures = append(failures, Failure{Rule: r.Finding.ID, System: r.System, File: r.File, Example: example, Reason: reason})
 	}
 	for _, list := range []struct {
 		match    bool

@@ -219,7 +219,7 @@ func TestEveryWordWorks(t *testing.T) {
 		"Event": "event.", "End": "event.end.", "Exec": "event.process.", "File": "event.file.", "Socket": "event.socket.",
 		"Memory": "event.memory.", "Call": "event.call.", "Output": "event.output.", "Process": "process.",
 		"Flow": "event.flow_end.", "DNS": "event.dns.", "TLS": "event.tls.", "HTTP": "event.http.", "Body": "event.http.response_body.",
-		"Message": "event.message.", "Bait": "event.bait.", "Trust": "event.trust.",
+		"Message": "event.message.", "Bait": "event.bait.", "Trust": "event.trust.", "Image": "image.",
 	} {
 		for field := range fieldTable()[name] {
 			conditions = append(conditions, prefix+field+" == "+prefix+field)

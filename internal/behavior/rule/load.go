@@ -32,8 +32,10 @@ type Set struct {
 
 // Problem says why a rule is not in the set.
 type Problem struct {
-	// File is its path in its file system.
-	File string
+	// System is the number of its file system among those of [Load], from 0, and
+	// File its path in it.
+	System int
+	File   string
 	// Line is where in the file, from 1; 0 if that is not known.
 	Line int
 	// Reason is one line.
@@ -58,8 +60,8 @@ func Load(systems ...fs.FS) (*Set, error) {
 		return nil, err
 	}
 	l := &loader{lang: lang, seen: make(map[string]bool)}
-	for _, fsys := range systems {
-		l.walk(fsys)
+	for i, fsys := range systems {
+		l.walk(i, fsys)
 	}
 	slices.SortFunc(l.set.rules, func(a, b *Rule) int { return cmp.Compare(a.Finding.ID, b.Finding.ID) })
 	slices.Sort(l.sums)
@@ -94,8 +96,8 @@ type loader struct {
 	sums []string // one line a rule
 }
 
-func (l *loader) problem(file string, err error) {
-	p := Problem{File: file, Reason: strings.ReplaceAll(err.Error(), "\n", " ")}
+func (l *loader) problem(system int, file string, err error) {
+	p := Problem{System: system, File: file, Reason: strings.ReplaceAll(err.Error(), "\n", " ")}
 	var at *lineError
 	if errors.As(err, &at) {
 		p.Line = at.line
@@ -103,12 +105,12 @@ func (l *loader) problem(file string, err error) {
 	l.set.problems = append(l.set.problems, p)
 }
 
-func (l *loader) walk(fsys fs.FS) {
+func (l *loader) walk(system int, fsys fs.FS) {
 	full := false
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			l.problem(name, err)
+			l.problem(system, name, err)
 			return nil
 		case d.IsDir() || path.Ext(name) != ".yaml":
 			return nil
@@ -116,8 +118,8 @@ func (l *loader) walk(fsys fs.FS) {
 			full = true
 			return fs.SkipAll
 		}
-		if err := l.load(fsys, name); err != nil {
-			l.problem(name, err)
+		if err := l.load(system, fsys, name); err != nil {
+			l.problem(system, name, err)
 		}
 		return nil
 	})
@@ -125,11 +127,11 @@ func (l *loader) walk(fsys fs.FS) {
 		err = fmt.Errorf("%w: more than %d rules; the others are not loaded", detonaut.ErrLimit, maxRules)
 	}
 	if err != nil {
-		l.problem(".", err)
+		l.problem(system, ".", err)
 	}
 }
 
-func (l *loader) load(fsys fs.FS, name string) error {
+func (l *loader) load(system int, fsys fs.FS, name string) error {
 	f, err := fsys.Open(name)
 	if err != nil {
 		return fmt.Errorf("open rule: %w", err)
@@ -144,13 +146,13 @@ func (l *loader) load(fsys fs.FS, name string) error {
 		return err
 	}
 	if want := strings.TrimSuffix(name, ".yaml"); r.Finding.ID != want {
-		return fmt.Errorf("the id is %q; by its path it must be %q", r.Finding.ID, want)
+		return &lineError{r.line, fmt.Errorf("the id is %q; by its path it must be %q", r.Finding.ID, want)}
 	}
 	if l.seen[r.Finding.ID] {
-		return errors.New("another rule has this id")
+		return &lineError{r.line, errors.New("another rule has this id")}
 	}
 	l.seen[r.Finding.ID] = true
-	r.File = name
+	r.System, r.File = system, name
 	l.set.rules = append(l.set.rules, r)
 	l.sums = append(l.sums, fmt.Sprintf("%s %x", r.Finding.ID, sha256.Sum256(data)))
 	return nil
@@ -177,10 +179,10 @@ func compile(lang *language, data []byte) (_ *Rule, err error) {
 			ID: d.ID, Title: d.Title, Meaning: d.Meaning, Severity: detonaut.Severity(d.Severity),
 			Confidence: detonaut.Confidence(d.Confidence), Category: detonaut.Category(d.Category), Family: d.Family, Techniques: d.Attack,
 		},
-		References: d.References, count: d.Count, regular: d.Regular, scope: scope(d.In), yes: d.Yes, no: d.No,
+		References: d.References, line: d.lines["id"], count: d.Count, regular: d.Regular, scope: scope(d.In), yes: d.Yes, no: d.No,
 	}
 	if r.within, err = d.within(); err != nil {
-		return nil, err
+		return nil, d.at("within", err)
 	}
 	steps := d.Sequence
 	if len(steps) == 0 {
@@ -210,7 +212,7 @@ func (r *Rule) compile(lang *language, d *document, steps []stepDocument) (err e
 	}
 	for i, s := range steps {
 		if err := checkKinds(s.On); err != nil {
-			return &lineError{s.When.line, err}
+			return d.atStep(i, err)
 		}
 		r.steps = append(r.steps, step{
 			kinds: s.On, when: condition(s.When, cel.BoolType, i > 0), key: condition(s.Key, cel.StringType, false),

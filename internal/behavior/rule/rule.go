@@ -24,9 +24,11 @@ type Rule struct {
 	Finding detonaut.Finding
 	// References say where the behaviour is described.
 	References []string
-	// File is where it was read from.
-	File string
+	// File is where it was read from, in the file system of that number.
+	System int
+	File   string
 
+	line     int // of the id
 	steps    []step
 	unless   []*condition
 	scope    scope
