@@ -182,8 +182,8 @@ type Run struct {
 	Listeners   []Listener   `json:"listeners,omitempty"`
 	Connections []Connection `json:"connections,omitempty"`
 	Names       []string     `json:"dns_names,omitempty"`
-	// Requests, Rejections, Messages and Baits are what was said in
-	// connections, Bodies what was sent and received in requests.
+	// Requests, Rejections and Messages are what was said in connections, Bodies
+	// what was sent and received in requests, Baits what was taken.
 	Requests   []Request   `json:"requests,omitempty"`
 	Rejections []Rejection `json:"rejections,omitempty"`
 	Messages   []Message   `json:"messages,omitempty"`
@@ -313,12 +313,19 @@ type Message struct {
 	Event  uint64 `json:"event"`
 }
 
-// Bait is a planted credential that left the sandbox.
+// Bait is a planted credential that left the sandbox, or was found in what was
+// done inside.
 type Bait struct {
 	Name string `json:"name"`
-	// Encoding is how it was written, Place where it was: "http-body" ...
+	// Source is where it was to be had: "service", "file" or "environment".
+	Source string `json:"source,omitempty"`
+	// Encoding is how it was written, Place where it was: "http-body", "argv" ...
 	Encoding string `json:"encoding"`
 	Place    string `json:"place"`
+	// Path is the file, or the program that was executed, in which it was.
+	Path string `json:"path,omitempty"`
+	// Sent is set when it left.
+	Sent bool `json:"sent,omitempty"`
 	// Home is set when it went to the service that had handed it out.
 	Home bool `json:"home,omitempty"`
 	// Remote is where it went first: a name, else an address.

@@ -1,9 +1,10 @@
 // Package bait makes the credentials that are planted for the subject to find,
-// and recognises them in what it sends.
+// with the files that they are in, and recognises them in what it does and sends.
 //
 // They have the prefixes, alphabets, lengths and checksums of real ones, and
 // grant nothing. Each run has its own, so that whoever shows one later tells
-// which run it was taken from.
+// which run it was taken from, and each place: it tells from where, too. What no
+// program reads by itself shows only if it was looked for.
 package bait
 
 import (
@@ -15,7 +16,8 @@ import (
 
 // A Set is the bait of one run. It is safe for concurrent use.
 type Set struct {
-	byName map[string]planted
+	byName  map[string]planted
+	scenery scenery
 
 	whole   func() *searcher // for the marks as they are and encoded
 	differs func() *searcher // for the marks under a one-byte XOR
@@ -43,6 +45,7 @@ func New(random io.Reader) *Set {
 	for _, k := range All {
 		s.byName[k.Name] = k.plant(g)
 	}
+	s.scenery = g.scenery()
 	// Most runs send little or nothing: what is looked for is worked out when
 	// something is.
 	s.whole = sync.OnceValue(func() *searcher { return newSearcher(s.needles()) })
@@ -53,6 +56,17 @@ func New(random io.Reader) *Set {
 
 // Value is the credential of a name; empty if there is none.
 func (s *Set) Value(name string) string { return s.byName[name].value }
+
+// SourceOf is where the subject can get a credential; empty if there is none of
+// that name.
+func SourceOf(name string) Source {
+	for i := range All {
+		if All[i].Name == name {
+			return All[i].Source
+		}
+	}
+	return ""
+}
 
 // Names are those of All, in its order.
 func (s *Set) Names() []string {

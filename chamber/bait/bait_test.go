@@ -41,6 +41,26 @@ func TestFormats(t *testing.T) {
 		"npm-token":                 `npm_[A-Za-z0-9]{36}`,
 		"ssh-private-key":           `-----BEGIN OPENSSH PRIVATE KEY-----\n[A-Za-z0-9/+=\n]+-----END OPENSSH PRIVATE KEY-----\n`,
 		"env-password":              `[A-Za-z0-9]{20}`,
+
+		"aws-profile-key-id":    `AKIA[Q-Z2-7][A-Z2-7]{15}`,
+		"aws-profile-secret":    `[A-Za-z0-9/+]{40}`,
+		"azure-refresh-token":   `0\.A[\w-]{500,}`,
+		"bitcoin-key":           `xprv[1-9A-HJ-NP-Za-km-z]{107}`,
+		"docker-config-auth":    `[A-Za-z0-9]+=*`,
+		"electrum-key":          `zprv[1-9A-HJ-NP-Za-km-z]{107}`,
+		"ethereum-key":          `[0-9a-f]{64}`,
+		"firefox-password":      `MDo[A-Za-z0-9+/]{77}`,
+		"gcloud-refresh-token":  `1//0[\w-]{100}`,
+		"kubeconfig-token":      token,
+		"mysql-password":        `[A-Za-z0-9]{24}`,
+		"netrc-password":        `[A-Za-z0-9]{24}`,
+		"pgpass-password":       `[A-Za-z0-9]{24}`,
+		"pypi-token":            `pypi-AgEIcHlwaS5vcmcC[\w-]{150}`,
+		"service-account-token": token,
+		"env-aws-secret":        `[A-Za-z0-9]{40}`,
+		"env-database-password": `[A-Za-z0-9]{24}`,
+		"env-github-token":      `ghp_[A-Za-z0-9]{36}`,
+		"env-npm-token":         `npm_[A-Za-z0-9]{36}`,
 	} {
 		for seed := range byte(20) {
 			if got := newSet(t, seed).Value(name); !regexp.MustCompile("^" + format + "$").MatchString(got) {
@@ -142,7 +162,8 @@ func TestHome(t *testing.T) {
 		{"alibaba-security-token", "100.100.100.200", true},
 		{"kubernetes-token", "kubernetes.default.svc", true},
 		{"kubernetes-token", "192.0.2.1", false},
-		{"github-token", "api.github.com", true},
+		{"docker-auth", "index.docker.io", true},
+		{"github-token", "api.github.com", false}, // of a file: it is meant for nobody
 		{"github-token", "raw.githubusercontent.com", false},
 		{"env-password", "", false},
 		{"no-such", "169.254.169.254", false},

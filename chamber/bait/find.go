@@ -1,6 +1,7 @@
 package bait
 
 import (
+	"bytes"
 	"cmp"
 	"io"
 	"slices"
@@ -99,4 +100,16 @@ func (f *finder) lookXOR(data []byte, outer string) {
 // has tells whether text is part of a mark.
 func (s *Set) has(name string, text []byte) bool {
 	return slices.ContainsFunc(s.byName[name].marks, func(mark string) bool { return strings.Contains(mark, string(text)) })
+}
+
+// Plain finds the credentials of one source in data as they are, whole. It needs
+// nothing but the data, and is for what is looked at in every run.
+func (s *Set) Plain(source Source, data []byte) (found []Match) {
+	for i := range All {
+		k := &All[i]
+		if k.Source == source && bytes.Contains(data, []byte(s.byName[k.Name].value)) {
+			found = append(found, Match{k.Name, "plain"})
+		}
+	}
+	return found
 }

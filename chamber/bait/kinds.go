@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
@@ -16,31 +17,51 @@ type Kind struct {
 	Name string
 	// Format says how it looks.
 	Format string
+	// Source is where the subject can get it: a sighting tells from where it did.
+	Source Source
 
 	plant func(*generator) planted
 	// home are the hosts that it may be sent to, as Home reads them.
 	home []string
 }
 
-// All are the kinds of a set. Those of one cloud go together: an access key id
-// comes with its secret and its token.
-var All = []Kind{
-	{"aws-access-key-id", "ASIA and 16 characters of base32", plantAWSKeyID, awsAPI},
-	{"aws-secret-access-key", "40 characters", plantText("", 40), metadataAWS}, // signs, and never travels
-	{"aws-session-token", "base64 of some 500 bytes", plantBlob("IQoJb3JpZ2luX2VjE", 640, "=="), awsAPI},
-	{"gcp-access-token", "ya29. and 200 characters of base64url", plantBlob("ya29.c.c0AY", 208, ""), gcpAPI},
-	{"gcp-service-account", "an e-mail address of iam.gserviceaccount.com", plantServiceAccount, gcpAPI},
-	{"gcp-private-key-id", "40 hexadecimal digits", plantHex(40), gcpAPI},
-	{"azure-access-token", "a JSON web token", plantAzure, azureAPI},
-	{"alibaba-access-key-id", "STS. and 25 characters", plantText("STS.NU", 23), alibabaAPI},
-	{"alibaba-access-key-secret", "44 characters", plantText("", 44), metadataAlibaba},
-	{"alibaba-security-token", "base64 of some 600 bytes", plantBlob("CAIS", 796, ""), alibabaAPI},
-	{"kubernetes-token", "a JSON web token of a service account", plantKubernetes, kubernetesAPI},
-	{"docker-auth", "base64 of a user name, a colon and dckr_pat_ with 27 characters", plantDocker, []string{"auth.docker.io", "hub.docker.com", "index.docker.io", "registry-1.docker.io"}},
-	{"github-token", "ghp_ and 36 characters, the last 6 a checksum", plantChecked("ghp_"), []string{"github.com", "api.github.com", "uploads.github.com", "ghcr.io"}},
-	{"npm-token", "npm_ and 36 characters, the last 6 a checksum", plantChecked("npm_"), []string{"registry.npmjs.org"}},
-	{"ssh-private-key", "a PEM block of OpenSSH with an Ed25519 key", plantSSH, nil},
-	{"env-password", "20 characters", plantText("", 20), nil},
+// Source is where a subject gets a credential.
+type Source string
+
+// Sources.
+const (
+	Service     Source = "service"     // what the simulated internet hands out
+	File        Source = "file"        // a file that no program reads by itself
+	Environment Source = "environment" // a variable that no program reads by itself
+)
+
+// All are the kinds of a set.
+var All = slices.Concat(of(Service, services), of(File, files), of(Environment, variables))
+
+func of(source Source, kinds []Kind) []Kind {
+	for i := range kinds {
+		kinds[i].Source = source
+	}
+	return kinds
+}
+
+// services go together by cloud: an access key id comes with its secret and its
+// token. Some of them a well-behaved program asks for, uses, and sends to its
+// home.
+var services = []Kind{
+	{Name: "aws-access-key-id", Format: "ASIA and 16 characters of base32", plant: plantAWSKeyID("ASIA"), home: awsAPI},
+	{Name: "aws-secret-access-key", Format: "40 characters", plant: plantText("", 40), home: metadataAWS}, // signs, and never travels
+	{Name: "aws-session-token", Format: "base64 of some 500 bytes", plant: plantBlob("IQoJb3JpZ2luX2VjE", 640, "=="), home: awsAPI},
+	{Name: "gcp-access-token", Format: "ya29. and 200 characters of base64url", plant: plantBlob("ya29.c.c0AY", 208, ""), home: gcpAPI},
+	{Name: "gcp-service-account", Format: "an e-mail address of iam.gserviceaccount.com", plant: plantServiceAccount, home: gcpAPI},
+	{Name: "gcp-private-key-id", Format: "40 hexadecimal digits", plant: plantHex(40), home: gcpAPI},
+	{Name: "azure-access-token", Format: "a JSON web token", plant: plantAzure, home: azureAPI},
+	{Name: "alibaba-access-key-id", Format: "STS. and 25 characters", plant: plantText("STS.NU", 23), home: alibabaAPI},
+	{Name: "alibaba-access-key-secret", Format: "44 characters", plant: plantText("", 44), home: metadataAlibaba},
+	{Name: "alibaba-security-token", Format: "base64 of some 600 bytes", plant: plantBlob("CAIS", 796, ""), home: alibabaAPI},
+	{Name: "kubernetes-token", Format: "a JSON web token of a service account", plant: plantKubernetes("default"), home: kubernetesAPI},
+	{Name: "docker-auth", Format: "base64 of a user name, a colon and dckr_pat_ with 27 characters", plant: plantDocker, home: []string{"auth.docker.io", "hub.docker.com", "index.docker.io", "registry-1.docker.io"}},
+	{Name: "env-password", Format: "20 characters", plant: plantText("", 20)},
 }
 
 // alphanumeric is what most credentials are made of.
@@ -99,12 +120,14 @@ func plantBlob(prefix string, n int, suffix string) func(*generator) planted {
 
 // plantAWSKeyID makes an id that names an account, as those of AWS do: its
 // first 48 bits are one, then the number of the account, then 7 bits of others.
-func plantAWSKeyID(g *generator) planted {
-	account := 100_000_000_000 + g.Uint64N(900_000_000_000)
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], (1<<47|account<<7|g.Uint64N(1<<7))<<16)
-	id := base32.StdEncoding.EncodeToString(append(b[:6], g.bytes(4)...))
-	return planted{"ASIA" + id, []string{id}}
+func plantAWSKeyID(prefix string) func(*generator) planted {
+	return func(g *generator) planted {
+		account := 100_000_000_000 + g.Uint64N(900_000_000_000)
+		var b [8]byte
+		binary.BigEndian.PutUint64(b[:], (1<<47|account<<7|g.Uint64N(1<<7))<<16)
+		id := base32.StdEncoding.EncodeToString(append(b[:6], g.bytes(4)...))
+		return planted{prefix + id, []string{id}}
+	}
 }
 
 // Account is the number of the AWS account that an access key id names; empty
@@ -149,13 +172,15 @@ func plantAzure(g *generator) planted {
 }
 
 // plantKubernetes makes a token of a secret, which does not expire.
-func plantKubernetes(g *generator) planted {
-	return g.token(
-		fmt.Sprintf(`{"alg":"RS256","kid":%q}`, g.text(43, alphanumeric)),
-		fmt.Sprintf(`{"iss":"kubernetes/serviceaccount","kubernetes.io/serviceaccount/namespace":"default",`+
-			`"kubernetes.io/serviceaccount/secret.name":"default-token-%s","kubernetes.io/serviceaccount/service-account.name":"default",`+
-			`"kubernetes.io/serviceaccount/service-account.uid":"%s","sub":"system:serviceaccount:default:default"}`,
-			g.text(5, "bcdfghjklmnpqrstvwxz2456789"), g.uuid()))
+func plantKubernetes(account string) func(*generator) planted {
+	return func(g *generator) planted {
+		return g.token(
+			fmt.Sprintf(`{"alg":"RS256","kid":%q}`, g.text(43, alphanumeric)),
+			fmt.Sprintf(`{"iss":"kubernetes/serviceaccount","kubernetes.io/serviceaccount/namespace":"default",`+
+				`"kubernetes.io/serviceaccount/secret.name":"%s-token-%s","kubernetes.io/serviceaccount/service-account.name":"%s",`+
+				`"kubernetes.io/serviceaccount/service-account.uid":"%s","sub":"system:serviceaccount:default:%s"}`,
+				account, g.text(5, "bcdfghjklmnpqrstvwxz2456789"), account, g.uuid(), account))
+	}
 }
 
 // plantDocker is marked as it is in a config.json, and as docker login takes it.

@@ -14,7 +14,6 @@ package network
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"io"
 	"net/http"
@@ -37,11 +36,13 @@ import (
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
-// Options say what an internet is like. Record and Elapsed are required.
+// Options say what an internet is like. Baits, Record and Elapsed are required.
 type Options struct {
 	Plan plan.Internet
 	// MAC is the address of the subject's card; empty for that of a container.
 	MAC string
+	// Baits are those of the run: some are handed out, and all are recognised.
+	Baits *bait.Set
 	// Record takes an event; by is the subject's end of what it is about. It is
 	// called from many goroutines, and owns the event.
 	Record func(e *tape.Event, by Origin)
@@ -107,7 +108,7 @@ func New(link *os.File, o Options) (*Internet, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Internet{opts: o, authority: authority, baits: bait.New(rand.Reader), living: make(map[*flow]struct{})}
+	n := &Internet{opts: o, authority: authority, baits: o.Baits, living: make(map[*flow]struct{})}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.site = web.New(web.Options{Baits: n.baits, Canned: o.Plan.Answers, Now: n.now})
 	n.zone = names.New(n.nameOptions())
@@ -234,7 +235,7 @@ func (n *Internet) record(f *flow, e *tape.Event) {
 func (n *Internet) recordBaits(f *flow, host, place string, found []bait.Match) {
 	for _, m := range found {
 		n.record(f, &tape.Event{Kind: tape.BaitSent, Bait: &tape.Bait{
-			Name: m.Name, Encoding: m.Encoding, Place: place, Home: n.baits.Home(m.Name, host),
+			Name: m.Name, Source: string(bait.SourceOf(m.Name)), Encoding: m.Encoding, Place: place, Home: n.baits.Home(m.Name, host),
 		}})
 	}
 }

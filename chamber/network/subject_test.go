@@ -2,6 +2,7 @@ package network_test
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -26,6 +27,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
 
+	"github.com/detonaut/detonaut/chamber/bait"
 	"github.com/detonaut/detonaut/chamber/network"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
@@ -51,6 +53,7 @@ func newSubject(tb testing.TB, o network.Options) *subject {
 	tb.Helper()
 	s := &subject{tb: tb}
 	began := time.Now()
+	o.Baits = bait.New(rand.Reader)
 	o.Elapsed = func() int64 { return int64(time.Since(began)) }
 	o.Record = func(e *tape.Event, by network.Origin) {
 		s.mu.Lock()

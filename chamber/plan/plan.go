@@ -46,6 +46,8 @@ type Plan struct {
 
 	Network  Network  `json:"network"`
 	Internet Internet `json:"internet,omitzero"`
+	// Baits are the credentials that are planted in files and variables.
+	Baits Baits `json:"baits,omitzero"`
 
 	Detail Detail `json:"detail"`
 	Limits Limits `json:"limits"`
@@ -156,6 +158,7 @@ func (p *Plan) Validate() error {
 	p.validateTime(bad)
 	p.Machine.Validate(bad)
 	p.Internet.validate(p.Network, bad)
+	p.Baits.validate(p.Env, bad)
 	if p.Detail != Normal && p.Detail != Full && p.Detail != Untraced {
 		bad("detail", "%q is unknown", p.Detail)
 	}

@@ -187,3 +187,25 @@ func FuzzPlan(f *testing.F) {
 		}
 	})
 }
+
+func TestValidateBaits(t *testing.T) {
+	with := func(f plan.BaitFile) func(*plan.Plan) {
+		return func(p *plan.Plan) { p.Baits.Files = []plan.BaitFile{f} }
+	}
+	validate(t, []change{
+		{"files and variables", func(p *plan.Plan) {
+			p.Baits = plan.Baits{Files: []plan.BaitFile{{Kind: plan.BaitAWS, Path: "/root/.aws", Base: "/root"}}, Env: plan.BaitVariables()}
+		}, ""},
+		{"below the root", with(plan.BaitFile{Kind: plan.BaitAWS, Path: "/.aws", Base: "/"}), ""},
+		{"an unknown kind", with(plan.BaitFile{Kind: "x", Path: "/root/.aws", Base: "/root"}), `"x" is no kind of bait`},
+		{"a relative path", with(plan.BaitFile{Kind: plan.BaitAWS, Path: "root/.aws", Base: "/root"}), "is not a clean absolute path"},
+		{"a path that is not clean", with(plan.BaitFile{Kind: plan.BaitAWS, Path: "/root/../.aws", Base: "/root"}), "is not a clean absolute path"},
+		{"elsewhere", with(plan.BaitFile{Kind: plan.BaitAWS, Path: "/rooted/.aws", Base: "/root"}), `"/rooted/.aws" is not below "/root"`},
+		{"the base itself", with(plan.BaitFile{Kind: plan.BaitAWS, Path: "/root", Base: "/root"}), `is not below`},
+		{"many", func(p *plan.Plan) { p.Baits.Files = make([]plan.BaitFile, 129) }, "baits.files: more than 128"},
+		{"an unknown variable", func(p *plan.Plan) { p.Baits.Env = []string{"PATH"} }, `"PATH" is no variable that is planted`},
+		{"a variable that is set", func(p *plan.Plan) {
+			p.Baits.Env, p.Env = plan.BaitVariables()[:1], []string{plan.BaitVariables()[0] + "="}
+		}, "is set already"},
+	})
+}

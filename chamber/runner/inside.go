@@ -68,7 +68,11 @@ func inside() error {
 	tapeFile := os.NewFile(tapeFD, "tape")
 	rec := newRecorder(tapeFile, p)
 	sentry.Register()
-	net, err := newInternet(p, rec)
+	b := newBaits(p)
+	if p.Detail != plan.Untraced {
+		rec.baits = newSightings(b)
+	}
+	net, err := newInternet(p, b, rec)
 	if err != nil {
 		return err
 	}
@@ -134,11 +138,12 @@ func newSandbox(dir string, p *plan.Plan, net *internet) (*sandbox, error) {
 		return nil, fmt.Errorf("make bundle: %w", err)
 	}
 	spec := newSpec(p, filepath.Join(bundle, "root"))
+	spec.Process.Env = slices.Concat(p.Env, net.baits.variables)
 	if err := writeJSON(filepath.Join(bundle, "config.json"), spec); err != nil {
 		return nil, err
 	}
 	session := filepath.Join(dir, "session.json")
-	if err := writeJSON(session, sentry.Session(p, net.setup(), net.out.Wants(artifact.Payloads))); err != nil {
+	if err := writeJSON(session, sentry.Session(p, net.setup(), net.baits.variables, net.out.Wants(artifact.Payloads))); err != nil {
 		return nil, err
 	}
 	conf, err := newConfig(filepath.Join(dir, "state"), session, os.Args[1:], p.Network)

@@ -18,16 +18,17 @@ import (
 
 // internet is the network of one run; its zero value is none.
 type internet struct {
-	plan *plan.Plan
-	net  *network.Internet
-	far  *os.File // the sandbox's end of the cable
-	file *os.File // of the artifacts
-	out  *artifact.Writer
+	plan  *plan.Plan
+	baits *baits
+	net   *network.Internet
+	far   *os.File // the sandbox's end of the cable
+	file  *os.File // of the artifacts
+	out   *artifact.Writer
 }
 
 // newInternet makes the network that the plan asks for. The caller closes it.
-func newInternet(p *plan.Plan, rec *recorder) (*internet, error) {
-	i := &internet{plan: p}
+func newInternet(p *plan.Plan, b *baits, rec *recorder) (*internet, error) {
+	i := &internet{plan: p, baits: b}
 	wanted, err := wantedArtifacts()
 	if err != nil {
 		return nil, err
@@ -39,7 +40,10 @@ func newInternet(p *plan.Plan, rec *recorder) (*internet, error) {
 	if p.Network == plan.None {
 		return i, nil // its artifacts are whole, and empty
 	}
-	o := network.Options{Plan: p.Internet, MAC: p.Machine.MAC, Record: rec.seen, Elapsed: rec.elapsed, Ahead: func() time.Duration { return time.Duration(rec.ahead.Load()) }, Artifacts: i.out}
+	o := network.Options{
+		Plan: p.Internet, MAC: p.Machine.MAC, Baits: b.set, Record: rec.seen, Elapsed: rec.elapsed,
+		Ahead: func() time.Duration { return time.Duration(rec.ahead.Load()) }, Artifacts: i.out,
+	}
 	if p.Network == plan.Live {
 		if o.Egress, err = egress.NewClient(os.NewFile(egressFD, "egress")); err != nil {
 			return nil, err
@@ -72,12 +76,15 @@ func wantedArtifacts() (artifact.Kinds, error) {
 	return 0, nil
 }
 
-// setup is what the network needs in the sandbox's file system.
+// setup is what is put into the sandbox's file system: what the network needs, and
+// the baits.
 func (i *internet) setup() furnish.Setup {
 	if i.net == nil {
-		return furnish.Setup{}
+		return furnish.Setup{Plants: i.baits.plants}
 	}
-	return furnish.Setup{Certificate: i.net.Certificate(), Trust: i.plan.Internet.Trust, Files: network.Files(i.plan.Hostname)}
+	return furnish.Setup{
+		Certificate: i.net.Certificate(), Trust: i.plan.Internet.Trust, Files: network.Files(i.plan.Hostname), Plants: i.baits.plants,
+	}
 }
 
 // plugIn gives the booted sandbox its network card.

@@ -91,6 +91,7 @@ func (r *recorder) seen(e *tape.Event, by network.Origin) {
 	if r.plan.Detail == plan.Untraced {
 		return
 	}
+	r.baits.answered(e.HTTP)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.wait(e, &by)
@@ -124,6 +125,11 @@ func (r *recorder) settleUntil(at int64) error {
 		r.waiting = r.waiting[1:]
 		if err := r.write(p.event, p.at); err != nil {
 			return err
+		}
+		if p.event.Output != nil {
+			if err := r.found(r.baits.printed(p.event), p.event.Seq, p.at); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -42,7 +42,7 @@ func TestRecorderFindsTheProcess(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.seen(&tape.Event{Kind: tape.DNSAnswer, Flow: 1, DNS: &tape.DNS{Name: "a", Type: "A", Transport: "udp", Code: "NOERROR"}}, c.by)
-			if err := r.event(line(t, c.told)); err != nil {
+			if err := r.event(line(t, c.told), nil); err != nil {
 				t.Fatal(err)
 			}
 			// What the flow does last is known to be its process's, too.
@@ -78,7 +78,7 @@ func TestRecorderDetail(t *testing.T) {
 			t.Fatal(err)
 		}
 		if detail != plan.Untraced {
-			if err := r.event(line(t, localOf(1, wire.Monotonic(), 7, "stream", "172.17.0.2:40000"))); err != nil {
+			if err := r.event(line(t, localOf(1, wire.Monotonic(), 7, "stream", "172.17.0.2:40000")), nil); err != nil {
 				t.Fatal(err)
 			}
 		}

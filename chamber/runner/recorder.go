@@ -54,6 +54,7 @@ type recorder struct {
 	output   outputCount
 	waiting  []pending // in the order of time
 	owners   owners
+	baits    *sightings // nil looks for none
 	// wake has an element when something waits to be handed on, and stirred is set
 	// from then until it is.
 	wake    chan struct{}
@@ -93,9 +94,9 @@ func (r *recorder) start(wall int64) error {
 	}}, r.zero)
 }
 
-// event passes on an event of the sandbox. Only what the run itself depends on
-// is decoded here.
-func (r *recorder) event(l tape.Line) error {
+// event passes on an event of the sandbox, and tells of the baits in it and in the
+// content that came with it. Only what the run itself depends on is decoded here.
+func (r *recorder) event(l tape.Line, content []byte) error {
 	var e *tape.Event
 	if l.Kind == tape.RunEnd || l.Kind == tape.ProcessExit || l.Kind == tape.SocketLocal {
 		var err error
@@ -103,6 +104,7 @@ func (r *recorder) event(l tape.Line) error {
 			return err
 		}
 	}
+	found := r.baits.in(l, content)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.dropped += l.Seq - min(r.sent+1, l.Seq)
@@ -129,8 +131,23 @@ func (r *recorder) event(l tape.Line) error {
 	if l.Seq, l.Time, err = r.next(l.Kind, l.Time); err != nil {
 		return err
 	}
+	at := r.zero + l.Time
 	r.line = l.Append(r.line[:0])
-	return r.done(writeAll(r.w, r.line))
+	if err := r.done(writeAll(r.w, r.line)); err != nil {
+		return err
+	}
+	return r.found(found, l.Seq, at)
+}
+
+// found writes what was found in the event of that number. The caller holds mu.
+func (r *recorder) found(seen []*tape.Event, in uint64, at int64) error {
+	for _, e := range seen {
+		e.Bait.Event = in
+		if err := r.write(e, at); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // printed records what the subject wrote, up to the plan's bound. It comes at
@@ -202,6 +219,7 @@ func (r *recorder) end(end tape.End) error {
 	end.Ahead, end.Jumps = r.counters.Ahead, r.counters.Jumps
 	end.Bounds = append(slices.Clone(r.counters.Bounds), end.Bounds...)
 	end.Output, end.OutputCut = r.output.total, r.output.total-r.output.kept
+	end.Bounds = append(end.Bounds, r.baits.bounds()...)
 	if end.OutputCut > 0 {
 		end.Bounds = append(end.Bounds, "output")
 	}

@@ -104,10 +104,11 @@ func (s *sandbox) readEvents(rec *recorder) error {
 			}
 			return err
 		}
-		if line, err = s.keepPayload(line); err != nil {
+		var content []byte
+		if line, content, err = s.keepPayload(line); err != nil {
 			return err
 		}
-		if err := rec.event(line); err != nil {
+		if err := rec.event(line, content); err != nil {
 			return err
 		}
 		if line.Kind == tape.RunEnd {
@@ -116,36 +117,37 @@ func (s *sandbox) readEvents(rec *recorder) error {
 	}
 }
 
-// keepPayload hands over the content that belongs to an event, if any does.
-// Whether it could is in the event.
-func (s *sandbox) keepPayload(line tape.Line) (tape.Line, error) {
+// keepPayload hands over the content that belongs to an event, if any does, and
+// returns it, too. Whether it could be handed over is in the event.
+func (s *sandbox) keepPayload(line tape.Line) (_ tape.Line, content []byte, err error) {
 	if line.Kind != tape.PayloadKeep {
-		return line, nil
+		return line, nil, nil
 	}
 	e, err := line.Decode()
 	if err != nil {
-		return line, err
+		return line, nil, err
 	}
-	b := s.events.Attached()
-	if len(b) == 0 {
-		return line, nil // it was handed over before, or is not kept
+	content = s.events.Attached()
+	if len(content) == 0 {
+		return line, nil, nil // it was handed over before, or is not kept
 	}
-	sum := sha256.Sum256(b)
+	sum := sha256.Sum256(content)
 	if e.Payload.SHA256 != hex.EncodeToString(sum[:]) || !e.Payload.Kept {
-		return line, fmt.Errorf("%w: a payload that is not what its event says", tape.ErrInvalid)
+		return line, nil, fmt.Errorf("%w: a payload that is not what its event says", tape.ErrInvalid)
 	}
-	switch err := s.net.out.Payload(sum, b); {
+	switch err := s.net.out.Payload(sum, content); {
 	case err == nil:
-		return line, nil
+		return line, content, nil
 	case !errors.Is(err, artifact.ErrFull):
-		return line, err
+		return line, nil, err
 	}
 	e.Payload.Kept = false
 	var again bytes.Buffer
 	if err := tape.NewEncoder(&again).Record(e); err != nil {
-		return line, err
+		return line, nil, err
 	}
-	return tape.ParseLine(again.Bytes())
+	line, err = tape.ParseLine(again.Bytes())
+	return line, content, err
 }
 
 // startAndWait starts the subject and returns when the run is over, with the

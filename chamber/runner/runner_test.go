@@ -76,7 +76,7 @@ func TestRecorderPutsOutputInItsPlace(t *testing.T) {
 	// Two events of the sandbox arrive late, one of them older than the output.
 	for seq, at := range []int64{before, later} {
 		l := line(t, &tape.Event{Seq: uint64(seq + 1), Time: at, Kind: "call.bpf", Call: &tape.Call{}})
-		if err := r.event(l); err != nil {
+		if err := r.event(l, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -130,7 +130,7 @@ func TestRecorderCountsWhatIsMissing(t *testing.T) {
 		exitOf(5, 3),
 		{Seq: 6, Time: 3, Kind: tape.RunEnd, End: &tape.End{Folded: 7, Cut: 2, Bounds: []string{"processes"}}},
 	} {
-		if err := r.event(line(t, e)); err != nil {
+		if err := r.event(line(t, e), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -158,7 +158,7 @@ func TestRecorderBounds(t *testing.T) {
 	_ = r.printed(tape.OutputStderr, "abc", 3) // beyond the 10 bytes
 	var err error
 	for seq := uint64(1); err == nil && seq < 100; seq++ {
-		err = r.event(line(t, &tape.Event{Seq: seq, Time: wire.Monotonic(), Kind: "call.bpf", Call: &tape.Call{}}))
+		err = r.event(line(t, &tape.Event{Seq: seq, Time: wire.Monotonic(), Kind: "call.bpf", Call: &tape.Call{}}), nil)
 	}
 	if !errors.Is(err, errFull) {
 		t.Errorf("a full tape says %v", err)
@@ -233,7 +233,7 @@ func TestRecorderRefusesAForgedStart(t *testing.T) {
 	r := newRecorder(io.Discard, testPlan())
 	_ = r.start(1)
 	l := line(t, &tape.Event{Seq: 1, Kind: tape.RunStart, Start: &tape.Start{Version: tape.Version}})
-	if err := r.event(l); !errors.Is(err, tape.ErrInvalid) {
+	if err := r.event(l, nil); !errors.Is(err, tape.ErrInvalid) {
 		t.Errorf("got %v, want %v", err, tape.ErrInvalid)
 	}
 }

@@ -61,11 +61,11 @@ func (c *call) opened(dir, path int, flags uint64, mode uint32, made bool) {
 	if first := c.throughFirst(path); first != "" {
 		where = first
 	}
-	secret, tell := meaning.Sensitive(where), ""
+	secret, tell, bait := meaning.Sensitive(where), "", c.tr.planted.At(where)
 	if !writes {
 		tell = meaning.Reveals(where, func() string { return c.string(path) })
 	}
-	if !writes && !secret && tell == "" && c.tr.detail != plan.Full {
+	if !writes && !secret && tell == "" && bait == "" && c.tr.detail != plan.Full {
 		return
 	}
 	kind := tape.FileOpen
@@ -73,7 +73,7 @@ func (c *call) opened(dir, path int, flags uint64, mode uint32, made bool) {
 		kind = tape.FileCreate
 	}
 	ev := c.event(kind)
-	ev.File = &tape.File{Path: wire.Text(ev, where), Flags: meaning.OpenFlags(flags), Sensitive: secret, Reveals: tell}
+	ev.File = &tape.File{Path: wire.Text(ev, where), Flags: meaning.OpenFlags(flags), Sensitive: secret, Reveals: tell, Bait: bait}
 	if c.err == nil {
 		ev.File.FD = int32(c.ret)
 	}
@@ -109,13 +109,30 @@ func chmod(find func(c *call) string, arg int) hook {
 	}
 }
 
+// makeDir reports a directory that is made.
+func makeDir(find func(*call) string, mode int) hook {
+	return func(c *call) {
+		where := find(c)
+		c.run()
+		if c.tr.planted.Made(c.t, where, linux.FileMode(c.args[mode].Uint()&0o7777), c.err) {
+			c.err, c.ret = nil, 0
+		}
+		ev := c.event(tape.FileMkdir)
+		ev.File = &tape.File{Path: wire.Text(ev, where), Mode: c.args[mode].Uint() & 0o7777, Sensitive: meaning.Sensitive(where)}
+		c.emit(ev)
+	}
+}
+
 // pair reports a deed with a new name.
 func pair(kind tape.Kind, from, to func(*call) string) hook {
 	return func(c *call) {
 		path, target := from(c), to(c)
 		c.run()
 		ev := c.event(kind)
-		ev.File = &tape.File{Path: wire.Text(ev, path), Target: wire.Text(ev, target), Sensitive: meaning.Sensitive(path) || meaning.Sensitive(target)}
+		ev.File = &tape.File{
+			Path: wire.Text(ev, path), Target: wire.Text(ev, target), Bait: c.tr.planted.Below(path),
+			Sensitive: meaning.Sensitive(path) || meaning.Sensitive(target),
+		}
 		c.emit(ev)
 	}
 }
@@ -169,7 +186,7 @@ func fileHooks() map[string]hook {
 	return map[string]hook{
 		"unlink": change(tape.FileDelete, name(noDir, 0), nil), "unlinkat": unlinkat,
 		"rmdir": change(tape.FileRmdir, name(noDir, 0), nil),
-		"mkdir": change(tape.FileMkdir, name(noDir, 0), mode(1)), "mkdirat": change(tape.FileMkdir, name(0, 1), mode(2)),
+		"mkdir": makeDir(name(noDir, 0), 1), "mkdirat": makeDir(name(0, 1), 2),
 		"mknod": change(tape.FileMknod, name(noDir, 0), node(1)), "mknodat": change(tape.FileMknod, name(0, 1), node(2)),
 		"rename":    pair(tape.FileRename, name(noDir, 0), name(noDir, 1)),
 		"renameat":  pair(tape.FileRename, name(0, 1), name(2, 3)),

@@ -2,6 +2,7 @@ package sentry
 
 import (
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -22,7 +23,7 @@ func (tr *tracer) firstExec(t *kernel.Task) {
 	p := &tape.Process{}
 	ev.Process = p
 	args, env := argsOf(t)
-	fillArgs(ev, args, env)
+	tr.fillArgs(ev, args, env)
 	path := tr.program
 	for _, path = range candidates(tr.program, tr.env) {
 		f, err := openAs(t, path)
@@ -94,7 +95,7 @@ func (tr *tracer) Execve(ctx context.Context, _ seccheck.FieldSet, info *pb.Exec
 		p.Interpreter = wire.Text(ev, shebang(t, f))
 		f.DecRef(t)
 	}
-	fillArgs(ev, info.Argv, info.Env)
+	tr.fillArgs(ev, info.Argv, info.Env)
 	fillTask(t, ev)
 	tr.out.Emit(ev)
 	tr.scripts.Began(t.ThreadGroup(), p.Executable, info.Argv, newEvent(t, tape.PayloadKeep))
@@ -142,7 +143,12 @@ func parentOf(t *kernel.Task) int32 {
 	return 0
 }
 
-func fillArgs(ev *tape.Event, args, env []string) {
+// fillArgs adds arguments and environment, but for the variables that were planted
+// and are handed on as they are: they are ours.
+func (tr *tracer) fillArgs(ev *tape.Event, args, env []string) {
+	if len(tr.given) > 0 {
+		env = slices.DeleteFunc(slices.Clone(env), func(v string) bool { return tr.given[v] })
+	}
 	ev.Process.Args, ev.Process.ArgCount = wire.List(ev, args)
 	ev.Process.Env, ev.Process.EnvCount = wire.List(ev, env)
 }

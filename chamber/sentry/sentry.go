@@ -45,6 +45,7 @@ const (
 	optProgram  = "program"
 	optEnv      = "env"
 	optSetup    = "setup"
+	optPlanted  = "planted"
 	optTime     = "time"
 	optPayloads = "payloads"
 	optFace     = "face"
@@ -58,8 +59,10 @@ var Register = sync.OnceFunc(func() {
 
 // Session returns the configuration with which gVisor boots the sandbox that
 // runs p in a root file system furnished as s says: what it calls a pod init
-// config. With payloads the contents that are kept come with the events.
-func Session(p *plan.Plan, s furnish.Setup, payloads bool) *boot.InitConfig {
+// config. planted are variables, as NAME=value, that the plan does not have: the
+// tape tells of them only where they are not as they were given. With payloads the
+// contents that are kept come with the events.
+func Session(p *plan.Plan, s furnish.Setup, planted []string, payloads bool) *boot.InitConfig {
 	ids := []string{"group_id", "thread_id"}
 	points := []seccheck.PointConfig{
 		{Name: "sentry/task_exit", ContextFields: ids}, // without it nobody knows how the run ended
@@ -73,7 +76,7 @@ func Session(p *plan.Plan, s furnish.Setup, payloads bool) *boot.InitConfig {
 		Name:   "Default",
 		Points: points,
 		Sinks: []seccheck.SinkConfig{{Name: sinkName, Config: map[string]any{
-			optDetail: string(p.Detail), optProfile: string(p.Profile), optMaxTasks: p.Limits.Processes, optProgram: p.Args[0], optEnv: p.Env, optSetup: s, optPayloads: payloads,
+			optDetail: string(p.Detail), optProfile: string(p.Profile), optMaxTasks: p.Limits.Processes, optProgram: p.Args[0], optEnv: p.Env, optSetup: s, optPlanted: planted, optPayloads: payloads,
 			optFace: machine.Face{Machine: p.Machine, Hostname: p.Hostname, Card: p.Network != plan.None},
 			optTime: timing{Uptime: p.Machine.Uptime, Duration: p.Limits.Duration, Travel: p.Travel},
 		}}},

@@ -34,7 +34,9 @@ type tracer struct {
 	env      []string
 	first    atomic.Bool // the first thread was seen
 	setup    furnish.Setup
-	face     machine.Face // what the subject is shown of the machine
+	planted  *furnish.Planted // nil before the subject has begun
+	given    map[string]bool  // variables that were planted, as NAME=value
+	face     machine.Face     // what the subject is shown of the machine
 	booted   time.Time
 	timing   timing
 	clock    *clock.Clock
@@ -67,6 +69,10 @@ func newSink(options map[string]any, endpoint *fd.FD) (seccheck.Sink, error) {
 	var err error
 	if t.setup, err = optionOf[furnish.Setup](options[optSetup]); err != nil {
 		return nil, err
+	}
+	t.given = make(map[string]bool)
+	for _, v := range asStrings(options[optPlanted]) {
+		t.given[v] = true
 	}
 	if t.timing, err = optionOf[timing](options[optTime]); err != nil {
 		return nil, err
@@ -167,6 +173,7 @@ func (tr *tracer) furnish(t *kernel.Task) {
 			tr.out.Emit(ev)
 		}
 	})
+	tr.planted = tr.setup.Plant(t)
 	tr.setup = furnish.Setup{} // not needed twice, and large
 	tr.face.Processors = int(t.Kernel().ApplicationCores())
 	furnish.Dress(t, &tr.face)

@@ -219,7 +219,7 @@ var payloads = map[Kind]payload{
 	SocketConnect: socketPayload, SocketAccept: socketPayload, SocketSend: socketPayload,
 	SocketLocal: socketPayload,
 	FlowEnded:   flowPayload, DNSAnswer: dnsPayload, TLSHandshake: tlsPayload, HTTPExchange: httpPayload,
-	MessageReceive: messagePayload, BaitSent: baitPayload, TrustInstall: trustPayload,
+	MessageReceive: messagePayload, BaitSent: baitPayload, BaitSeen: baitPayload, TrustInstall: trustPayload,
 	MemoryExec:  memoryPayload,
 	PayloadKeep: payloadPayload,
 	ChangeAdd:   changePayload, ChangeModify: changePayload, ChangeRemove: changePayload,

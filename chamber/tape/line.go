@@ -72,5 +72,8 @@ func (l Line) Append(b []byte) []byte {
 	return append(b, '\n')
 }
 
+// Rest is what follows the kind, encoded. It is the line's own.
+func (l Line) Rest() []byte { return l.rest }
+
 // Decode decodes and checks the whole event.
 func (l Line) Decode() (*Event, error) { return Unmarshal(l.Append(nil)) }

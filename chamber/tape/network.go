@@ -123,17 +123,27 @@ type Message struct {
 	Fields map[string]string `json:"fields,omitempty"`
 }
 
-// Bait is the payload of bait.sent.
+// Bait is the payload of bait events. Of what was planted it has the name, and
+// never the value.
 type Bait struct {
-	// Name is the planted credential: "aws-secret-key".
+	// Name is the planted credential: "aws-secret-access-key".
 	Name string `json:"name"`
+	// Source is where it was to be had: "service" (of the simulated internet),
+	// "file" or "environment".
+	Source string `json:"source,omitempty"`
 	// Encoding is how it was written: "plain", "base64", "hex" ...
 	Encoding string `json:"encoding"`
-	// Place is where it was: "http-body", "http-url", "http-header", "dns-name",
-	// "stream", "datagram".
+	// Place is where it was: sent in an "http-body", "http-url", "http-header",
+	// "dns-name", "stream" or "datagram"; seen in "argv", "environment",
+	// "file-name", "file" or "output".
 	Place string `json:"place"`
 	// Home is set when it went to the service that had handed it out.
 	Home bool `json:"home,omitempty"`
+	// Path is the file, or its name, or the program that was executed; the name of
+	// the variable of environment.
+	Path string `json:"path,omitempty"`
+	// Event is the sequence number of the event of the deed, of seen.
+	Event uint64 `json:"event,omitempty"`
 }
 
 // Trust is the payload of trust.install; Errno and Error tell of a failure.

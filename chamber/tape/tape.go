@@ -116,6 +116,7 @@ const (
 	HTTPExchange   Kind = "http.exchange"   // a request, and what it was answered
 	MessageReceive Kind = "message.receive" // something said in another protocol
 	BaitSent       Kind = "bait.sent"       // a planted credential left the sandbox
+	BaitSeen       Kind = "bait.seen"       // one was found in what was done inside
 	TrustInstall   Kind = "trust.install"   // a trust store of the image got the run's CA
 
 	// SocketLocal says which process an address of the sandbox belongs to. It
@@ -278,6 +279,9 @@ type File struct {
 	// Reveals is of what Path tells that gives a sandbox away, when it is looked at:
 	// "kernel version", "processor" ... (docs/report.md).
 	Reveals string `json:"reveals,omitempty"`
+	// Bait is the kind of what was planted at Path, when it is opened, and at or
+	// below it, when it gets another name.
+	Bait string `json:"bait,omitempty"`
 }
 
 // Socket is the payload of socket events.

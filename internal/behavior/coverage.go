@@ -137,6 +137,7 @@ func (c *coverage) missed() (gaps []string) {
 // the notes of the run tell of them.
 var keptBeside = map[string]string{
 	"artifacts": "artifacts: they are not whole",
+	"baits":     "baits: not everything that was written was searched for them",
 	"bodies":    "bodies: some were too large to be kept",
 	"capture":   "capture: it is not whole",
 	"files":     "payloads: data that was too large was not kept",

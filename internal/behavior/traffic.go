@@ -241,10 +241,13 @@ func (t *traffic) handshake(e *tape.Event) {
 
 func (t *traffic) bait(e *tape.Event) {
 	b := e.Bait
-	key := fmt.Sprintf("%s %s %s %t %d", b.Name, b.Place, b.Encoding, b.Home, e.PID)
+	key := fmt.Sprintf("%s %s %s %t %d %s", b.Name, b.Place, b.Encoding, b.Home, e.PID, b.Path)
 	have, ok := t.baits.get(key)
 	if !ok {
-		have = &detonaut.Bait{Name: cut(b.Name), Encoding: cut(b.Encoding), Place: cut(b.Place), Home: b.Home, PID: e.PID, Event: e.Seq}
+		have = &detonaut.Bait{
+			Name: cut(b.Name), Source: cut(b.Source), Encoding: cut(b.Encoding), Place: cut(b.Place), Path: cut(b.Path),
+			Sent: e.Kind == tape.BaitSent, Home: b.Home, PID: e.PID, Event: e.Seq,
+		}
 		if !t.baits.put(key, have) {
 			return
 		}

@@ -74,7 +74,7 @@ func TestRunTellsWhatTheNetworkSaw(t *testing.T) {
 			{Protocol: "stratum", Verb: "keepalived", Remote: "203.0.113.2:3333", PID: 2, Count: 1, Event: 16},
 			{Protocol: "stratum", Verb: "login", Fields: login, Remote: "203.0.113.2:3333", PID: 2, Count: 2, Event: 14},
 		},
-		Baits: []detonaut.Bait{{Name: "aws", Encoding: "hex", Place: "http-body", Remote: "a.example:443", PID: 1, Count: 1, Event: 9}},
+		Baits: []detonaut.Bait{{Name: "aws", Encoding: "hex", Place: "http-body", Sent: true, Remote: "a.example:443", PID: 1, Count: 1, Event: 9}},
 		Bodies: []detonaut.Body{
 			{SHA256: "aa", Size: 5, Sent: true, Received: true, Kept: true, Count: 3, Event: 6},
 			{SHA256: "bb", Size: 2, Received: true, Count: 1, Event: 6},

@@ -101,7 +101,7 @@ func miner() *detonaut.Report {
 			Messages: []detonaut.Message{{
 				Protocol: "stratum", Verb: "login", Fields: map[string]string{"wallet": "4A", "agent": "x y/1"}, Remote: "pool.example.org:3333", PID: 2, Count: 3, Event: 15,
 			}},
-			Baits:  []detonaut.Bait{{Name: "aws-secret-key", Encoding: "base64", Place: "http-body", Remote: "a.example.org:443", PID: 2, Count: 1, Event: 16}},
+			Baits:  []detonaut.Bait{{Name: "aws-secret-key", Encoding: "base64", Place: "http-body", Sent: true, Remote: "a.example.org:443", PID: 2, Count: 1, Event: 16}},
 			Bodies: []detonaut.Body{{SHA256: "ab", Size: 5000, Sent: true, Kept: true, Count: 1, Event: 13}},
 			Trust:  &detonaut.Trust{Edited: 2, Failed: 1},
 			Payloads: []detonaut.Payload{
@@ -154,7 +154,7 @@ func hostile() *detonaut.Report {
 		Requests:    []detonaut.Request{{Method: nasty, URL: nasty, Answer: nasty}},
 		Rejections:  []detonaut.Rejection{{Name: nasty, JA4: nasty}},
 		Messages:    []detonaut.Message{{Protocol: nasty, Verb: nasty, Fields: map[string]string{nasty: nasty}, Remote: nasty}},
-		Baits:       []detonaut.Bait{{Name: nasty, Encoding: nasty, Place: nasty, Remote: nasty}},
+		Baits:       []detonaut.Bait{{Name: nasty, Source: nasty, Encoding: nasty, Place: nasty, Path: nasty, Remote: nasty}},
 		Bodies:      []detonaut.Body{{SHA256: nasty}},
 		Payloads:    []detonaut.Payload{{SHA256: nasty, Type: nasty, Hows: []string{nasty}, Paths: []string{nasty}, PID: 1}},
 		Changes:     []detonaut.Change{{Kind: nasty, Path: nasty, Type: nasty, Target: nasty, SHA256: nasty}},

@@ -43,7 +43,7 @@ func (p *page) traffic(r *detonaut.Run) {
 	p.list(heading, rows(r.Connections, connection))
 	p.list("Requested", rows(r.Requests, request))
 	p.list("Said", rows(r.Messages, message))
-	p.list("Sent planted credentials", rows(r.Baits, bait))
+	p.baits(r.Baits)
 	p.list("Refused our certificate", rows(r.Rejections, rejection))
 }
 
@@ -119,8 +119,25 @@ func message(m *detonaut.Message) string {
 	return s
 }
 
+// baits shows those that left apart from those that were moved about.
+func (p *page) baits(all []detonaut.Bait) {
+	var sent, seen []string
+	for i := range all {
+		if b := &all[i]; b.Sent {
+			sent = append(sent, bait(b))
+		} else {
+			seen = append(seen, bait(b))
+		}
+	}
+	p.list("Sent planted credentials", sent)
+	p.list("Showed planted credentials", seen)
+}
+
 func bait(b *detonaut.Bait) string {
 	s := fmt.Sprintf("%s as %s in %s", Escape(b.Name), Escape(b.Encoding), Escape(b.Place))
+	if b.Path != "" {
+		s += " of " + Escape(b.Path)
+	}
 	if b.Remote != "" {
 		s += " to " + Escape(b.Remote)
 	}

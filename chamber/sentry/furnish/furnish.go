@@ -1,5 +1,5 @@
 // Package furnish makes an ordinary machine of gVisor's sandbox, with what the plan
-// asks for: files and a CA in the root file system, /proc and /sys without what only
+// asks for: files, baits and a CA in the root file system, /proc and /sys without what only
 // gVisor has and with what it has not, and files of /proc that speak of the machine.
 //
 // Package sentry calls it on the goroutine of a task: of the first thread before its
@@ -39,6 +39,8 @@ type Setup struct {
 	Trust       []plan.TrustStore `json:"trust,omitempty"`
 	// Files are written, with their paths as keys.
 	Files map[string]string `json:"files,omitempty"`
+	// Plants are made, too, where nothing is.
+	Plants []Plant `json:"plants,omitempty"`
 }
 
 // Install does what the setup asks for, before t has read anything. told hears of

@@ -126,6 +126,7 @@ func fileFields() map[string]*field {
 		"size":      number(func(f *tape.File) int64 { return f.Size }),
 		"sensitive": truth(func(f *tape.File) bool { return f.Sensitive }),
 		"reveals":   text(func(f *tape.File) string { return f.Reveals }),
+		"bait":      text(func(f *tape.File) string { return f.Bait }),
 	}
 }
 

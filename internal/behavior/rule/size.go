@@ -54,7 +54,7 @@ func sizeOfTraffic(e *tape.Event) (n int) {
 	case e.Message != nil:
 		n = 64 + len(e.Message.Protocol) + len(e.Message.Verb) + sizeOfNamed(e.Message.Fields)
 	case e.Bait != nil:
-		n = 64 + len(e.Bait.Name)
+		n = 128 + len(e.Bait.Name) + len(e.Bait.Path)
 	case e.Trust != nil:
 		n = 64 + len(e.Trust.Path) + len(e.Trust.Error)
 	}

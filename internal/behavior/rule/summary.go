@@ -138,6 +138,7 @@ func tellTraffic(e *tape.Event) string {
 		say("", e.Bait.Name)
 		say("as ", e.Bait.Encoding)
 		say("in ", e.Bait.Place)
+		say("of ", e.Bait.Path)
 	case e.Trust != nil:
 		say("", e.Trust.Path)
 		say("", e.Trust.Error)

@@ -80,9 +80,12 @@ func trafficTable() map[string]map[string]*field {
 		},
 		"Bait": {
 			"name":     text(func(b *tape.Bait) string { return b.Name }),
+			"source":   text(func(b *tape.Bait) string { return b.Source }),
 			"encoding": text(func(b *tape.Bait) string { return b.Encoding }),
 			"place":    text(func(b *tape.Bait) string { return b.Place }),
 			"home":     truth(func(b *tape.Bait) bool { return b.Home }),
+			"path":     text(func(b *tape.Bait) string { return b.Path }),
+			"event":    number(func(b *tape.Bait) uint64 { return b.Event }),
 		},
 		"Trust": {
 			"path":  text(func(t *tape.Trust) string { return t.Path }),
