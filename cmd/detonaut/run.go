@@ -115,6 +115,7 @@ var configFlags = []configFlag{
 	{"rules-only", "rules.only", "leave out the rules that are built in"},
 	{"profile", "run.profile", "`KIND` of run: default, or time, which moves the clocks of an image on whenever it only waits"},
 	{"stay", "run.stay", "go on to the end of --duration even when nothing can happen any more"},
+	{"no-baits", "run.no_baits", "plant no credentials in files and variables"},
 	{"travel-days", "run.travel.days", "`NUMBER` of days that the profile time may leave out"},
 	{"travel-jumps", "run.travel.jumps", "`NUMBER` of steps in which it may do so"},
 	{"detail", "run.detail", "`DETAIL` of the tape: normal, or full with every read, write and thread"},

@@ -78,7 +78,7 @@ Exit codes: 0 done, 1 something of ours failed, 2 --fail-on was reached,
 	fl.StringArrayVar(&f.env, "env", nil, "`NAME=VALUE` to set over the image's environment; NAME alone removes it")
 	fl.StringVar(&f.user, "user", "", "`USER[:GROUP]` instead of the image's")
 	addNetworkFlags(cmd, &f.network)
-	addConfigFlags(cmd, "platform", "profile", "travel-days", "travel-jumps", "stay", "detail", "duration", "memory", "processes", "file-size", "disk",
+	addConfigFlags(cmd, "platform", "profile", "travel-days", "travel-jumps", "stay", "no-baits", "detail", "duration", "memory", "processes", "file-size", "disk",
 		"max-output", "max-events", "jobs", "rules", "rules-only", "cache", "plain-http", "insecure", "chamber")
 	return cmd
 }
@@ -185,7 +185,7 @@ func (f *scanFlags) overrides(cfg *config.Loaded) (detonate.Overrides, error) {
 	return detonate.Overrides{
 		Entrypoint: entrypoint, Cmd: cmd, Env: f.env, User: f.user,
 		Profile: plan.Profile(cfg.Run.Profile), Detail: plan.Detail(cfg.Run.Detail), Limits: cfg.Run.Limits(),
-		Travel: plan.Travel{Days: cfg.Run.Travel.Days, Jumps: cfg.Run.Travel.Jumps}, Stay: cfg.Run.Stay,
+		Travel: plan.Travel{Days: cfg.Run.Travel.Days, Jumps: cfg.Run.Travel.Jumps}, Stay: cfg.Run.Stay, NoBaits: cfg.Run.NoBaits,
 		Machine: cfg.Machine.Plan(),
 		Network: plan.Network(cfg.Run.Network), Internet: internet,
 	}, nil

@@ -74,6 +74,8 @@ type Run struct {
 	// happen any more.
 	Travel Travel `yaml:"travel"`
 	Stay   bool   `yaml:"stay"`
+	// NoBaits plants no credentials in files and variables.
+	NoBaits bool `yaml:"no_baits"`
 	// Network is simulated or none, or, for the run for which it is typed, live.
 	Network string `yaml:"network"`
 	// ResolveRandom has names that look random exist.

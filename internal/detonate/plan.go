@@ -44,6 +44,8 @@ type Overrides struct {
 	// Internet is taken as it is, but for the trust stores, which are the
 	// image's.
 	Internet plan.Internet
+	// NoBaits plants no credentials in files and variables.
+	NoBaits bool
 	// Limits that are 0 have their default.
 	Limits plan.Limits
 }
@@ -105,6 +107,11 @@ func NewPlan(img detonaut.Image, fsys fs.FS, o Overrides) (plan.Plan, error) {
 	}
 	if err := trustNetwork(&p, fsys, o.Env); err != nil {
 		return plan.Plan{}, err
+	}
+	if !o.NoBaits {
+		if p.Baits, err = findBaits(fsys, &p, who.home, o.Env); err != nil {
+			return plan.Plan{}, fmt.Errorf("find places for baits: %w", err)
+		}
 	}
 	if err := p.Validate(); err != nil {
 		return plan.Plan{}, fmt.Errorf("%w: plan: %w", detonaut.ErrRun, err)

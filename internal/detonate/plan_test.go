@@ -96,6 +96,7 @@ func TestNewPlan(t *testing.T) {
 		}},
 	}
 	want.Limits.Duration = time.Second
+	want.Baits.Env = plan.BaitVariables()
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)
 	}
