@@ -51,7 +51,7 @@ type Actor struct {
 func All() []Actor {
 	all := slices.Concat(local(), networked(),
 		execution(), persistence(), escape(), evasion(), supply(),
-		credentials(), discovery(), lateral(), taking(), control(), impact())
+		credentials(), discovery(), lateral(), taking(), control(), impact(), baited())
 	slices.SortFunc(all, func(a, b Actor) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
