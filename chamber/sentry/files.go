@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 
 	"gvisor.dev/gvisor/pkg/abi/linux"
+	"gvisor.dev/gvisor/pkg/sentry/kernel"
+	"gvisor.dev/gvisor/pkg/sentry/vfs"
 
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/sentry/furnish"
@@ -62,6 +64,9 @@ func (c *call) opened(dir, path int, flags uint64, mode uint32, made bool) {
 		where = first
 	}
 	secret, tell, bait := meaning.Sensitive(where), "", c.tr.planted.At(where)
+	if secret && !writes && c.err == nil && isDirectory(c.t, int32(c.ret)) {
+		secret = false // a list of names is none: whoever goes through a whole machine reads it
+	}
 	if !writes {
 		tell = meaning.Reveals(where, func() string { return c.string(path) })
 	}
@@ -81,6 +86,17 @@ func (c *call) opened(dir, path int, flags uint64, mode uint32, made bool) {
 		ev.File.Mode = mode & 0o7777
 	}
 	c.emit(ev)
+}
+
+// isDirectory tells whether a descriptor is of a directory.
+func isDirectory(t *kernel.Task, fd int32) bool {
+	f := t.GetFile(fd)
+	if f == nil {
+		return false
+	}
+	defer f.DecRef(t)
+	stat, err := f.Stat(t, vfs.StatOptions{Mask: linux.STATX_TYPE})
+	return err == nil && linux.FileMode(stat.Mode).IsDir()
 }
 
 // change reports one deed on one path, found before the call runs: after

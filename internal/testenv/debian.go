@@ -17,7 +17,7 @@ var servers = []string{"nginx-light", "postgresql", "python3", "redis-server"}
 // clients are the packages of a root with many clients of a network.
 var clients = []string{
 	"apt", "bind9-dnsutils", "ca-certificates", "curl", "default-jre-headless", "git", "iputils-ping", "netcat-openbsd", "nodejs", "npm",
-	"openssl", "python3-pip", "python3-requests", "wget",
+	"mariadb-client", "openssh-client", "openssl", "postgresql-client", "python3-pip", "python3-requests", "wget",
 }
 
 // tools are the packages of a root with programs that work hard.

@@ -166,7 +166,7 @@ func (f furnisher) replace(name string, content []byte) error {
 	if statErr == nil {
 		before.Mask = linux.STATX_ATIME | linux.STATX_MTIME
 		// A time that cannot be set back is no reason to be without a store.
-		_ = file.SetStat(f.t, vfs.SetStatOptions{Stat: before})
+		_ = f.set(name, before)
 	}
 	return nil
 }

@@ -127,7 +127,7 @@ func (f furnisher) plant(p *Plant, dirs map[string]bool) error {
 	stat := f.before(age)
 	stat.Mask |= owner.Mask
 	stat.UID, stat.GID = owner.UID, owner.GID
-	if err := file.SetStat(f.t, vfs.SetStatOptions{Stat: stat}); err != nil {
+	if err := f.set(p.Path, stat); err != nil { // the file itself would go by the rights of t
 		return fmt.Errorf("give it away: %w", err)
 	}
 	return nil
