@@ -59,6 +59,7 @@ type workbench struct {
 	oci  string // the image, as an OCI layout
 	root string // the image, as EROFS
 	img  *image.Image
+	bare bool // without baits
 }
 
 func newWorkbench(b *testing.B) *workbench {
@@ -74,6 +75,10 @@ func newWorkbench(b *testing.B) *workbench {
 		must(b, os.WriteFile(filepath.Join(w.dir, strconv.Itoa(i)), content, 0o600))
 		files = append(files, imagetest.File{Header: tar.Header{Name: fmt.Sprintf("data/%d", i), Mode: 0o644}, Body: content})
 	}
+	// A place for baits, as ordinary images have.
+	files = append(files, imagetest.File{Header: tar.Header{Name: "root/", Typeflag: tar.TypeDir, Mode: 0o700}},
+		imagetest.File{Header: tar.Header{Name: "run/", Typeflag: tar.TypeDir, Mode: 0o755}},
+		imagetest.File{Header: tar.Header{Name: "etc/passwd", Mode: 0o644}, Body: []byte("root:x:0:0:root:/root:/bin/sh\n")})
 	layer, err := imagetest.Layer(files, imagetest.Gzip)
 	must(b, err)
 	img, err := imagetest.New(v1.Config{Entrypoint: []string{"/work", "exit", "/data"}}, v1.Platform{OS: "linux", Architecture: runtime.GOARCH}, layer)
@@ -100,7 +105,7 @@ func (w *workbench) chamber(b *testing.B, what string, detail plan.Detail, args 
 	b.Helper()
 	fsys, err := w.img.FS()
 	must(b, err)
-	p, err := detonate.NewPlan(w.img.Image, fsys, detonate.Overrides{Entrypoint: []string{"/work", what, "/data"}, Detail: detail, Stay: true})
+	p, err := detonate.NewPlan(w.img.Image, fsys, detonate.Overrides{Entrypoint: []string{"/work", what, "/data"}, Detail: detail, Stay: true, NoBaits: w.bare})
 	must(b, err)
 	p.Image = w.root
 	in, err := json.Marshal(p)

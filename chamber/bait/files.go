@@ -141,7 +141,7 @@ func (s *Set) clusterCA() []byte {
 // wallet is a Berkeley DB (db_page.h): the page of its metadata, and a leaf with
 // one record, as Bitcoin's wallets of old.
 func (s *Set) wallet() []byte {
-	const page, leafHead = 4096, 26
+	const page, leafHead = 512, 26
 	b := make([]byte, 2*page)
 	put := binary.LittleEndian.PutUint32
 	put(b[12:], 0x053162) // a btree

@@ -110,7 +110,7 @@ func TestFilesAreWellFormed(t *testing.T) {
 	if err != nil || !ca.IsCA || ca.CheckSignatureFrom(ca) != nil {
 		t.Errorf("the certificate of the cluster: %v", err)
 	}
-	if b := files["bitcoin/wallet.dat"].Content; len(b)%4096 != 0 || !bytes.HasPrefix(b[12:], []byte("\x62\x31\x05\x00")) {
+	if b := files["bitcoin/wallet.dat"].Content; len(b)%512 != 0 || !bytes.HasPrefix(b[12:], []byte("\x62\x31\x05\x00")) {
 		t.Errorf("the wallet is no Berkeley DB: % x", b[:32])
 	}
 }

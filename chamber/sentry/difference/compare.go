@@ -40,6 +40,7 @@ type look struct {
 	payloads *payload.Store
 	start    start
 	told     int // changes
+	buf      []byte
 }
 
 // note takes down the state of a file system before the subject runs.
@@ -76,8 +77,11 @@ func (l *look) digest(at *vfs.PathOperation) string {
 		return ""
 	}
 	defer f.DecRef(l.ctx)
+	if l.buf == nil {
+		l.buf = make([]byte, 64<<10) // one for all: most files are small
+	}
 	h := sha256.New()
-	if _, err := io.CopyBuffer(h, io.NewSectionReader(l.reader(f), 0, payload.MaxHash), make([]byte, 64<<10)); err != nil {
+	if _, err := io.CopyBuffer(h, io.NewSectionReader(l.reader(f), 0, payload.MaxHash), l.buf); err != nil {
 		return ""
 	}
 	return hex.EncodeToString(h.Sum(nil))
