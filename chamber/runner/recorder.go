@@ -273,8 +273,9 @@ func writeAll(w io.Writer, b []byte) error {
 	return err
 }
 
-// stalled tells whether the reader of the tape has it waiting.
-func (r *recorder) stalled() bool { return r.out.busy.Load() }
+// stalled tells whether the reader of the tape has it waiting, or a search for
+// baits.
+func (r *recorder) stalled() bool { return r.out.busy.Load() || r.baits.searching() }
 
 // flushUntil hands on what is buffered, a while after there is something, until
 // it is over. It may block as long as nobody reads the tape, for which no limit of

@@ -214,8 +214,9 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 // askFlush makes the sandbox hold the subject, tell what it leaves behind and hand
 // over what it holds back, and tells whether it has. The subject runs on until it
 // is held, so nothing waits any longer when it is a quarter above its memory. The
-// time is not counted for which the tape's reader has the sandbox waiting: that is
-// ours, and the events are there; nor is that for which it waits for a processor.
+// time is not counted for which the tape's reader, or a search for baits, has the
+// sandbox waiting: that is ours, and the events are there; nor is that for which it
+// waits for a processor.
 func (s *sandbox) askFlush(rec *recorder, idle *idle, use *usage) bool {
 	if err := s.events.Ask(wire.Finish); err != nil {
 		return true // it is gone; what it sent is read

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/detonaut/detonaut/chamber/bait"
 	"github.com/detonaut/detonaut/chamber/tape"
@@ -25,6 +26,7 @@ const (
 type sightings struct {
 	set     *bait.Set
 	planted map[string]bool // the files, each of which may hold what was put there
+	busy    atomic.Bool     // the sandbox is kept waiting for a search
 
 	mu    sync.Mutex
 	taken bool  // something was there to be taken
@@ -143,6 +145,8 @@ func (s *sightings) search(data []byte) []bait.Match {
 		s.cut = true
 		return nil
 	}
+	s.busy.Store(true)
+	defer s.busy.Store(false)
 	found, complete := s.set.Search(data)
 	s.cut = s.cut || !complete
 	return found
@@ -164,6 +168,9 @@ func (s *sightings) tell(of *tape.Event, place, path string, found []bait.Match)
 	}
 	return seen
 }
+
+// searching tells whether a search is under way.
+func (s *sightings) searching() bool { return s != nil && s.busy.Load() }
 
 // bounds names the bound that was hit, if one was.
 func (s *sightings) bounds() []string {
