@@ -63,17 +63,22 @@ func (s *sightings) in(l tape.Line, content []byte) []*tape.Event {
 	case tape.CallPrefix + "mount": // another way to the same files, perhaps
 		s.taken = true
 	}
-	var look func(*tape.Event) []*tape.Event
-	in := l.Rest()
+	look := s.executed
 	switch l.Kind {
 	case tape.ProcessExec:
-		look = s.executed
 	case tape.FileCreate, tape.FileRename, tape.FileLink, tape.FileSymlink, tape.FileMkdir, tape.FileMknod:
 		look = s.named
 	case tape.PayloadKeep:
-		look, in = func(e *tape.Event) []*tape.Event { return s.kept(e, content) }, nil
+		look = func(e *tape.Event) []*tape.Event { return s.kept(e, content) }
+	default:
+		return nil
 	}
-	if look == nil || !s.taken && l.Kind != tape.ProcessExec || in == nil && len(content) == 0 || in != nil && len(s.search(in)) == 0 {
+	switch {
+	case !s.taken && l.Kind != tape.ProcessExec: // a variable is no name of a file, and copied by many
+		return nil
+	case l.Kind == tape.PayloadKeep && len(content) == 0:
+		return nil
+	case l.Kind != tape.PayloadKeep && len(s.search(l.Rest())) == 0: // most are not worth decoding
 		return nil
 	}
 	e, err := l.Decode()
