@@ -154,6 +154,9 @@ func untold(t *testing.T, events []*tape.Event, home string) {
 // numbers are those of processes, and of whatever else differs by chance.
 var numbers = regexp.MustCompile(`[0-9]+`)
 
+// chosen are paths with names that programs make up by chance.
+var chosen = regexp.MustCompile(`^/tmp/[^/]*[a-zA-Z0-9_]{8}($|/)|/\.cache/|/_cacache/|/_logs/|/tmp_obj_|\.npmrc\.|/pip-`)
+
 // lived is what a run did, as far as it does not depend on chance and time: each
 // deed once.
 func lived(t *testing.T, ref string, args ...string) (deeds []string) {
@@ -163,6 +166,7 @@ func lived(t *testing.T, ref string, args ...string) (deeds []string) {
 	add := func(format string, args ...any) { deeds = append(deeds, fmt.Sprintf(format, args...)) }
 	say := func(s string) string { return numbers.ReplaceAllString(s, "N") }
 	add("ended: %s %d %s", r.Run.EndReason, r.Run.ExitCode, r.Verdict.Word)
+	own := func(path string) bool { return chosen.MatchString(path) }
 	for _, id := range findings(r) {
 		add("finding %s", id)
 	}
@@ -173,8 +177,12 @@ func lived(t *testing.T, ref string, args ...string) (deeds []string) {
 			add("exec %s %q %q %d %s", e.Process.Executable, e.Process.Args, e.Process.Env, e.Process.UID, e.Errno)
 		case e.Kind == tape.ProcessExit:
 			add("exit %d %s", e.Process.ExitCode, e.Process.Signal)
+		case e.File != nil && (own(e.File.Path) || e.Kind == tape.FileOpen && e.File.Sensitive && e.File.Flags == "O_RDONLY"):
+			// A client looks whether its user has configured it: in a file that is not
+			// there, or in one that has nothing for it.
 		case e.File != nil:
 			add("%s %s %s %s %o %s", e.Kind, say(e.File.Path), say(e.File.Target), e.File.Flags, e.File.Mode, e.Errno)
+		case e.Change != nil && own(e.Change.Path):
 		case e.Change != nil:
 			add("%s %s %s %o %d:%d", e.Kind, say(e.Change.Path), e.Change.Type, e.Change.Mode, e.Change.UID, e.Change.GID)
 		case e.HTTP != nil:
@@ -211,8 +219,9 @@ func TestBaitsAreInvisibleToServers(t *testing.T) {
 
 // everyday are commands that look for what their user has configured, or begin to.
 var everyday = []string{
+	"mkdir ~/.ssh && mkdir ~/.aws && mkdir ~/.docker && mkdir ~/.kube && mkdir ~/.config && mkdir ~/.config/gcloud && echo all made",
 	"git config --list --show-origin",
-	"git init -q /tmp/repository && cd /tmp/repository && git -c user.name=a -c user.email=a@example.com commit -q --allow-empty -m x --date 2020-01-01T00:00:00Z",
+	"git init -q /tmp/repository && cd /tmp/repository && export GIT_COMMITTER_DATE=2020-01-01T00:00:00Z && git -c user.name=a -c user.email=a@example.com commit -q --allow-empty -m x --date 2020-01-01T00:00:00Z",
 	"git -c credential.helper=store ls-remote https://git.everyday.example/repository.git",
 	"ssh -G somewhere.example",
 	"ssh -o BatchMode=yes -o ConnectTimeout=5 somewhere.example true",
@@ -222,7 +231,7 @@ var everyday = []string{
 	"npm config set fund false && npm config get fund registry",
 	"npm view sample --registry https://npm.everyday.example/ name",
 	"pip3 config list",
-	"pip3 download -q --no-deps --no-build-isolation -d /tmp/pip --index-url https://pip.everyday.example/simple/ sample",
+	"pip3 download -q --no-cache-dir --no-deps --no-build-isolation -d /tmp/pip --index-url https://pip.everyday.example/simple/ sample",
 	"curl -fsS --netrc-optional -o /dev/null https://curl.everyday.example/",
 	"wget -q -O /dev/null https://wget.everyday.example/",
 	`python3 -c 'import requests; requests.get("https://python.everyday.example/")'`,
@@ -231,9 +240,7 @@ var everyday = []string{
 	"psql -h db.everyday.example -U app -w -c 'select 1'",
 	"mariadb -h db.everyday.example -u app -e 'select 1'",
 	"java -version",
-	"mkdir ~/.aws && mkdir ~/.docker && mkdir ~/.kube && mkdir ~/.config && mkdir ~/.config/gcloud && echo all made",
-	"printf '[default]\\n' >~/.aws/credentials && cat ~/.aws/credentials",
-	"echo '//registry.npmjs.org/:_authToken=mine' >~/.npmrc && npm config get registry",
+	"printf '[default]\\n' >~/.aws/config && cat ~/.aws/config",
 	"apt-get -q --version | head -1",
 	"ls ~ && du -s /etc >/dev/null && rm -rf ~/.cache",
 }
