@@ -175,9 +175,6 @@ func fileHooks() map[string]hook {
 		}
 	}
 	open := func(c *call) string { return pathOf(c.t, c.int(0)) }
-	mode := func(arg int) func(*call, *tape.Event) {
-		return func(c *call, ev *tape.Event) { ev.File.Mode = c.args[arg].Uint() & 0o7777 }
-	}
 	owner := func(arg int) func(*call, *tape.Event) {
 		return func(c *call, ev *tape.Event) {
 			uid, gid := int64(c.int(arg)), int64(c.int(arg+1))
@@ -211,7 +208,7 @@ func fileHooks() map[string]hook {
 		"symlink":   pair(tape.FileSymlink, name(noDir, 1), content(0)),
 		"symlinkat": pair(tape.FileSymlink, name(1, 2), content(0)),
 		"chmod":     chmod(object(noDir, 0), 1), "fchmod": chmod(open, 1), "fchmodat": chmod(object(0, 1), 2),
-		"chown":    change(tape.FileChown, object(noDir, 0), owner(1)), "lchown": change(tape.FileChown, name(noDir, 0), owner(1)),
+		"chown": change(tape.FileChown, object(noDir, 0), owner(1)), "lchown": change(tape.FileChown, name(noDir, 0), owner(1)),
 		"fchown": change(tape.FileChown, open, owner(1)), "fchownat": change(tape.FileChown, unless(0, 1, 4, linux.AT_SYMLINK_NOFOLLOW), owner(2)),
 		"truncate": change(tape.FileTruncate, object(noDir, 0), size), "ftruncate": change(tape.FileTruncate, open, size),
 		"setxattr": change(tape.FileXattr, object(noDir, 0), attr(false)), "lsetxattr": change(tape.FileXattr, name(noDir, 0), attr(false)),
