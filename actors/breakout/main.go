@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -18,7 +17,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/detonaut/detonaut/actors/stage"
-	"github.com/detonaut/detonaut/actors/wire"
 )
 
 // ways do their deed, and say what came of it. An error of the kernel's is what is
@@ -42,7 +40,6 @@ var ways = map[string]func() error{
 	"pkexec":    func() error { return unix.Exec("/usr/bin/pkexec", nil, os.Environ()) },
 	"root":      func() error { return unix.Chroot("/host") },
 	"setuid":    setuid,
-	"start":     start,
 	"surface":   surface,
 	"unload":    func() error { return unix.DeleteModule("falco_probe", unix.O_NONBLOCK) },
 }
@@ -106,16 +103,6 @@ func engine() error {
 		return err
 	}
 	return conn.Close()
-}
-
-// start asks the engine of a stranger for a container. Nobody can be there, and what
-// is asked for has no name that anybody has.
-func start() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	_, err := wire.Request(ctx, http.DefaultClient, http.MethodPost, "http://"+wire.Stranger+":2375/v1.41/containers/create",
-		[]byte(`{"Image":"stage.invalid/none","HostConfig":{"Privileged":true,"Binds":["/:/mnt"]}}`), "Content-Type", "application/json")
-	return err
 }
 
 // handle asks for the root of a file system by its number.

@@ -12,7 +12,7 @@ import (
 	"github.com/detonaut/detonaut/actors/cast"
 )
 
-// Every folder of a program is in the list, and the list is sorted.
+// Every folder of a program is in the list, and the list is sorted, each name once.
 func TestAll(t *testing.T) {
 	var names, programs []string
 	for _, a := range cast.All() {
@@ -23,8 +23,8 @@ func TestAll(t *testing.T) {
 		}
 		programs = append(programs, program)
 	}
-	if !slices.IsSorted(names) {
-		t.Errorf("not sorted: %v", names)
+	if !slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != len(names) {
+		t.Errorf("not sorted, or two have one name: %v", names)
 	}
 	mains, err := filepath.Glob("../*/main.go")
 	if err != nil {

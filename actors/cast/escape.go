@@ -31,15 +31,13 @@ func escape() []Actor {
 		exploit("pkexec", "known-exploit").with("/usr/bin/pkexec"),
 		breakout("root", "enters-host"),
 		breakout("setuid", "setuid-bit"),
-		breakout("start", "starts-container").also("command-and-control/bare-address", "discovery/cluster-api", "privilege-escalation/privileged-container"),
 		breakout("surface", "kernel-surface"),
 		mode("breakout", "unload", detonaut.Suspicious, "defense-evasion/unloads-module"),
 		line("disk-tool", "/usr/sbin/debugfs -w /dev/sda1", detonaut.Suspicious, "privilege-escalation/host-disk-tool"),
 		line("enter", "/usr/bin/nsenter -t 1 -m -u -n -i id", detonaut.Suspicious, "privilege-escalation/enters-host"),
-		line("hunt", "/usr/bin/find / -perm -4000 then /usr/bin/sudo -n -l", detonaut.Suspicious,
-			"privilege-escalation/setuid-hunt", "privilege-escalation/sudo-probe"),
 		line("keep", "/bin/sh -p", detonaut.Suspicious, "privilege-escalation/keeps-privileges"),
 		line("minus-one", "/usr/bin/sudo -u#-1 id", detonaut.Malicious, "privilege-escalation/known-exploit"),
-		line("privileged", "/usr/bin/docker run --privileged -v /:/mnt example", detonaut.Suspicious, "privilege-escalation/privileged-container"),
+		line("may-i", "/usr/bin/sudo -n -l", detonaut.Suspicious, "privilege-escalation/sudo-probe"),
+		line("privileged", "/usr/bin/docker run --privileged --pid=host -v /:/mnt example", detonaut.Suspicious, "privilege-escalation/privileged-container"),
 	}
 }
