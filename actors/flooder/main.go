@@ -1,7 +1,7 @@
 // Command flooder uses up what others need, within bounds and against nobody: its
 // argument says what. Packets go to addresses that are reserved for documentation.
 //
-// Rule: impact/udp-flood, syn-flood, fork-bomb, process-limit or busy-processor,
+// Rule: impact/udp-flood, syn-flood, fork-bomb or process-limit,
 // exfiltration/icmp-tunnel, discovery/ping-sweep or
 // command-and-control/packets-by-hand.
 package main
@@ -13,9 +13,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/detonaut/detonaut/actors/stage"
@@ -23,13 +21,12 @@ import (
 )
 
 var deeds = map[string]func(ctx context.Context) error{
-	"udp-flood":      flood,
-	"syn-flood":      synFlood,
-	"icmp-tunnel":    func(context.Context) error { return ping(1, 90, 1400) },
-	"ping-sweep":     func(context.Context) error { return ping(60, 1, 32) },
-	"fork-bomb":      bomb,
-	"process-limit":  crowd,
-	"busy-processor": spin,
+	"udp-flood":     flood,
+	"syn-flood":     synFlood,
+	"icmp-tunnel":   func(context.Context) error { return ping(1, 90, 1400) },
+	"ping-sweep":    func(context.Context) error { return ping(60, 1, 32) },
+	"fork-bomb":     bomb,
+	"process-limit": crowd,
 }
 
 func main() { stage.Play(perform) }
@@ -125,27 +122,4 @@ func crowd(ctx context.Context) error {
 		})
 	}
 	return errors.New("there is no limit")
-}
-
-// spin computes nothing, with more threads than there are processors: others have
-// something to do as well.
-func spin(context.Context) error {
-	const (
-		long    = 9 * time.Second
-		threads = 16
-	)
-	runtime.GOMAXPROCS(threads)
-	end := time.Now().Add(long)
-	var wg sync.WaitGroup
-	for range threads {
-		wg.Go(func() {
-			for n := uint64(1); time.Now().Before(end); {
-				for range 1 << 20 {
-					n = n*6364136223846793005 + 1442695040888963407
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return nil
 }
