@@ -60,11 +60,12 @@ func (c *call) opened(dir, path int, flags uint64, mode uint32, made bool) {
 	case where == "/dev/null":
 		return
 	}
+	bait := c.tr.planted.At(where)
 	if first := c.throughFirst(path); first != "" {
 		where = first
 	}
-	secret, tell, bait := meaning.Sensitive(where), "", c.tr.planted.At(where)
-	if secret && !writes && c.err == nil && isDirectory(c.t, int32(c.ret)) {
+	secret, tell := meaning.Sensitive(where), ""
+	if secret && !writes && c.err == nil && meaning.InFiles(where) && isDirectory(c.t, int32(c.ret)) {
 		secret = false // a list of names is none: whoever goes through a whole machine reads it
 	}
 	if !writes {

@@ -25,7 +25,7 @@ var (
 		"/proc/sysrq-trigger": true, "/proc/sys/kernel/core_pattern": true, "/proc/sys/kernel/modprobe": true,
 	}
 	sensitivePrefixes = []string{
-		"/etc/sudoers.d/", "/etc/ssl/private/", "/run/secrets/", "/var/run/secrets/", "/proc/1/root", "/proc/1/cwd/", "/proc/1/ns/", "/proc/1/environ",
+		"/etc/sudoers.d/", "/etc/ssl/private/", "/proc/1/root", "/proc/1/cwd/", "/proc/1/ns/", "/proc/1/environ",
 		"/etc/kubernetes/", "/var/lib/kubelet/", "/host/", "/hostfs/", "/dev/input/",
 	}
 	sensitiveParts = []string{
@@ -48,12 +48,14 @@ func Sensitive(path string) bool {
 			return true
 		}
 	}
-	for _, p := range sensitiveParts {
-		if strings.Contains(path, p) {
-			return true
-		}
-	}
-	return ofProcess(path)
+	return InFiles(path) || ofProcess(path)
+}
+
+// InFiles tells whether path is in a place where secrets are kept in files: the names
+// of these are none.
+func InFiles(path string) bool {
+	return strings.Contains(path, "/run/secrets/") ||
+		slices.ContainsFunc(sensitiveParts, func(p string) bool { return strings.Contains(path, p) })
 }
 
 // ofProcess tells whether path is the environment or the memory of a process.

@@ -15,6 +15,17 @@ func TestSensitive(t *testing.T) {
 	}
 }
 
+func TestInFiles(t *testing.T) {
+	for path, want := range map[string]bool{
+		"/root/.ssh/id_rsa": true, "/home/a/.mozilla/firefox": true, "/var/run/secrets/kubernetes.io": true, "/run/secrets/db": true,
+		"/etc/shadow": false, "/proc/1/root": false, "/host/etc": false, "/root/.ssh": false,
+	} {
+		if got := InFiles(path); got != want {
+			t.Errorf("InFiles(%q) = %t, want %t", path, got, want)
+		}
+	}
+}
+
 func TestThroughFirst(t *testing.T) {
 	for path, want := range map[string]bool{
 		"/proc/1/root": true, "/proc/1/root/etc/passwd": true, "/proc/1/cwd/x": true, "/proc/1/ns/mnt": true,
