@@ -54,12 +54,15 @@ type offer struct {
 
 // lookup is one place of a scene, and what is looked for there.
 type lookup struct {
-	from   *origin
-	get    func(*scene) (string, bool)
-	words  map[string][]uint16
-	tries  []*trie
-	count  func(*scene) (int64, bool)
-	counts map[int64][]uint16
+	from  *origin
+	get   func(*scene) (string, bool)
+	words map[string][]uint16
+	// lengths and firsts are those of words: most texts are told from them by that.
+	lengths uint64
+	firsts  [256]bool
+	tries   []*trie
+	count   func(*scene) (int64, bool)
+	counts  map[int64][]uint16
 	// all are the offers that look here.
 	all []uint16
 }
@@ -175,7 +178,7 @@ func (l *lookup) look(s *scene, marks marks) {
 		marks.add(l.all)
 		return
 	}
-	if l.words != nil {
+	if l.lengths>>min(len(v), 63)&1 != 0 && (v == "" || l.firsts[v[0]]) {
 		marks.add(l.words[v])
 	}
 	for _, t := range l.tries {
@@ -238,6 +241,10 @@ func (b *builder) place(a *atom, o uint16) {
 			l.words = make(map[string][]uint16)
 		}
 		l.words[a.text] = addOffer(l.words[a.text], o)
+		l.lengths |= 1 << min(len(a.text), 63)
+		if a.text != "" {
+			l.firsts[a.text[0]] = true
+		}
 	default:
 		b.words[i][a.how] = append(b.words[i][a.how], word{a.text, o})
 	}
