@@ -37,7 +37,7 @@ demo: build ## make sample images, detonate them, print verdicts
 
 test: ## run every test; what they need is installed, or named
 	@testdata/needs.sh test
-	@set -e; for m in $(MODULES); do echo "go test ./... ($$m)"; go test -C $$m -timeout 20m ./...; done
+	@set -e; for m in $(MODULES); do echo "go test ./... ($$m)"; go test -C $$m -timeout 45m ./...; done
 
 check: ## format, vet, lint, tidy, house rules
 	@set -e; for m in $(MODULES); do (cd $$m; \
