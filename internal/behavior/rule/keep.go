@@ -41,7 +41,7 @@ type budget struct {
 // an event is put anywhere.
 func (d *detector) tidy() {
 	b := &d.budget
-	if b.asked > 3*b.swept+sweepAfter || b.left < enough && b.asked > b.swept/4 {
+	if b.asked > 2*b.swept+sweepAfter || b.left < enough && b.asked > b.swept/4 {
 		d.sweep()
 	}
 }
