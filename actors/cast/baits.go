@@ -13,10 +13,10 @@ func baited() []Actor {
 			Name: "backup", Run: []string{"/usr/local/bin/tar", "czf", "/backup/root.tar.gz", "/root"}, Word: detonaut.Clean,
 			Rules: []string{"credential-access/planted-credential-copied"},
 		},
-		loot("archive", detonaut.Malicious, "credential-access/hunt", "exfiltration/planted-file"),
+		loot("archive", detonaut.Malicious, "credential-access/hunt", "credential-access/wallets", "exfiltration/planted-file"),
 		loot("argument", detonaut.Suspicious, "credential-access/planted-credential-passed"),
 		loot("dns", detonaut.Malicious, "exfiltration/planted-file"),
 		loot("environment", detonaut.Malicious, "exfiltration/planted-credential"),
-		loot("files", detonaut.Malicious, "credential-access/hunt", "exfiltration/planted-file"),
+		loot("files", detonaut.Malicious, "credential-access/hunt", "exfiltration/planted-file", "exfiltration/secrets-in-clear"),
 	}
 }

@@ -21,7 +21,7 @@ func impact() []Actor {
 		deed("spoiler", "wipes-home", detonaut.Suspicious, "impact/wipes-system"),
 		deed("talker", "mining-login", detonaut.Unwanted, "impact/mining-protocol", "impact/xmrig"),
 		deed("talker", "mining-noise", detonaut.Unwanted, "impact/mining-protocol"),
-		deed("talker", "proxyware", detonaut.Suspicious, "impact/proxyware"),
+		deed("talker", "proxyware", detonaut.Unwanted, "impact/proxyware"),
 		deed("talker", "spam", detonaut.Suspicious, "impact/spam"),
 		typed("blocks-rivals", detonaut.Suspicious, "impact/blocks-rivals"),
 		typed("ends-rivals", detonaut.Unwanted, "impact/ends-rivals"),
@@ -30,10 +30,10 @@ func impact() []Actor {
 		typed("kinsing", detonaut.Unwanted, "impact/kinsing"),
 		typed("locks-accounts", detonaut.Suspicious, "impact/locks-accounts"),
 		typed("processor-registers", detonaut.Unwanted, "impact/processor-registers"),
-		typed("proxyware-program", detonaut.Suspicious, "impact/proxyware-program"),
+		typed("proxyware-program", detonaut.Unwanted, "impact/proxyware-program"),
 		typed("stops-services", detonaut.Suspicious, "impact/stops-services"),
 		typed("wallet-argument", detonaut.Unwanted, "impact/wallet-argument"),
-		typed("wipes-disks", detonaut.Suspicious, "impact/wipes-disks"),
+		typed("wipes-disks", detonaut.Suspicious, "impact/wipes-disks", "privilege-escalation/host-disk-tool"),
 		typed("wipes-system", detonaut.Suspicious, "impact/wipes-system"),
 	}
 }
