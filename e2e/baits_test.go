@@ -218,6 +218,7 @@ func TestBaitsAreInvisibleToServers(t *testing.T) {
 }
 
 // everyday are commands that look for what their user has configured, or begin to.
+// None shows or writes all of a file that is planted: that is where it can be seen.
 var everyday = []string{
 	"mkdir ~/.ssh && mkdir ~/.aws && mkdir ~/.docker && mkdir ~/.kube && mkdir ~/.config && mkdir ~/.config/gcloud && echo all made",
 	"git config --list --show-origin",
@@ -227,8 +228,8 @@ var everyday = []string{
 	"ssh -o BatchMode=yes -o ConnectTimeout=5 somewhere.example true",
 	"ssh-add -L",
 	"ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519 </dev/null && ls ~/.ssh/*.pub",
-	"npm config list",
-	"npm config set fund false && npm config get fund registry",
+	"npm config get registry fund",
+	"npm config set fund=false --location=global && npm config get fund",
 	"npm view sample --registry https://npm.everyday.example/ name",
 	"pip3 config list",
 	"pip3 download -q --no-cache-dir --no-deps --no-build-isolation -d /tmp/pip --index-url https://pip.everyday.example/simple/ sample",
