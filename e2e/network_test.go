@@ -83,7 +83,7 @@ const answers = `- host: payload.clients.example
 // is none; that somebody pinned a key is told, and does not count; and the
 // payload of "curl | sh" is a program that was not there.
 var clientFindings = []string{
-	"command-and-control/own-trust", "execution/piped-script", "execution/runs-download",
+	"command-and-control/own-trust", "defense-evasion/copied-program", "execution/piped-script", "execution/runs-download",
 	"execution/temporary-program", "execution/written-program",
 }
 
