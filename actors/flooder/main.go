@@ -29,18 +29,7 @@ var deeds = map[string]func(ctx context.Context) error{
 	"process-limit": crowd,
 }
 
-func main() { stage.Play(perform) }
-
-func perform(ctx context.Context) error {
-	if len(os.Args) < 2 {
-		return fmt.Errorf("usage: %s DEED", os.Args[0])
-	}
-	deed, ok := deeds[os.Args[1]]
-	if !ok {
-		return fmt.Errorf("no deed %q", os.Args[1])
-	}
-	return deed(ctx)
-}
+func main() { stage.Play(stage.OneOf(deeds)) }
 
 // flood sends a number of packets, with pauses in which somebody else may work.
 func flood(ctx context.Context) error {

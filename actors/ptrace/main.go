@@ -7,9 +7,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"runtime"
 
 	"golang.org/x/sys/unix"
@@ -17,27 +15,13 @@ import (
 	"github.com/detonaut/detonaut/actors/stage"
 )
 
-func main() { stage.Play(trace) }
-
-func trace(ctx context.Context) error {
-	if len(os.Args) > 1 && os.Args[1] == "victim" { // until its input ends
-		_, err := io.Copy(io.Discard, os.Stdin)
-		return err
-	}
-	victim := exec.CommandContext(ctx, "/proc/self/exe", "victim")
-	hold, err := victim.StdinPipe()
-	if err != nil {
-		return err
-	}
-	if err := victim.Start(); err != nil {
-		return err
-	}
-	attached := attach(victim.Process.Pid)
-	hold.Close()
-	if err := victim.Wait(); err != nil {
-		return fmt.Errorf("wait for the victim: %w", err)
-	}
-	return attached
+func main() {
+	stage.Play(func(ctx context.Context) error {
+		if len(os.Args) > 1 && os.Args[1] == stage.Victim {
+			return stage.Suffer(ctx)
+		}
+		return stage.WithVictim(ctx, attach)
+	})
 }
 
 // attach stops pid as its tracer and lets it go on.

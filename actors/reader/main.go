@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -19,8 +18,9 @@ import (
 	"github.com/detonaut/detonaut/actors/stage"
 )
 
-var deeds = map[string]func(ctx context.Context) error{
-	"hunt": open("/root/.ssh/id_ed25519", "/root/.aws/credentials", "/root/.docker/config.json", "/root/.pgpass", "/root/.gnupg/secring.gpg"),
+var deeds = map[string]stage.Deed{
+	stage.Victim: stage.Suffer,
+	"hunt":       open("/root/.ssh/id_ed25519", "/root/.aws/credentials", "/root/.docker/config.json", "/root/.pgpass", "/root/.gnupg/secring.gpg"),
 	"browser-secrets": open("/root/.config/google-chrome/Default/Login Data", "/root/.mozilla/firefox/a.default/logins.json",
 		"/root/.config/chromium/Default/Cookies"),
 	"wallets":         open("/root/.bitcoin/wallet.dat", "/root/.ethereum/keystore", "/root/.electrum/wallets/default_wallet"),
@@ -31,22 +31,7 @@ var deeds = map[string]func(ctx context.Context) error{
 	"sniffer":         sniff,
 }
 
-func main() { stage.Play(read) }
-
-func read(ctx context.Context) error {
-	if len(os.Args) != 2 {
-		return fmt.Errorf("usage: %s DEED", os.Args[0])
-	}
-	if os.Args[1] == "victim" { // until its input ends
-		_, err := io.Copy(io.Discard, os.Stdin)
-		return err
-	}
-	deed, ok := deeds[os.Args[1]]
-	if !ok {
-		return fmt.Errorf("no deed %q", os.Args[1])
-	}
-	return deed(ctx)
-}
+func main() { stage.Play(stage.OneOf(deeds)) }
 
 // open looks for files.
 func open(paths ...string) func(context.Context) error {
@@ -80,7 +65,7 @@ func others(what string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		var failed error
 		for range victims {
-			failed = errors.Join(failed, withVictim(ctx, func(pid int) error {
+			failed = errors.Join(failed, stage.WithVictim(ctx, func(pid int) error {
 				f, err := os.Open("/proc/" + strconv.Itoa(pid) + "/" + what)
 				if err != nil {
 					return err
@@ -92,20 +77,6 @@ func others(what string) func(context.Context) error {
 		}
 		return failed
 	}
-}
-
-func withVictim(ctx context.Context, do func(pid int) error) error {
-	victim := exec.CommandContext(ctx, "/proc/self/exe", "victim")
-	hold, err := victim.StdinPipe()
-	if err != nil {
-		return err
-	}
-	if err := victim.Start(); err != nil {
-		return err
-	}
-	done := do(victim.Process.Pid)
-	hold.Close()
-	return errors.Join(done, victim.Wait())
 }
 
 // sniff asks for all packets, and takes none.

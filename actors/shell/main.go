@@ -7,11 +7,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net"
-	"os"
-	"time"
 
 	"github.com/detonaut/detonaut/actors/stage"
 	"github.com/detonaut/detonaut/actors/wire"
@@ -27,24 +23,10 @@ func serve(ctx context.Context) error {
 	}
 	defer l.Close()
 	answer := make(chan error, 1)
-	go func() { answer <- ask(ctx, l.Addr().String()) }()
+	go func() { answer <- wire.Command(ctx, l.Addr().String()) }()
 	conn, err := l.Accept()
 	if err != nil {
 		return errors.Join(err, <-answer)
 	}
 	return errors.Join(wire.Shell(ctx, conn), <-answer)
-}
-
-func ask(ctx context.Context, address string) error {
-	d := net.Dialer{Timeout: 5 * time.Second}
-	conn, err := d.DialContext(ctx, "tcp", address)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if _, err := fmt.Fprint(conn, "id\nexit\n"); err != nil {
-		return err
-	}
-	_, err = io.Copy(os.Stdout, conn)
-	return err
 }

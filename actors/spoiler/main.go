@@ -20,35 +20,24 @@ import (
 // place is where its files are.
 const place = "/srv/files"
 
-var deeds = map[string]func() error{
+var deeds = map[string]stage.Deed{
 	"encrypts-files":     encrypt,
 	"ransom-notes":       leaveNotes,
 	"rewrites-documents": rewrite,
 	"defacement":         deface,
 	"fills-machine":      fill,
-	"wipes-home":         func() error { return os.RemoveAll("/root") },
-	"miner-settings":     func() error { return write("/root/.xmrig.json", "{}\n") },
+	"wipes-home":         func(context.Context) error { return os.RemoveAll("/root") },
+	"miner-settings":     func(context.Context) error { return write("/root/.xmrig.json", "{}\n") },
 }
 
-func main() { stage.Play(spoil) }
-
-func spoil(context.Context) error {
-	if len(os.Args) != 2 {
-		return fmt.Errorf("usage: %s DEED", os.Args[0])
-	}
-	deed, ok := deeds[os.Args[1]]
-	if !ok {
-		return fmt.Errorf("no deed %q", os.Args[1])
-	}
-	return deed()
-}
+func main() { stage.Play(stage.OneOf(deeds)) }
 
 func write(path, text string) error {
 	return errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644))
 }
 
 // encrypt gives its files another ending, and leaves what is in them as it is.
-func encrypt() error {
+func encrypt(context.Context) error {
 	for i := range 40 {
 		path := fmt.Sprintf("%s/letter%d.txt", place, i)
 		if err := errors.Join(write(path, "nothing\n"), os.Rename(path, path+".locked")); err != nil {
@@ -58,7 +47,7 @@ func encrypt() error {
 	return nil
 }
 
-func leaveNotes() error {
+func leaveNotes(context.Context) error {
 	for i := range 6 {
 		if err := write(fmt.Sprintf("%s/%d/HOW_TO_RESTORE_FILES.txt", place, i), "nothing is lost\n"); err != nil {
 			return err
@@ -68,7 +57,7 @@ func leaveNotes() error {
 }
 
 // rewrite opens documents of all kinds to write over them, and writes what they have.
-func rewrite() error {
+func rewrite(context.Context) error {
 	for _, name := range []string{"a.docx", "b.xlsx", "c.pdf", "d.jpg", "e.zip", "f.pptx"} {
 		path := filepath.Join(place, name)
 		if err := write(path, "nothing\n"); err != nil {
@@ -87,7 +76,7 @@ func rewrite() error {
 }
 
 // deface replaces the first pages of sites that it has made.
-func deface() error {
+func deface(context.Context) error {
 	for i := range 8 {
 		path := fmt.Sprintf("/var/www/site%d/index.html", i)
 		if err := errors.Join(write(path, "hello\n"), write(path, "hello again\n")); err != nil {
@@ -98,7 +87,7 @@ func deface() error {
 }
 
 // fill asks for room, a large file at a time, until there is none left.
-func fill() error {
+func fill(context.Context) error {
 	const large = 128 << 20
 	for i := range 64 {
 		f, err := os.Create(fmt.Sprintf("/tmp/room%d", i))

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"time"
 
 	"github.com/detonaut/detonaut/actors/stage"
@@ -51,18 +50,7 @@ var talks = map[string]func(ctx context.Context) error{
 	"mining-noise": noise,
 }
 
-func main() { stage.Play(talk) }
-
-func talk(ctx context.Context) error {
-	if len(os.Args) != 2 {
-		return fmt.Errorf("usage: %s TALK", os.Args[0])
-	}
-	deed, ok := talks[os.Args[1]]
-	if !ok {
-		return fmt.Errorf("no talk %q", os.Args[1])
-	}
-	return deed(ctx)
-}
+func main() { stage.Play(stage.OneOf(talks)) }
 
 // pause is how long an answer is waited for.
 const pause = 300 * time.Millisecond

@@ -152,19 +152,38 @@ func and(a, b truthTerm) truthTerm {
 	case b.is(no) || a.is(yes):
 		return b
 	}
-	x, y := a.eval, b.eval
 	return truthTerm{
-		eval: func(s *scene) answer {
-			first := x(s)
-			if first == no {
-				return no
-			}
-			if second := y(s); second != yes {
-				return second
-			}
-			return first
-		},
+		eval: joined(a.eval, b.eval, no, yes),
 		sure: a.sure && b.sure, toBeYes: better(a.toBeYes, b.toBeYes), toBeNo: either(a.toBeNo, b.toBeNo),
+	}
+}
+
+// joined is both of two conditions, or either: the one that decides does, and the
+// second is not evaluated if the first does.
+func joined(x, y func(*scene) answer, decides, other answer) func(*scene) answer {
+	return func(s *scene) answer {
+		first := x(s)
+		if first == decides {
+			return decides
+		}
+		if second := y(s); second != other {
+			return second
+		}
+		return first
+	}
+}
+
+// chosen is what one of two says, as a condition has it; unknown while that is.
+func chosen[V any](which func(*scene) answer, a, b func(*scene) (V, bool)) func(*scene) (V, bool) {
+	return func(s *scene) (v V, ok bool) {
+		switch which(s) {
+		case yes:
+			return a(s)
+		case no:
+			return b(s)
+		default:
+			return v, false
+		}
 	}
 }
 
@@ -175,18 +194,8 @@ func or(a, b truthTerm) truthTerm {
 	case b.is(yes) || a.is(no):
 		return b
 	}
-	x, y := a.eval, b.eval
 	return truthTerm{
-		eval: func(s *scene) answer {
-			first := x(s)
-			if first == yes {
-				return yes
-			}
-			if second := y(s); second != no {
-				return second
-			}
-			return first
-		},
+		eval: joined(a.eval, b.eval, yes, no),
 		sure: a.sure && b.sure, toBeYes: either(a.toBeYes, b.toBeYes), toBeNo: better(a.toBeNo, b.toBeNo),
 	}
 }

@@ -98,16 +98,7 @@ func (t *terms) numberChoice(args []ast.Expr) numberTerm {
 	case which.is(no):
 		return b
 	}
-	return numberTerm{sure: which.sure && a.sure && b.sure, get: func(s *scene) (int64, bool) {
-		switch which.eval(s) {
-		case yes:
-			return a.get(s)
-		case no:
-			return b.get(s)
-		default:
-			return 0, false
-		}
-	}}
+	return numberTerm{sure: which.sure && a.sure && b.sure, get: chosen(which.eval, a.get, b.get)}
 }
 
 // size is that of a text, in characters, or of a list.

@@ -148,16 +148,7 @@ func (t *terms) textChoice(args []ast.Expr) textTerm {
 	case which.is(no):
 		return b
 	}
-	return textTerm{sure: which.sure && a.sure && b.sure, get: func(s *scene) (string, bool) {
-		switch which.eval(s) {
-		case yes:
-			return a.get(s)
-		case no:
-			return b.get(s)
-		default:
-			return "", false
-		}
-	}}
+	return textTerm{sure: which.sure && a.sure && b.sure, get: chosen(which.eval, a.get, b.get)}
 }
 
 // toText is string(x) of an int or of text.
