@@ -6,5 +6,6 @@ upgrade() {
 	done
 }
 start() { upgrade 1; }
+tool=yes
 ready() { true; }
 load() { wait "$server"; upgrade 5; }

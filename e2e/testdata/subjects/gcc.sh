@@ -8,5 +8,6 @@ build() {
 	make -s -j2 && ./program && make -s clean
 }
 start() { build 4; }
+tool=yes
 ready() { true; }
 load() { wait "$server"; build 40; }

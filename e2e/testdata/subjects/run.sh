@@ -19,5 +19,13 @@ start &
 server=$!
 until ready 2>/dev/null; do sleep 0.2; done
 load
-kill "$server" 2>/dev/null || true
-wait "$server" || true
+if [ "${tool-}" ]; then # which has ended, and load has seen how
+	exit
+fi
+kill "$server" # a server that has not survived its clients fails here
+status=0
+wait "$server" || status=$?
+case $status in
+0 | 143) ;; # 128 and SIGTERM
+*) exit "$status" ;;
+esac
