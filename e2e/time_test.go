@@ -68,7 +68,7 @@ func TestQuiescence(t *testing.T) {
 		{"knock", nil, tape.Exited, "heard true"},
 		{"knock", []string{"--profile", "time"}, tape.Exited, "heard true"},
 		{"peer", []string{"--profile", "time"}, tape.Exited, "peer 0 minutes"},
-		{"days", []string{"--profile", "time", "--travel-days", "1"}, tape.TravelLimit, "jumps; waits (1) in "},
+		{"days", []string{"--profile", "time", "--travel-days", "1", "--duration", "3m"}, tape.TravelLimit, "jumps; waits (1) in "},
 		{"days", []string{"--profile", "time", "--travel-jumps", "7"}, tape.TravelLimit, " in 7 jumps"},
 	} {
 		t.Run(strings.Join(append([]string{tc.way}, tc.flags...), " "), func(t *testing.T) {

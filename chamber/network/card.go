@@ -66,6 +66,22 @@ func Cable() (near, far *os.File, err error) {
 	return os.NewFile(uintptr(pair[0]), "cable"), os.NewFile(uintptr(pair[1]), "cable of the sandbox"), nil
 }
 
+// InTransit tells whether frames wait in a cable, in either direction. far is an end
+// of it.
+func InTransit(far *os.File) bool {
+	raw, err := far.SyscallConn()
+	if err != nil {
+		return false // it is closed
+	}
+	var here, there int
+	err = raw.Control(func(fd uintptr) {
+		// A socket that lives answers both (unix(7)).
+		here, _ = unix.IoctlGetInt(int(fd), unix.SIOCINQ)
+		there, _ = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)
+	})
+	return err == nil && here+there != 0
+}
+
 // PlugIn gives the booted sandbox behind a control socket far as its network
 // card. It must be called before the sandbox starts, which must be told to
 // leave the network as it is. The card has mac, as [Options] do. far stays the

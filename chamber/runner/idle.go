@@ -40,6 +40,7 @@ func (s *sandbox) answered(end tape.End, events uint64) {
 // moved on where the plan says so. It belongs to one goroutine.
 type idle struct {
 	box   *sandbox
+	rest  func() bool // whether the sandbox and its network are at rest
 	next  *time.Timer // when to ask
 	every time.Duration
 	asked bool // and not answered yet
@@ -50,8 +51,8 @@ type idle struct {
 	still    time.Time // of the first answer that nothing can happen; zero if it was another
 }
 
-func newIdle(s *sandbox) *idle {
-	i := &idle{box: s, every: lookInterval, deadline: time.Now().Add(s.plan.Limits.Duration)}
+func newIdle(s *sandbox, rest func() bool) *idle {
+	i := &idle{box: s, rest: rest, every: lookInterval, deadline: time.Now().Add(s.plan.Limits.Duration)}
 	if i.travels() {
 		i.every = travelInterval
 	}
@@ -68,16 +69,31 @@ func (i *idle) travels() bool { return i.box.plan.Profile == plan.Time }
 
 // ask asks the sandbox, unless the internet is about to do something.
 func (i *idle) ask() {
-	request, stuck, soon := wire.Look, time.Duration(0), i.deadline
-	if i.travels() {
-		request, stuck, soon = wire.Travel, hold, time.Now().Add(hold)
-	}
-	if at, is := i.box.net.pending(stuck); is && at.Before(soon) {
+	if i.pending() {
 		i.still = time.Time{}
 		i.next.Reset(i.every)
 		return
 	}
-	i.asked = i.box.events.Ask(request) == nil // or it is gone, which others notice
+	if i.travels() {
+		i.request(wire.Travel)
+	} else {
+		i.request(wire.Look)
+	}
+}
+
+func (i *idle) request(r wire.Request) {
+	i.asked = i.box.events.Ask(r) == nil // or it is gone, which others notice
+}
+
+// pending tells whether the internet is about to do something that the run is to
+// wait for.
+func (i *idle) pending() bool {
+	stuck, soon := time.Duration(0), i.deadline
+	if i.travels() {
+		stuck, soon = hold, time.Now().Add(hold)
+	}
+	at, is := i.box.net.pending(stuck)
+	return is && at.Before(soon)
 }
 
 // take takes an answer, and tells why the run is over; an empty reason means
@@ -87,10 +103,20 @@ func (i *idle) take(a answer) (tape.Reason, string) {
 		return "", "" // the first process has ended
 	}
 	i.asked = false
+	if a.Reason == wire.Settled {
+		if i.rest() && !i.pending() {
+			i.request(wire.Move)
+		} else {
+			i.next.Reset(i.every)
+		}
+		return "", ""
+	}
 	over, wait := i.judge(a, time.Now())
 	switch {
-	case over:
+	case over && i.rest():
 		return a.Reason, a.Detail
+	case over:
+		i.next.Reset(lookInterval)
 	case wait == 0:
 		i.ask()
 	default:

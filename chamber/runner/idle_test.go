@@ -30,7 +30,7 @@ func TestIdle(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				i := newIdle(&sandbox{plan: &tc.plan})
+				i := newIdle(&sandbox{plan: &tc.plan}, func() bool { return true })
 				defer i.stop()
 				var reason tape.Reason
 				for _, a := range tc.answers {
@@ -91,4 +91,21 @@ func TestUsageIsLookedAtInTime(t *testing.T) {
 	if u.every != watchInterval {
 		t.Errorf("close to its limit it is looked at every %s, want %s", u.every, watchInterval)
 	}
+}
+
+// The sandbox may say that nothing can happen while its network is at work.
+func TestIdleWhileTheNetworkWorks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rest := false
+		i := newIdle(&sandbox{plan: &plan.Plan{}}, func() bool { return rest })
+		defer i.stop()
+		still := answer{End: tape.End{Reason: tape.Quiescent}}
+		for n := range 5 {
+			<-i.next.C
+			i.asked, rest = true, n == 4
+			if reason, _ := i.take(still); (reason != "") != rest {
+				t.Errorf("answer %d: it was over with %q, and at rest %t", n, reason, rest)
+			}
+		}
+	})
 }

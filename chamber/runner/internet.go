@@ -129,3 +129,9 @@ func (i *internet) pending(stuck time.Duration) (time.Time, bool) {
 	}
 	return i.net.Pending(stuck)
 }
+
+// inTransit tells whether something that one side of the cable sent was not taken
+// by the other yet.
+func (i *internet) inTransit() bool {
+	return i.net != nil && network.InTransit(i.far)
+}

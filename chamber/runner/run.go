@@ -164,10 +164,10 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 	}()
 	deadline := time.NewTimer(s.plan.Limits.Duration)
 	defer deadline.Stop()
-	idle := newIdle(s)
-	defer idle.stop()
 	use := newUsage(s)
 	defer use.stop()
+	idle := newIdle(s, func() bool { return atRest(use.mem.pid, s.net) })
+	defer idle.stop()
 
 	stop := func(reason tape.Reason, detail string) tape.End {
 		yield(use.mem.pid)

@@ -39,6 +39,7 @@ type tracer struct {
 	face     machine.Face     // what the subject is shown of the machine
 	booted   time.Time
 	timing   timing
+	journey  journey
 	clock    *clock.Clock
 	payloads *payload.Store
 	scripts  *fileless.Scripts
@@ -127,6 +128,8 @@ func (tr *tracer) do(r wire.Request) {
 		tr.out.Answer(tr.look())
 	case wire.Travel:
 		tr.travel()
+	case wire.Move:
+		tr.move()
 	}
 }
 

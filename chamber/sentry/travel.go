@@ -9,16 +9,18 @@ import (
 
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/sentry/clock"
+	"github.com/detonaut/detonaut/chamber/sentry/wire"
 	"github.com/detonaut/detonaut/chamber/tape"
 )
 
 const (
 	// stillness is for how long no task may have run for a run to be over.
 	stillness = 50 * time.Millisecond
-	// A jump needs as much as it takes a task that was woken to run, or more while
-	// connections change.
+	// A jump needs as much as it takes a task that was woken to run; after packets as
+	// much as the runtime of Go takes, at most 10 ms, to see that one of its processors
+	// has work and its thread is in a system call.
 	pause        = time.Millisecond
-	networkPause = 20 * time.Millisecond
+	networkPause = 25 * time.Millisecond
 	// patience is how long Travel waits for tasks that run.
 	patience = 50 * time.Millisecond
 	// worthwhile is the shortest wait that is left out.
@@ -56,14 +58,47 @@ func (tr *tracer) look() (tape.Reason, string) {
 	return tape.Quiescent, tr.clock.Waiting()
 }
 
+// journey is what is between a request to travel and the word that the network is
+// at rest, too. It belongs to the goroutine that answers requests.
+type journey struct {
+	rest    *clock.Rest // nil if nobody waits for that word
+	packets uint64      // those of the network then
+	settled uint64      // and when it was last known to be at rest
+}
+
 // travel moves the clocks on to the next timer that is due, unless something
-// else may happen before. It answers first, so that what the subject does then
-// is known to be of that time.
+// else may happen before. What the network does it cannot see all of: it asks back
+// whether that is at rest, if there were packets since it last was.
 func (tr *tracer) travel() {
-	if !tr.settles() {
+	j := &tr.journey
+	if j.rest != nil {
+		j.rest.End() // nobody gave the word
+	}
+	if j.rest = tr.settles(); j.rest == nil {
 		tr.out.Answer("", "")
 		return
 	}
+	switch j.packets = tr.clock.Packets(); {
+	case j.packets == j.settled:
+		tr.move()
+	case j.rest.Lasts(networkPause):
+		tr.out.Answer(wire.Settled, "")
+	default:
+		tr.out.Answer("", "")
+	}
+}
+
+// move goes on with what travel began, if nothing happened since. It answers
+// first, so that what the subject does then is known to be of that time.
+func (tr *tracer) move() {
+	j := &tr.journey
+	rest := j.rest
+	j.rest = nil
+	if rest == nil || !rest.End() || tr.clock.Packets() != j.packets {
+		tr.out.Answer("", "")
+		return
+	}
+	j.settled = j.packets
 	wait := tr.clock.Next()
 	ahead, jumps := tr.out.Travelled()
 	left := time.Duration(tr.timing.Travel.Days)*day - ahead
@@ -83,17 +118,18 @@ func (tr *tracer) travel() {
 	}
 }
 
-// settles waits until no task runs, for a while.
-func (tr *tracer) settles() bool {
-	quiet := pause
-	if tr.clock.Connecting() {
-		quiet = networkPause
-	}
-	for late := time.Now().Add(patience); !tr.clock.Idle(quiet); {
-		if time.Now().After(late) {
-			return false
+// settles waits until no task runs, for a while, and returns the rest that began
+// then; nil if there was none.
+func (tr *tracer) settles() *clock.Rest {
+	for late := time.Now().Add(patience); time.Now().Before(late); <-time.After(pause / 2) {
+		rest := tr.clock.Rest()
+		switch {
+		case !rest.Lasts(pause):
+		case tr.clock.Blocked():
+			rest.End()
+		default:
+			return rest
 		}
-		<-time.After(pause / 2)
 	}
-	return true
+	return nil
 }

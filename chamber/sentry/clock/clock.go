@@ -79,12 +79,10 @@ func (c *Clock) Move(by time.Duration) {
 
 // Idle tells that no task runs, nor does for that long.
 func (c *Clock) Idle(quiet time.Duration) bool {
-	k := c.kernel.Load()
-	if k == nil || k.RunningTasks() != 0 || k.BlockedTasks() != 0 {
-		return false
-	}
-	enough := make(chan struct{})
-	late := time.AfterFunc(quiet, func() { close(enough) })
-	defer late.Stop()
-	return !k.WaitForTaskActivity(enough) && k.BlockedTasks() == 0
+	r := c.Rest()
+	return r.Lasts(quiet) && r.End() && !c.Blocked()
 }
+
+// Blocked tells that a task waits for what is not its own to wait for, like a page of
+// a file, and is going to run.
+func (c *Clock) Blocked() bool { return c.kernel.Load().BlockedTasks() != 0 }

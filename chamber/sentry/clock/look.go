@@ -144,11 +144,7 @@ func (d descriptor) Set(ktime.Setting, func()) (ktime.Time, ktime.Setting) { ret
 // Connecting tells that a connection is being made or ended: its state is going
 // to change by itself.
 func (c *Clock) Connecting() bool {
-	k := c.kernel.Load()
-	if k == nil {
-		return false
-	}
-	s, ok := k.RootNetworkNamespace().Stack().(*netstack.Stack)
+	s, ok := c.network()
 	if !ok {
 		return false
 	}
@@ -159,6 +155,27 @@ func (c *Clock) Connecting() bool {
 		e, ok := ep.(*tcp.Endpoint)
 		return ok && slices.Contains(passing, e.EndpointState())
 	})
+}
+
+// Packets is how many packets the subject has sent and got so far, those to itself
+// included.
+func (c *Clock) Packets() uint64 {
+	s, ok := c.network()
+	if !ok {
+		return 0
+	}
+	ip := s.Stack.Stats().IP
+	return ip.PacketsSent.Value() + ip.PacketsReceived.Value()
+}
+
+// network is the network of the subject; false before it begins.
+func (c *Clock) network() (*netstack.Stack, bool) {
+	k := c.kernel.Load()
+	if k == nil {
+		return nil, false
+	}
+	s, ok := k.RootNetworkNamespace().Stack().(*netstack.Stack)
+	return s, ok
 }
 
 // mostNamed is how many processes Waiting names.

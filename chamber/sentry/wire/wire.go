@@ -18,6 +18,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/detonaut/detonaut/chamber/tape"
 )
 
 // MaxPiece is how many bytes of a content are sent at a time, at most.
@@ -44,9 +46,17 @@ const (
 	// if not, the answer has a Reason and a Detail.
 	Look
 	// Travel does the same, and moves the clocks on if all that is going to happen
-	// is that time passes: the answer then has one more of Jumps.
+	// is that time passes: the answer then has one more of Jumps. Or it has the Reason
+	// [Settled].
 	Travel
+	// Move is the word that the network is at rest, after Settled: the answer is that
+	// of Travel.
+	Move
 )
+
+// Settled is the reason in an answer that asks whether the network is at rest: the
+// subject has spoken with it, and waits. It is on no tape.
+const Settled tape.Reason = "settled"
 
 // Open makes a socket and returns its ends: the stream, and the file that is for
 // the sandbox. Both are the caller's to close. There is no path on disk that a

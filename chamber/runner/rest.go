@@ -1,0 +1,59 @@
+package runner
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The runtimes of the sandbox and of this process wake a thread now and then for
+// their own sake, and after each answer: a look that finds one is taken again.
+const (
+	restLooks = 20
+	restPause = time.Millisecond
+)
+
+// atRest tells whether neither the sandbox of that process nor its network does
+// anything, or is about to: every thread sleeps, and nothing is on its way between
+// them. On a busy machine a thread that waits for its turn does not sleep, however
+// long that takes. What a timer is going to do is not known here.
+func atRest(pid int, net *internet) bool {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	asleep := func() bool { return allAsleep(pid, 0) && allAsleep(os.Getpid(), unix.Gettid()) }
+	for range restLooks {
+		// One look takes a while, in which a thread may wake another that was looked at
+		// already, and fall asleep.
+		if asleep() && !net.inTransit() && asleep() {
+			return true
+		}
+		<-time.After(restPause)
+	}
+	return false
+}
+
+// allAsleep tells whether every thread of a process, but for one, waits for something
+// other than a processor (the state in proc_pid_stat(5)).
+func allAsleep(pid, but int) bool {
+	found, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid)) // the pattern is valid
+	for _, path := range found {
+		if filepath.Base(filepath.Dir(path)) == strconv.Itoa(but) {
+			continue
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended
+		}
+		// The name, which may have anything in it, is in brackets.
+		if _, state, ok := bytes.Cut(b[bytes.LastIndexByte(b, ')')+1:], []byte(" ")); !ok || state[0] != 'S' {
+			return false
+		}
+	}
+	return true
+}
