@@ -66,20 +66,19 @@ func Cable() (near, far *os.File, err error) {
 	return os.NewFile(uintptr(pair[0]), "cable"), os.NewFile(uintptr(pair[1]), "cable of the sandbox"), nil
 }
 
-// InTransit tells whether frames wait in a cable, in either direction. far is an end
-// of it.
-func InTransit(far *os.File) bool {
+// InTransit returns how much of the cable's memory holds what was sent by its far end
+// and not taken by the near one, and how many bytes the other way.
+func InTransit(far *os.File) (sent, got int) {
 	raw, err := far.SyscallConn()
 	if err != nil {
-		return false // it is closed
+		return 0, 0 // it is closed
 	}
-	var here, there int
-	err = raw.Control(func(fd uintptr) {
+	_ = raw.Control(func(fd uintptr) {
 		// A socket that lives answers both (unix(7)).
-		here, _ = unix.IoctlGetInt(int(fd), unix.SIOCINQ)
-		there, _ = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)
+		sent, _ = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)
+		got, _ = unix.IoctlGetInt(int(fd), unix.SIOCINQ)
 	})
-	return err == nil && here+there != 0
+	return sent, got
 }
 
 // PlugIn gives the booted sandbox behind a control socket far as its network

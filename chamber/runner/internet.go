@@ -133,5 +133,18 @@ func (i *internet) pending(stuck time.Duration) (time.Time, bool) {
 // inTransit tells whether something that one side of the cable sent was not taken
 // by the other yet.
 func (i *internet) inTransit() bool {
-	return i.net != nil && network.InTransit(i.far)
+	if i.net == nil {
+		return false
+	}
+	sent, got := network.InTransit(i.far)
+	return sent+got != 0
+}
+
+// unheard tells whether something that the sandbox sent was not taken yet.
+func (i *internet) unheard() bool {
+	if i.net == nil {
+		return false
+	}
+	sent, _ := network.InTransit(i.far)
+	return sent != 0
 }

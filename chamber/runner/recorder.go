@@ -224,6 +224,7 @@ func (r *recorder) end(end tape.End) error {
 		end.Bounds = append(end.Bounds, "output")
 	}
 	slices.Sort(end.Bounds)
+	end.Bounds = slices.Compact(end.Bounds)
 	if err := r.write(&tape.Event{Kind: tape.RunEnd, Ahead: r.ahead.Load(), End: &end}, wire.Monotonic()); err != nil && !errors.Is(err, errFull) {
 		return err
 	}

@@ -24,18 +24,39 @@ const (
 // them. On a busy machine a thread that waits for its turn does not sleep, however
 // long that takes. What a timer is going to do is not known here.
 func atRest(pid int, net *internet) bool {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	asleep := func() bool { return allAsleep(pid, 0) && allAsleep(os.Getpid(), unix.Gettid()) }
 	for range restLooks {
-		// One look takes a while, in which a thread may wake another that was looked at
-		// already, and fall asleep.
-		if asleep() && !net.inTransit() && asleep() {
+		if rests(pid, net.inTransit) {
 			return true
 		}
 		<-time.After(restPause)
 	}
 	return false
+}
+
+// heardOut waits until the network has taken what the sandbox, which is gone, sent
+// last, and tells whether it has. The time is not counted for which it waits for a
+// processor.
+func heardOut(net *internet) bool {
+	turn := newQueue(os.Getpid())
+	for late := time.Now().Add(settle); !rests(0, net.unheard); <-time.After(restPause) {
+		if time.Now().After(late) {
+			more := turn.grant()
+			if more == 0 {
+				return false
+			}
+			late = late.Add(more)
+		}
+	}
+	return true
+}
+
+// rests takes one look at all threads, which takes a while: one may wake another that
+// was looked at already, and fall asleep. So they are looked at again.
+func rests(pid int, inTransit func() bool) bool {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	asleep := func() bool { return allAsleep(pid, 0) && allAsleep(os.Getpid(), unix.Gettid()) }
+	return asleep() && !inTransit() && asleep()
 }
 
 // allAsleep tells whether every thread of a process, but for one, waits for something

@@ -58,6 +58,9 @@ func (s *sandbox) run(ctx context.Context, rec *recorder) error {
 	readers.Wait()
 	stdout.Close()
 	stderr.Close()
+	if !heardOut(s.net) {
+		end.Bounds = append(end.Bounds, "held")
+	}
 	end.Bounds = append(end.Bounds, s.net.close()...) // now that all that can be known of its flows is
 	end.CPU = max(end.CPU, cpuTime())
 	s.explain(&end, rec, failure(events, broken))

@@ -15,6 +15,14 @@ import (
 // two seconds that a run may last longer than its plan says.
 const maxHold = 250 * time.Millisecond
 
+// maxFarewell is for how long the internet may take nothing of what the subject said
+// last, and maxFarewells for how long it may take some of it: on a machine that is busy
+// with others it waits for its turn.
+const (
+	maxFarewell  = 400 * time.Millisecond
+	maxFarewells = 2 * time.Second
+)
+
 // lookBefore remembers the file systems as they are. t is the first thread.
 func (tr *tracer) lookBefore(t *kernel.Task) {
 	b, err := difference.Remember(t, tr.out, tr.payloads)
@@ -25,14 +33,31 @@ func (tr *tracer) lookBefore(t *kernel.Task) {
 }
 
 // final tells what the subject leaves behind, once. It returns when that is
-// told, whoever tells it.
+// told, and what the subject said is sent, whoever does it.
 func (tr *tracer) final(ctx context.Context, b *difference.Before) {
 	tr.last.Do(func() {
 		tr.memory.KeepAll(ctx, tr.processes())
 		tr.scripts.EndAll()
 		b.Tell(ctx)
 		tr.before.Store(nil) // what goes from now on was told of
+		tr.farewell()
 	})
+}
+
+// farewell waits until the internet has taken what the subject said: with the sandbox
+// goes what is still to be sent.
+func (tr *tracer) farewell() {
+	began, left := time.Now(), tr.clock.Unsent()
+	for moved := began; left > 0; <-time.After(pause) {
+		now, still := time.Now(), tr.clock.Unsent()
+		if still != left {
+			moved, left = now, still
+		}
+		if now.Sub(moved) > maxFarewell || now.Sub(began) > maxFarewells {
+			tr.out.Hit("held")
+			return
+		}
+	}
 }
 
 // exitLast is final for the last thread of the first process. The other

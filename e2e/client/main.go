@@ -4,6 +4,7 @@
 //	client get URL...      fetches, trusting what the system trusts
 //	client pinned URL      trusts one key only, which nobody has
 //	client reach ADDRESS... tries to reach machines in every way there is
+//	client farewell ADDRESS... speaks with machines, and ends
 //	client hostile DEED...  does what a subject does that wants to break us
 package main
 
@@ -28,7 +29,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) < 2 {
-		return errors.New("usage: client get|pinned|reach|hostile and arguments")
+		return errors.New("usage: client get|pinned|reach|farewell|hostile and arguments")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
@@ -45,6 +46,8 @@ func run(args []string) error {
 	case "reach":
 		reach(ctx, args[1:])
 		return nil
+	case "farewell":
+		return farewell(ctx, args[1:])
 	case "hostile":
 		for _, name := range args[1:] {
 			if err := hostile(ctx, name); err != nil {

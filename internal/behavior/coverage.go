@@ -153,7 +153,7 @@ var keptFrom = map[string]string{
 	"changes":   "not everything that differs from the image in the end was seen",
 	"datagrams": "the subject sent more datagrams at once than are answered",
 	"flows":     "the subject had more connections at once than are answered",
-	"held":      "the sandbox did not hand over its last events in time",
+	"held":      "the sandbox did not hand over its last events, or packets, in time",
 	"live":      "the subject asked for more of the live network than its plan allows",
 	"payloads":  "not everything that ran, was written or was deleted was kept",
 	"questions": "the subject asked for more names than are answered",

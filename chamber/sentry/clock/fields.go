@@ -11,6 +11,7 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
 	"gvisor.dev/gvisor/pkg/sentry/ktime"
 	sentrytime "gvisor.dev/gvisor/pkg/sentry/time"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 )
 
 // fields are those that gVisor keeps to itself. This file alone reaches into
@@ -26,6 +27,7 @@ type fields struct {
 	timerMu mutex[kernel.ThreadGroup]
 	signals mutex[kernel.SignalHandlers]
 	timer   field[kernel.IntervalTimer, ktime.Timer]
+	unsent  field[tcp.Endpoint, int] // bytes that the other end has not acknowledged
 }
 
 // findFields fails when gVisor is not the one that this was written for.
@@ -41,6 +43,7 @@ func findFields() (f fields, err error) {
 		func() error { return f.timerMu.find("timerMu") },
 		func() error { return f.signals.find("mu") },
 		func() error { return f.timer.find("timer") },
+		func() error { return f.unsent.find("sndQueueInfo", "TCPSndBufState", "SndBufUsed") },
 	} {
 		if err := find(); err != nil {
 			return f, err
@@ -49,16 +52,23 @@ func findFields() (f fields, err error) {
 	return f, nil
 }
 
-// A field is one of type F in S.
+// A field is one of type F in S, or in a field of that.
 type field[S, F any] struct{ offset uintptr }
 
-func (f *field[S, F]) find(name string) error {
-	found, err := lookup[S](name)
-	if err == nil && found.Type != reflect.TypeFor[F]() {
-		err = unknown[S](name)
+func (f *field[S, F]) find(path ...string) error {
+	in := reflect.TypeFor[S]()
+	for _, name := range path {
+		found, err := lookup(in, name)
+		if err != nil {
+			return err
+		}
+		f.offset += found.Offset
+		in = found.Type
 	}
-	f.offset = found.Offset
-	return err
+	if in != reflect.TypeFor[F]() {
+		return unknown(reflect.TypeFor[S](), path[0])
+	}
+	return nil
 }
 
 // of returns the field of s.
@@ -68,9 +78,10 @@ func (f field[S, F]) of(s *S) *F { return (*F)(unsafe.Add(unsafe.Pointer(s), f.o
 type mutex[S any] struct{ found reflect.StructField }
 
 func (m *mutex[S]) find(name string) (err error) {
-	m.found, err = lookup[S](name)
+	in := reflect.TypeFor[S]()
+	m.found, err = lookup(in, name)
 	if err == nil && !reflect.PointerTo(m.found.Type).Implements(reflect.TypeFor[sync.Locker]()) {
-		err = unknown[S](name)
+		err = unknown(in, name)
 	}
 	return err
 }
@@ -79,16 +90,16 @@ func (m mutex[S]) of(s *S) sync.Locker {
 	return reflect.NewAt(m.found.Type, unsafe.Add(unsafe.Pointer(s), m.found.Offset)).Interface().(sync.Locker) // find has seen to it
 }
 
-func lookup[S any](name string) (reflect.StructField, error) {
-	f, ok := reflect.TypeFor[S]().FieldByName(name)
+func lookup(in reflect.Type, name string) (reflect.StructField, error) {
+	f, ok := in.FieldByName(name)
 	if !ok || len(f.Index) != 1 {
-		return f, unknown[S](name)
+		return f, unknown(in, name)
 	}
 	return f, nil
 }
 
-func unknown[S any](name string) error {
-	return fmt.Errorf("find the clocks of gVisor: its %s has another %s than this was written for", reflect.TypeFor[S](), name)
+func unknown(in reflect.Type, name string) error {
+	return fmt.Errorf("find the clocks of gVisor: its %s has another %s than this was written for", in, name)
 }
 
 // shifted is the clocks of gVisor, moved on by ahead. It has no field of its

@@ -11,9 +11,6 @@ import (
 	"gvisor.dev/gvisor/pkg/sentry/fsimpl/timerfd"
 	"gvisor.dev/gvisor/pkg/sentry/kernel"
 	"gvisor.dev/gvisor/pkg/sentry/ktime"
-	"gvisor.dev/gvisor/pkg/sentry/socket/netstack"
-	"gvisor.dev/gvisor/pkg/tcpip/stack"
-	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 )
 
 // Wait is what is waited for first.
@@ -140,43 +137,6 @@ func (d descriptor) Pause()                           {}
 func (d descriptor) Resume()                          {}
 
 func (d descriptor) Set(ktime.Setting, func()) (ktime.Time, ktime.Setting) { return d.GetTime() }
-
-// Connecting tells that a connection is being made or ended: its state is going
-// to change by itself.
-func (c *Clock) Connecting() bool {
-	s, ok := c.network()
-	if !ok {
-		return false
-	}
-	passing := []tcp.EndpointState{
-		tcp.StateSynSent, tcp.StateSynRecv, tcp.StateConnecting, tcp.StateFinWait1, tcp.StateClosing, tcp.StateLastAck,
-	}
-	return slices.ContainsFunc(s.Stack.RegisteredEndpoints(), func(ep stack.TransportEndpoint) bool {
-		e, ok := ep.(*tcp.Endpoint)
-		return ok && slices.Contains(passing, e.EndpointState())
-	})
-}
-
-// Packets is how many packets the subject has sent and got so far, those to itself
-// included.
-func (c *Clock) Packets() uint64 {
-	s, ok := c.network()
-	if !ok {
-		return 0
-	}
-	ip := s.Stack.Stats().IP
-	return ip.PacketsSent.Value() + ip.PacketsReceived.Value()
-}
-
-// network is the network of the subject; false before it begins.
-func (c *Clock) network() (*netstack.Stack, bool) {
-	k := c.kernel.Load()
-	if k == nil {
-		return nil, false
-	}
-	s, ok := k.RootNetworkNamespace().Stack().(*netstack.Stack)
-	return s, ok
-}
 
 // mostNamed is how many processes Waiting names.
 const mostNamed = 8
