@@ -18,11 +18,9 @@ import (
 	"github.com/detonaut/detonaut/actors/cast"
 )
 
-// duration is what an actor that goes on by itself is given, and jobs how many
-// run at once: most of their time they wait. Those that wait for days need the
-// time of daysLater to have them go by.
+// jobs is how many actors run at once: most of their time they wait. Those that wait
+// for days need the time of daysLater to have them go by.
 const (
-	duration  = "10s"
 	jobs      = "4"
 	daysLater = "90s"
 )
@@ -55,17 +53,18 @@ func demo(ctx context.Context, dir string) error {
 		}
 	}
 	err := errors.Join(
-		scan(ctx, dir, now, "--duration", duration, "--jobs", jobs),
-		scan(ctx, dir, later, "--duration", daysLater, "--profile", "time"))
+		scan(ctx, dir, "now", now, "--jobs", jobs),
+		scan(ctx, dir, "later", later, "--duration", daysLater, "--profile", "time"))
 	if err == nil {
 		fmt.Println("Every verdict is as it should be.")
 	}
 	return err
 }
 
-// scan scans the images of actors in dir, and checks the verdicts.
-func scan(ctx context.Context, dir string, actors []cast.Actor, flags ...string) error {
-	reports := filepath.Join(dir, "reports.jsonl")
+// scan scans the images of actors in dir, and checks the verdicts. The reports are in
+// the file of that name.
+func scan(ctx context.Context, dir, name string, actors []cast.Actor, flags ...string) error {
+	reports := filepath.Join(dir, name+".jsonl")
 	args := append([]string{"scan", "-o", "table", "-o", "jsonl=" + reports}, flags...)
 	for _, a := range actors {
 		args = append(args, "oci-dir:"+filepath.Join(dir, a.Name))
