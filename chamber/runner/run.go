@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -160,6 +161,7 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 	if err := s.cont.Start(s.conf); err != nil {
 		return startFailure(err)
 	}
+	debug.FreeOSMemory() // what booting took: a run may idle for long, beside many others
 	go func() {
 		defer close(exited)
 		// How it ended, the sandbox's events tell; whether it did, this.

@@ -3,6 +3,7 @@ package sentry
 import (
 	"encoding/json"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -157,6 +158,7 @@ func (tr *tracer) begin(t *kernel.Task) {
 	tr.born(t, t.ThreadGroup())
 	tr.startClock(t)
 	tr.furnish(t)
+	go debug.FreeOSMemory() // what booting took; the subject does not wait for it
 	if tr.detail != plan.Untraced {
 		tr.lookBefore(t)
 		tr.firstExec(t)
