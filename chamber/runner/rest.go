@@ -19,6 +19,9 @@ const (
 	restPause = time.Millisecond
 )
 
+// maxHeard is how long the network may take to take what the sandbox sent last.
+const maxHeard = 400 * time.Millisecond
+
 // atRest tells whether neither the sandbox of that process nor its network does
 // anything, or is about to: every thread sleeps, and nothing is on its way between
 // them. On a busy machine a thread that waits for its turn does not sleep, however
@@ -38,7 +41,7 @@ func atRest(pid int, net *internet) bool {
 // processor.
 func heardOut(net *internet) bool {
 	turn := newQueue(os.Getpid())
-	for late := time.Now().Add(settle); !rests(0, net.unheard); <-time.After(restPause) {
+	for late := time.Now().Add(maxHeard); !rests(0, net.unheard); <-time.After(restPause) {
 		if time.Now().After(late) {
 			more := turn.grant()
 			if more == 0 {
