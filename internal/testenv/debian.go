@@ -25,7 +25,7 @@ var tools = []string{"findutils", "gcc", "libc6-dev", "nginx-light", "python3-mi
 
 // crowd are the packages of a root with many servers and tools.
 var crowd = []string{
-	"apache2", "apache2-utils", "apt", "bind9", "bind9-dnsutils", "ca-certificates", "cron", "curl", "default-jre-headless", "dnsmasq",
+	"apache2", "apache2-utils", "apt", "bind9", "bind9-dnsutils", "ca-certificates", "cron", "curl", "default-jre-headless",
 	"gcc", "git", "haproxy", "ldap-utils", "libc6-dev", "lighttpd", "logrotate", "make", "mariadb-server", "memcached", "mosquitto",
 	"mosquitto-clients", "nginx-light", "nodejs", "openssh-client", "openssh-server", "perl", "php-fpm", "postfix", "postgresql", "procps",
 	"prometheus-node-exporter", "python3", "rabbitmq-server", "redis-server", "ruby", "slapd", "squid", "supervisor", "unbound", "vsftpd",
