@@ -81,6 +81,16 @@ func InTransit(far *os.File) (sent, got int) {
 	return sent, got
 }
 
+// Gone tells the near end of a cable that nobody takes anything at its far one any
+// more: what is sent there fails at once. What the far end sent can still be taken.
+func Gone(far *os.File) {
+	raw, err := far.SyscallConn()
+	if err != nil {
+		return // it is closed
+	}
+	_ = raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RD) }) // of a socket that lives
+}
+
 // PlugIn gives the booted sandbox behind a control socket far as its network
 // card. It must be called before the sandbox starts, which must be told to
 // leave the network as it is. The card has mac, as [Options] do. far stays the

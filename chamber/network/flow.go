@@ -36,6 +36,7 @@ type flow struct {
 	sent, received atomic.Int64
 	messages       atomic.Int64 // of datagrams
 	wasReset       atomic.Bool
+	lost           atomic.Int64 // bytes that were said when the subject was gone
 	// listening is set while the server waits for the client, and patience is until
 	// when it does, in nanoseconds since 1970; 0 is for ever.
 	listening atomic.Bool
@@ -180,13 +181,32 @@ func (c *conn) Read(b []byte) (int, error) {
 }
 
 func (c *conn) Write(b []byte) (int, error) {
+	if c.flow.internet.parted.Load() {
+		return c.flow.lose(b)
+	}
 	n, err := c.Conn.Write(b)
 	c.flow.moved.Store(time.Now().UnixNano())
 	c.flow.received.Add(int64(n))
 	if reset(err) {
 		c.flow.wasReset.Store(true)
 	}
+	if err != nil && c.flow.internet.parted.Load() {
+		more, err := c.flow.lose(b[n:])
+		return n + more, err
+	}
 	return n, err
+}
+
+// maxLost is how many bytes a server may answer a subject that is gone.
+const maxLost = 64 << 10
+
+// lose takes what is said to a subject that is gone: a server that said it reads on,
+// and hears what the subject had said before. One that has much to say ends.
+func (f *flow) lose(b []byte) (int, error) {
+	if f.lost.Add(int64(len(b))) > maxLost {
+		return 0, net.ErrClosed
+	}
+	return len(b), nil
 }
 
 // SetDeadline implements net.Conn.

@@ -94,6 +94,7 @@ type Internet struct {
 	flows   atomic.Uint64
 	open    atomic.Int64 // TCP flows
 	bodies  atomic.Int64 // bytes of bodies in memory
+	parted  atomic.Bool  // the subject is gone
 	running sync.WaitGroup
 
 	mu     sync.Mutex
@@ -148,6 +149,21 @@ func (n *Internet) now() time.Time {
 
 // Certificate is the DER of the run's CA.
 func (n *Internet) Certificate() []byte { return n.authority.Certificate().Raw }
+
+// Part tells that the subject is gone: nothing that is said to it matters any more, and
+// what waits for it to listen goes on.
+func (n *Internet) Part() {
+	n.parted.Store(true)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for f := range n.living {
+		f.mu.Lock()
+		if f.conn != nil {
+			_ = f.conn.SetWriteDeadline(past) // a connection that is gone needs none
+		}
+		f.mu.Unlock()
+	}
+}
 
 // settleInterval is how often what has begun behind Close's back is ended.
 const settleInterval = 5 * time.Millisecond

@@ -16,6 +16,10 @@ import (
 	"github.com/detonaut/detonaut/chamber/sentry/furnish"
 )
 
+// maxHeard is how long the network may take to take what the sandbox sent last, and as
+// long again while it waits for a processor.
+const maxHeard = 400 * time.Millisecond
+
 // internet is the network of one run; its zero value is none.
 type internet struct {
 	plan  *plan.Plan
@@ -140,11 +144,34 @@ func (i *internet) inTransit() bool {
 	return sent+got != 0
 }
 
-// unheard tells whether something that the sandbox sent was not taken yet.
-func (i *internet) unheard() bool {
-	if i.net == nil {
-		return false
+// part tells the network that the sandbox takes nothing any more. Without that it
+// would wait for room in the cable, for each of its connections.
+func (i *internet) part() {
+	if i.net != nil {
+		network.Gone(i.far)
+		i.net.Part()
 	}
-	sent, _ := network.InTransit(i.far)
-	return sent != 0
+}
+
+// heardOut waits until the network has taken what the sandbox, which is gone, sent
+// last, and tells whether it has.
+func (i *internet) heardOut() bool {
+	if i.net == nil {
+		return true
+	}
+	turn := newQueue(os.Getpid(), maxHeard)
+	unheard := func() bool {
+		sent, _ := network.InTransit(i.far)
+		return sent != 0
+	}
+	for late := time.Now().Add(maxHeard); !rests(0, unheard); <-time.After(restPause) {
+		if time.Now().After(late) {
+			more := turn.grant()
+			if more == 0 {
+				return false
+			}
+			late = late.Add(more)
+		}
+	}
+	return true
 }

@@ -19,10 +19,13 @@ const maxQueue = 8 * time.Second
 type queue struct {
 	pid     int
 	before  map[string]time.Duration // by thread
+	max     time.Duration            // the most that is granted
 	granted time.Duration
 }
 
-func newQueue(pid int) *queue { return &queue{pid: pid, before: waited(pid)} }
+func newQueue(pid int, most time.Duration) *queue {
+	return &queue{pid: pid, before: waited(pid), max: most}
+}
 
 // grant returns for how much longer than at the last call the thread has waited
 // that has waited longest; 0 if that is too little to matter, or too much of all.
@@ -31,7 +34,7 @@ func (q *queue) grant() time.Duration {
 	for thread, now := range waited(q.pid) {
 		most = max(most, now-q.before[thread])
 	}
-	more := min(most, maxQueue) - q.granted
+	more := min(most, q.max) - q.granted
 	if more < watchInterval {
 		return 0
 	}

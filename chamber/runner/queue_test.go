@@ -15,7 +15,7 @@ func TestQueue(t *testing.T) {
 		t.Fatal("this kernel has no /proc/PID/task/TID/schedstat: build it with CONFIG_SCHED_INFO")
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8 * runtime.NumCPU()))
-	q := newQueue(os.Getpid())
+	q := newQueue(os.Getpid(), maxQueue)
 	var busy sync.WaitGroup
 	until := time.Now().Add(500 * time.Millisecond)
 	for range 8 * runtime.NumCPU() {
@@ -32,7 +32,7 @@ func TestQueue(t *testing.T) {
 	if got := q.grant(); got != 0 {
 		t.Errorf("%s are granted beyond the most", got)
 	}
-	if got := newQueue(os.Getpid()).grant(); got != 0 {
+	if got := newQueue(os.Getpid(), maxQueue).grant(); got != 0 {
 		t.Errorf("%s are granted to threads that have not waited", got)
 	}
 }

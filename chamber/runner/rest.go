@@ -19,9 +19,6 @@ const (
 	restPause = time.Millisecond
 )
 
-// maxHeard is how long the network may take to take what the sandbox sent last.
-const maxHeard = 400 * time.Millisecond
-
 // atRest tells whether neither the sandbox of that process nor its network does
 // anything, or is about to: every thread sleeps, and nothing is on its way between
 // them. On a busy machine a thread that waits for its turn does not sleep, however
@@ -34,23 +31,6 @@ func atRest(pid int, net *internet) bool {
 		<-time.After(restPause)
 	}
 	return false
-}
-
-// heardOut waits until the network has taken what the sandbox, which is gone, sent
-// last, and tells whether it has. The time is not counted for which it waits for a
-// processor.
-func heardOut(net *internet) bool {
-	turn := newQueue(os.Getpid())
-	for late := time.Now().Add(maxHeard); !rests(0, net.unheard); <-time.After(restPause) {
-		if time.Now().After(late) {
-			more := turn.grant()
-			if more == 0 {
-				return false
-			}
-			late = late.Add(more)
-		}
-	}
-	return true
 }
 
 // rests takes one look at all threads, which takes a while: one may wake another that

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"testing"
@@ -55,5 +56,36 @@ func TestAtRest(t *testing.T) {
 			t.Fatal(err)
 		}
 		eventually(true, sleeps.Process.Pid, cable, "a cable whose frame was taken")
+	}
+}
+
+// What a sandbox sent before it went is waited for, and what it will never take is not.
+func TestHeardOut(t *testing.T) {
+	near, far, err := network.Cable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer near.Close()
+	defer far.Close()
+	net := &internet{net: new(network.Internet), far: far}
+	if _, err := far.Write([]byte("farewell")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := near.Write([]byte("for nobody")); err != nil {
+		t.Fatal(err)
+	}
+	net.part()
+	if net.heardOut() {
+		t.Error("a frame waits to be taken, and it was heard out")
+	}
+	b := make([]byte, 16)
+	if n, err := near.Read(b); err != nil || string(b[:n]) != "farewell" {
+		t.Fatalf("%q, %v", b[:n], err)
+	}
+	if !net.heardOut() {
+		t.Error("all was taken, and it was not heard out")
+	}
+	if _, err := near.Write([]byte("too late")); !errors.Is(err, unix.EPIPE) {
+		t.Errorf("what is sent to a sandbox that is gone: %v", err)
 	}
 }

@@ -51,6 +51,7 @@ func (s *sandbox) run(ctx context.Context, rec *recorder) error {
 	go func() { defer readers.Done(); defer close(s.drained); events <- s.readEvents(rec) }()
 
 	end := s.startAndWait(ctx, rec, events, broken)
+	s.net.part()
 	close(over)
 	used, _ := processes(s.cont.SandboxPid())
 	end.CPU = max(end.CPU, used)
@@ -59,7 +60,7 @@ func (s *sandbox) run(ctx context.Context, rec *recorder) error {
 	readers.Wait()
 	stdout.Close()
 	stderr.Close()
-	if !heardOut(s.net) {
+	if !s.net.heardOut() {
 		end.Bounds = append(end.Bounds, "held")
 	}
 	end.Bounds = append(end.Bounds, s.net.close()...) // now that all that can be known of its flows is
@@ -228,7 +229,7 @@ func (s *sandbox) askFlush(rec *recorder, idle *idle, use *usage) bool {
 	}
 	enough := time.NewTimer(settle)
 	defer enough.Stop()
-	turn := newQueue(use.mem.pid)
+	turn := newQueue(use.mem.pid, maxQueue)
 	watch := time.NewTicker(watchInterval)
 	defer watch.Stop()
 	for {

@@ -37,7 +37,8 @@ type Options struct {
 	// none. It is called from goroutines of a run, which end with it.
 	Log *slog.Logger
 	// Grace is how long the chamber may take to end after it was told to;
-	// then it is killed. 5 s if 0.
+	// then it is killed. 15 s if 0: on a machine that is busy with others it waits for
+	// its turn.
 	Grace time.Duration
 }
 
