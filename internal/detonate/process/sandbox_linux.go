@@ -26,7 +26,7 @@ const (
 	// plan: its own start and end on a busy machine.
 	startLimit = time.Minute
 	// defaultGrace is long enough to end a sandbox on a busy machine.
-	defaultGrace = 5 * time.Second
+	defaultGrace = 15 * time.Second
 	// maxVersion bounds the answer of "detonaut-chamber version".
 	maxVersion = 256
 	// artifactsFD is the first descriptor that a child process may be given.
