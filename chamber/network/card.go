@@ -82,7 +82,8 @@ func InTransit(far *os.File) (sent, got int) {
 }
 
 // Gone tells the near end of a cable that nobody takes anything at its far one any
-// more: what is sent there fails at once. What the far end sent can still be taken.
+// more: what is sent there fails at once. What the far end sent can still be taken. No
+// card may use the far end then: gVisor's does not stop at the end of what it reads.
 func Gone(far *os.File) {
 	raw, err := far.SyscallConn()
 	if err != nil {

@@ -144,11 +144,10 @@ func (i *internet) inTransit() bool {
 	return sent+got != 0
 }
 
-// part tells the network that the sandbox takes nothing any more. Without that it
-// would wait for room in the cable, for each of its connections.
+// part tells the network that the sandbox listens no more. Without that it would be
+// busy with what nobody takes, for each of its connections.
 func (i *internet) part() {
 	if i.net != nil {
-		network.Gone(i.far)
 		i.net.Part()
 	}
 }
@@ -159,6 +158,7 @@ func (i *internet) heardOut() bool {
 	if i.net == nil {
 		return true
 	}
+	network.Gone(i.far)
 	turn := newQueue(os.Getpid(), maxHeard)
 	unheard := func() bool {
 		sent, _ := network.InTransit(i.far)
