@@ -242,7 +242,7 @@ var everyday = []string{
 	"mariadb -h db.everyday.example -u app -e 'select 1'",
 	"java -version",
 	"printf '[default]\\n' >~/.aws/config && cat ~/.aws/config",
-	"apt-get -q --version | head -1",
+	"apt-get -q --version",
 	"ls ~ && du -s /etc >/dev/null && rm -rf ~/.cache",
 }
 

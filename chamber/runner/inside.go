@@ -36,6 +36,9 @@ const memoryLimit = 256 << 20
 // mount and process of it.
 func Inside() error {
 	logFile := os.NewFile(logFD, "log")
+	// Of a crash the runtime tells stderr, which is the subject's. What it cannot tell
+	// the log either, nobody can.
+	_ = debug.SetCrashOutput(logFile, debug.CrashOptions{})
 	if err := inside(); err != nil {
 		// 1 and 2 belong to the subject.
 		fmt.Fprintln(logFile, "detonaut-chamber:", err)

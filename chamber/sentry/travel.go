@@ -58,17 +58,17 @@ func (tr *tracer) look() (tape.Reason, string) {
 	return tape.Quiescent, tr.clock.Waiting()
 }
 
-// journey is what is between a request to travel and the word that the network is
-// at rest, too. It belongs to the goroutine that answers requests.
+// journey is what is between a request to travel and the word that all is at rest. It
+// belongs to the goroutine that answers requests.
 type journey struct {
 	rest    *clock.Rest // nil if nobody waits for that word
 	packets uint64      // those of the network then
 	settled uint64      // and when it was last known to be at rest
 }
 
-// travel moves the clocks on to the next timer that is due, unless something
-// else may happen before. What the network does it cannot see all of: it asks back
-// whether that is at rest, if there were packets since it last was.
+// travel makes ready to move the clocks on. What the network does it cannot see all of,
+// nor whether a task that was woken waits for its turn on a busy machine: it asks back
+// whether all is at rest.
 func (tr *tracer) travel() {
 	j := &tr.journey
 	if j.rest != nil {
@@ -78,18 +78,16 @@ func (tr *tracer) travel() {
 		tr.out.Answer("", "")
 		return
 	}
-	switch j.packets = tr.clock.Packets(); {
-	case j.packets == j.settled:
-		tr.move()
-	case j.rest.Lasts(networkPause):
-		tr.out.Answer(wire.Settled, "")
-	default:
+	if j.packets = tr.clock.Packets(); j.packets != j.settled && !j.rest.Lasts(networkPause) {
 		tr.out.Answer("", "")
+		return
 	}
+	tr.out.Answer(wire.Settled, "")
 }
 
-// move goes on with what travel began, if nothing happened since. It answers
-// first, so that what the subject does then is known to be of that time.
+// move moves the clocks on to the next timer that is due, unless something happened
+// since travel asked, or else may happen before. It answers first, so that what the
+// subject does then is known to be of that time.
 func (tr *tracer) move() {
 	j := &tr.journey
 	rest := j.rest

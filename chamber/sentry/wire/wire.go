@@ -45,17 +45,17 @@ const (
 	// Look has it tell whether anything can still happen before the run is over:
 	// if not, the answer has a Reason and a Detail.
 	Look
-	// Travel does the same, and moves the clocks on if all that is going to happen
-	// is that time passes: the answer then has one more of Jumps. Or it has the Reason
-	// [Settled].
+	// Travel has it make ready to move the clocks on: the answer has the Reason
+	// [Settled] if no task runs.
 	Travel
-	// Move is the word that the network is at rest, after Settled: the answer is that
-	// of Travel.
+	// Move is the word that all is at rest, after Settled: it does what Look does, and
+	// moves the clocks on if all that is going to happen is that time passes. The
+	// answer then has one more of Jumps.
 	Move
 )
 
-// Settled is the reason in an answer that asks whether the network is at rest: the
-// subject has spoken with it, and waits. It is on no tape.
+// Settled is the reason in an answer that asks whether all is at rest, as far as the
+// sandbox cannot see it. It is on no tape.
 const Settled tape.Reason = "settled"
 
 // Open makes a socket and returns its ends: the stream, and the file that is for
