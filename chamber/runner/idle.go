@@ -40,8 +40,8 @@ func (s *sandbox) answered(end tape.End, events uint64) {
 // moved on where the plan says so. It belongs to one goroutine.
 type idle struct {
 	box   *sandbox
-	rest  func() bool // whether the sandbox and its network are at rest
-	next  *time.Timer // when to ask
+	rest  func(network bool) bool // whether the sandbox is at rest, or its network, too
+	next  *time.Timer             // when to ask
 	every time.Duration
 	asked bool // and not answered yet
 
@@ -51,7 +51,7 @@ type idle struct {
 	still    time.Time // of the first answer that nothing can happen; zero if it was another
 }
 
-func newIdle(s *sandbox, rest func() bool) *idle {
+func newIdle(s *sandbox, rest func(network bool) bool) *idle {
 	i := &idle{box: s, rest: rest, every: lookInterval, deadline: time.Now().Add(s.plan.Limits.Duration)}
 	if i.travels() {
 		i.every = travelInterval
@@ -103,8 +103,8 @@ func (i *idle) take(a answer) (tape.Reason, string) {
 		return "", "" // the first process has ended
 	}
 	i.asked = false
-	if a.Reason == wire.Settled {
-		if i.rest() && !i.pending() {
+	if a.Reason == wire.Settled || a.Reason == wire.Still {
+		if i.rest(a.Reason == wire.Settled) && !i.pending() {
 			i.request(wire.Move)
 		} else {
 			i.next.Reset(i.every)
@@ -113,7 +113,7 @@ func (i *idle) take(a answer) (tape.Reason, string) {
 	}
 	over, wait := i.judge(a, time.Now())
 	switch {
-	case over && i.rest():
+	case over && i.rest(true):
 		return a.Reason, a.Detail
 	case over:
 		i.next.Reset(lookInterval)

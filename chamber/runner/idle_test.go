@@ -30,7 +30,7 @@ func TestIdle(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				i := newIdle(&sandbox{plan: &tc.plan}, func() bool { return true })
+				i := newIdle(&sandbox{plan: &tc.plan}, func(bool) bool { return true })
 				defer i.stop()
 				var reason tape.Reason
 				for _, a := range tc.answers {
@@ -97,7 +97,7 @@ func TestUsageIsLookedAtInTime(t *testing.T) {
 func TestIdleWhileTheNetworkWorks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rest := false
-		i := newIdle(&sandbox{plan: &plan.Plan{}}, func() bool { return rest })
+		i := newIdle(&sandbox{plan: &plan.Plan{}}, func(bool) bool { return rest })
 		defer i.stop()
 		still := answer{End: tape.End{Reason: tape.Quiescent}}
 		for n := range 5 {

@@ -15,22 +15,27 @@ import (
 // The runtimes of the sandbox and of this process wake a thread now and then for
 // their own sake, and after each answer: a look that finds one is taken again.
 const (
-	restLooks = 20
+	restTime  = 40 * time.Millisecond
 	restPause = time.Millisecond
+	// A sandbox alone is looked at before each jump of its clocks, and seldom in vain.
+	stillPause = 100 * time.Microsecond
 )
 
-// atRest tells whether neither the sandbox of that process nor its network does
-// anything, or is about to: every thread sleeps, and nothing is on its way between
-// them. On a busy machine a thread that waits for its turn does not sleep, however
-// long that takes. What a timer is going to do is not known here.
-func atRest(pid int, net *internet) bool {
-	for range restLooks {
-		if rests(pid, net.inTransit) {
-			return true
-		}
-		<-time.After(restPause)
+// atRest tells whether the sandbox of that process does nothing, nor is about to: every
+// thread sleeps. On a busy machine a thread that waits for its turn does not sleep,
+// however long that takes. What a timer is going to do is not known here. With network
+// the same is to hold of this process, and nothing to be on its way between the two.
+func atRest(pid int, net *internet, network bool) bool {
+	look, pause := func() bool { return allAsleep(pid, 0) }, stillPause
+	if network {
+		look, pause = func() bool { return rests(pid, net.inTransit) }, restPause
 	}
-	return false
+	for late := time.Now().Add(restTime); !look(); <-time.After(pause) {
+		if time.Now().After(late) {
+			return false
+		}
+	}
+	return true
 }
 
 // rests takes one look at all threads, which takes a while: one may wake another that

@@ -36,7 +36,7 @@ func TestAtRest(t *testing.T) {
 	eventually := func(want bool, pid int, net *internet, what string) {
 		t.Helper()
 		for range 100 {
-			if atRest(pid, net) == want {
+			if atRest(pid, net, true) == want {
 				return
 			}
 			time.Sleep(10 * time.Millisecond)
@@ -45,12 +45,18 @@ func TestAtRest(t *testing.T) {
 	}
 	eventually(true, sleeps.Process.Pid, cable, "a process that sleeps")
 	eventually(false, runs.Process.Pid, cable, "a process that runs")
+	if atRest(runs.Process.Pid, cable, false) && atRest(runs.Process.Pid, cable, false) {
+		t.Error("a sandbox that runs is at rest")
+	}
 	for _, end := range []struct{ from, to *os.File }{{near, far}, {far, near}} {
 		if _, err := end.from.Write([]byte("frame")); err != nil {
 			t.Fatal(err)
 		}
-		if atRest(sleeps.Process.Pid, cable) {
+		if atRest(sleeps.Process.Pid, cable, true) {
 			t.Errorf("a frame from the %s waits in it, and it is at rest", end.from.Name())
+		}
+		if !atRest(sleeps.Process.Pid, cable, false) {
+			t.Errorf("a frame from the %s is none of a sandbox that sleeps", end.from.Name())
 		}
 		if _, err := unix.Read(int(end.to.Fd()), make([]byte, 16)); err != nil {
 			t.Fatal(err)

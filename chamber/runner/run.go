@@ -172,7 +172,7 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 	defer deadline.Stop()
 	use := newUsage(s)
 	defer use.stop()
-	idle := newIdle(s, func() bool { return atRest(use.mem.pid, s.net) })
+	idle := newIdle(s, func(network bool) bool { return atRest(use.mem.pid, s.net, network) })
 	defer idle.stop()
 
 	stop := func(reason tape.Reason, detail string) tape.End {

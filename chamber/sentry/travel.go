@@ -78,11 +78,14 @@ func (tr *tracer) travel() {
 		tr.out.Answer("", "")
 		return
 	}
-	if j.packets = tr.clock.Packets(); j.packets != j.settled && !j.rest.Lasts(networkPause) {
+	switch j.packets = tr.clock.Packets(); {
+	case j.packets == j.settled:
+		tr.out.Answer(wire.Still, "")
+	case j.rest.Lasts(networkPause):
+		tr.out.Answer(wire.Settled, "")
+	default:
 		tr.out.Answer("", "")
-		return
 	}
-	tr.out.Answer(wire.Settled, "")
 }
 
 // move moves the clocks on to the next timer that is due, unless something happened

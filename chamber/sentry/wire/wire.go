@@ -46,17 +46,21 @@ const (
 	// if not, the answer has a Reason and a Detail.
 	Look
 	// Travel has it make ready to move the clocks on: the answer has the Reason
-	// [Settled] if no task runs.
+	// [Settled] or [Still] if no task runs.
 	Travel
-	// Move is the word that all is at rest, after Settled: it does what Look does, and
+	// Move is the word that all is at rest, after one of those: it does what Look does, and
 	// moves the clocks on if all that is going to happen is that time passes. The
 	// answer then has one more of Jumps.
 	Move
 )
 
-// Settled is the reason in an answer that asks whether all is at rest, as far as the
-// sandbox cannot see it. It is on no tape.
-const Settled tape.Reason = "settled"
+// Reasons in an answer that asks whether all is at rest, as far as the sandbox cannot see
+// it: its own threads and the network, or, where there was no packet since the last
+// jump, its own threads. They are on no tape.
+const (
+	Settled tape.Reason = "settled"
+	Still   tape.Reason = "still"
+)
 
 // Open makes a socket and returns its ends: the stream, and the file that is for
 // the sandbox. Both are the caller's to close. There is no path on disk that a
