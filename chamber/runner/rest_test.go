@@ -12,6 +12,20 @@ import (
 	"github.com/detonaut/detonaut/chamber/network"
 )
 
+// newCable makes a network that is nothing but its cable, and returns its near end.
+func newCable(t *testing.T) (net *internet, near *os.File) {
+	t.Helper()
+	near, far, err := network.Cable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		near.Close()
+		far.Close()
+	})
+	return &internet{net: new(network.Internet), far: far}, near
+}
+
 // A sandbox is at rest when none of its threads runs and nothing is on its way to
 // its network, or from there.
 func TestAtRest(t *testing.T) {
@@ -26,13 +40,8 @@ func TestAtRest(t *testing.T) {
 			_ = c.Wait()
 		}()
 	}
-	near, far, err := network.Cable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer near.Close()
-	defer far.Close()
-	cable := &internet{net: new(network.Internet), far: far}
+	cable, near := newCable(t)
+	far := cable.far
 	eventually := func(want bool, pid int, net *internet, what string) {
 		t.Helper()
 		for range 100 {
@@ -67,13 +76,8 @@ func TestAtRest(t *testing.T) {
 
 // What a sandbox sent before it went is waited for, and what it will never take is not.
 func TestHeardOut(t *testing.T) {
-	near, far, err := network.Cable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer near.Close()
-	defer far.Close()
-	net := &internet{net: new(network.Internet), far: far}
+	net, near := newCable(t)
+	far := net.far
 	if _, err := far.Write([]byte("farewell")); err != nil {
 		t.Fatal(err)
 	}
