@@ -84,10 +84,11 @@ const (
 
 // Stage names.
 const (
-	StagePull     = "pull"
-	StageDetonate = "detonate"
-	StageRead     = "read" // of files, by static analyzers
-	StageExplain  = "explain"
+	StagePull      = "pull"
+	StageDetonate  = "detonate"
+	StageRead      = "read"      // of files, by static analyzers
+	StageInventory = "inventory" // of packages
+	StageExplain   = "explain"
 )
 
 // Stage is the status of one stage of the analysis.

@@ -1,0 +1,108 @@
+package inventory
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/anchore/syft/syft/artifact"
+	"github.com/anchore/syft/syft/file"
+	"github.com/anchore/syft/syft/pkg"
+	"github.com/anchore/syft/syft/sbom"
+
+	"github.com/detonaut/detonaut"
+)
+
+// convert says in our words what syft found.
+func convert(bill *sbom.SBOM) Inventory {
+	inv := Inventory{bill: bill}
+	if d := bill.Artifacts.LinuxDistribution; d != nil {
+		inv.Distribution = &Distribution{ID: d.ID, VersionID: d.VersionID, Codename: d.VersionCodename, Name: d.PrettyName, Like: d.IDLike}
+	}
+	owners := owners(bill)
+	for p := range bill.Artifacts.Packages.Enumerate() {
+		inv.Packages = append(inv.Packages, convertPackage(&p, owners[p.ID()]))
+	}
+	slices.SortFunc(inv.Packages, compare)
+	return inv
+}
+
+// compare orders packages by all that tells them apart.
+func compare(a, b Package) int {
+	return cmp.Or(
+		cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Type, b.Type),
+		slices.CompareFunc(a.Locations, b.Locations, compareLocations), cmp.Compare(a.PURL, b.PURL), cmp.Compare(a.FoundBy, b.FoundBy),
+	)
+}
+
+func compareLocations(a, b Location) int {
+	if a.Primary != b.Primary {
+		if a.Primary {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Within, b.Within), cmp.Compare(a.Layer, b.Layer))
+}
+
+// owners are the names of the packages that brought others, by the id of those.
+func owners(bill *sbom.SBOM) map[artifact.ID]string {
+	names := map[artifact.ID]string{}
+	for _, r := range bill.Relationships {
+		if r.Type != artifact.OwnershipByFileOverlapRelationship {
+			continue
+		}
+		owner, ok := r.From.(pkg.Package)
+		if have := names[r.To.ID()]; ok && (have == "" || owner.Name < have) {
+			names[r.To.ID()] = owner.Name
+		}
+	}
+	return names
+}
+
+func convertPackage(p *pkg.Package, owner string) Package {
+	q := Package{
+		Name: p.Name, Version: p.Version, Type: string(p.Type), Language: string(p.Language),
+		PURL: p.PURL, Owner: owner, FoundBy: p.FoundBy,
+	}
+	if p.Language == pkg.UnknownLanguage {
+		q.Language = ""
+	}
+	q.Source, q.SourceVersion = origin(p.Metadata)
+	for _, c := range p.CPEs {
+		q.CPEs = append(q.CPEs, c.Attributes.BindToFmtString())
+	}
+	slices.Sort(q.CPEs)
+	q.CPEs = slices.Compact(q.CPEs)
+	for _, l := range p.Locations.ToUnorderedSlice() {
+		q.Locations = append(q.Locations, convertLocation(l))
+	}
+	slices.SortFunc(q.Locations, compareLocations)
+	return q
+}
+
+func convertLocation(l file.Location) Location {
+	made := Location{
+		Path: l.RealPath, Layer: detonaut.Digest(l.FileSystemID),
+		Primary: l.Annotations[pkg.EvidenceAnnotationKey] == pkg.PrimaryEvidenceAnnotation,
+	}
+	if inner, ok := strings.CutPrefix(l.FullPath, l.RealPath+file.ArchivePathSeparator); ok {
+		made.Within = "/" + inner
+	}
+	return made
+}
+
+// origin is the package that one of a distribution was built from.
+func origin(metadata any) (name, version string) {
+	switch m := metadata.(type) {
+	case pkg.DpkgDBEntry:
+		return m.Source, m.SourceVersion
+	case pkg.ApkDBEntry:
+		return m.OriginPackage, ""
+	case pkg.RpmDBEntry:
+		return m.SourceRpm, ""
+	case pkg.AlpmDBEntry:
+		return m.BasePackage, ""
+	}
+	return "", ""
+}

@@ -1,0 +1,82 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/anchore/syft/syft/artifact"
+	"github.com/anchore/syft/syft/file"
+	"github.com/anchore/syft/syft/pkg"
+)
+
+// guarded is a cataloger that takes nobody down: its panics and errors are problems,
+// and its time and the number of its packages are bounded. It implements
+// pkg.Cataloger.
+type guarded struct {
+	pkg.Cataloger
+	*reading
+
+	count int // of packages, of the image and of archives together
+}
+
+// Catalog implements pkg.Cataloger. The view that it is given is of the image, or of
+// the contents of an archive. The context carries what syft passes to its own; it ends
+// with that of the reading.
+func (g *guarded) Catalog(ctx context.Context, view file.Resolver) ([]pkg.Package, []artifact.Relationship, error) {
+	name := g.Name()
+	_, whole := view.(archives)
+	if !whole && name != inArchives {
+		return nil, nil, nil
+	}
+	if g.ctx.Err() != nil {
+		g.problems.add(name, "not looked for, because the time was over")
+		return nil, nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.limits.Kind)
+	defer cancel()
+	defer context.AfterFunc(g.ctx, cancel)()
+	if whole {
+		r := &resolver{reading: g.reading, ctx: ctx, cataloger: name, bound: g.limits.File}
+		if slices.Contains(ofDatabases, name) {
+			r.bound = g.limits.Database
+		}
+		view = r
+	}
+	found, related, err := g.safely(ctx, view)
+	for _, one := range separate(err) {
+		g.problems.add(name, one.Error())
+	}
+	if room := g.limits.Packages - g.count; len(found) > room {
+		g.problems.add(name, fmt.Sprintf("%d packages left out, because there were more than %d", len(found)-room, g.limits.Packages))
+		found, related = found[:room], nil // which may be of those that are gone
+	}
+	g.count += len(found)
+	return found, related, nil
+}
+
+func (g *guarded) safely(ctx context.Context, view file.Resolver) (found []pkg.Package, related []artifact.Relationship, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			found, related, err = nil, nil, fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return g.Cataloger.Catalog(ctx, view)
+}
+
+// separate takes joined errors apart.
+func separate(err error) []error {
+	if err == nil {
+		return nil
+	}
+	var joined interface{ Unwrap() []error }
+	if !errors.As(err, &joined) {
+		return []error{err}
+	}
+	var all []error
+	for _, one := range joined.Unwrap() {
+		all = append(all, separate(one)...)
+	}
+	return all
+}

@@ -1,0 +1,167 @@
+// Package inventory lists the packages of an image: those of distributions, of
+// languages, and those that programs and archives carry inside. It reads the image in
+// place, through its index, and asks no network.
+//
+// The catalogers are syft's. What syft says stays here and with the matcher of
+// vulnerabilities: everybody else sees [Package].
+//
+// Two formats cannot be read in place: the databases of RPM and Nix are copied to a
+// temporary file while they are parsed, within [Limits.Database].
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"time"
+
+	stereoscope "github.com/anchore/stereoscope/pkg/file"
+	"github.com/anchore/syft/syft/sbom"
+
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/internal/image"
+)
+
+// Input is the image whose packages are listed. The caller keeps it open until
+// [Read] has returned.
+type Input struct {
+	// Image is what is known of it, Index lists its files, Files opens those.
+	Image detonaut.Image
+	Index *image.Index
+	Files fs.FS
+	// Limits bound what it may cost; zero fields take their defaults.
+	Limits Limits
+}
+
+// Limits bound one [Read]. What a bound keeps from being read is a [Problem].
+type Limits struct {
+	// File is the most that is read of one manifest; Database of one database of RPM
+	// or Nix; Program of one program or archive. In bytes.
+	File, Database, Program int64
+	// Total is the most that is read of all files that are neither programs nor
+	// archives, again each time that one is read.
+	Total int64
+	// Archive is the most that an archive and those in it may hold in memory at once.
+	// Depth is how many are opened inside each other.
+	Archive int64
+	Depth   int
+	// Packages is the most packages of one kind, of all archives together.
+	Packages int
+	// Kind is the most time for one kind of package, All for everything.
+	Kind, All time.Duration
+}
+
+// DefaultLimits are enough for the images that public registries serve.
+func DefaultLimits() Limits {
+	return Limits{
+		File: 32 << 20, Database: 512 << 20, Program: 2 << 30, Total: 1 << 30,
+		Archive: 256 << 20, Depth: 6, Packages: 50_000, Kind: time.Minute, All: 5 * time.Minute,
+	}
+}
+
+// Inventory is what was found.
+type Inventory struct {
+	// Distribution is nil if the image does not say what it is.
+	Distribution *Distribution
+	// Packages are sorted by name, version, type and first location.
+	Packages []Package
+	// Problems are what could not be read, sorted, and at most 100.
+	Problems []Problem
+
+	bill *sbom.SBOM
+}
+
+// SBOM is the inventory as syft says it, for the matcher of vulnerabilities alone. It
+// is never nil, and not to be changed.
+func (i *Inventory) SBOM() *sbom.SBOM { return i.bill }
+
+// Distribution is what the image says it is, in the words of os-release.
+type Distribution struct {
+	ID, VersionID, Codename, Name string
+	Like                          []string
+}
+
+// Package is one package at one or more places. Its strings are the subject's.
+type Package struct {
+	Name, Version string
+	// Type is the ecosystem: "deb", "apk", "npm", "go-module" ...
+	Type string
+	// Language is empty for what has none.
+	Language string
+	// PURL is its package URL, CPEs its names in that scheme, sorted.
+	PURL string
+	CPEs []string
+	// Source is the package that it was built from, and SourceVersion its version,
+	// where the distribution tells: vulnerabilities are listed under that name.
+	Source, SourceVersion string
+	// Owner is the name of the package of the distribution that brought the file in
+	// which this one was found; empty if it was added otherwise.
+	Owner string
+	// FoundBy is the cataloger that found it.
+	FoundBy string
+	// Locations are where it was found, what proves it first, then by path.
+	Locations []Location
+}
+
+// Location is a file that shows that a package is there.
+type Location struct {
+	// Path is absolute and without links.
+	Path string
+	// Within is where in the archive Path it was: "/a.jar" or, inside another,
+	// "/a.jar!/b.class". It is empty for a file of the image.
+	Within string
+	Layer  detonaut.Digest
+	// Primary is set for what proves the package, not for what adds to it.
+	Primary bool
+}
+
+// Problem is something that could not be read.
+type Problem struct {
+	// Cataloger is who could not.
+	Cataloger string
+	// Text names the file and the reason. It contains strings of the subject: escape it.
+	Text string
+}
+
+// Read lists the packages of an image, one kind after the other. What fails is told in
+// the stage, and in the inventory's problems; the rest is listed all the same.
+func Read(ctx context.Context, in Input) (Inventory, detonaut.Stage) {
+	in.Limits = in.Limits.orDefault()
+	all, cancel := context.WithTimeout(ctx, in.Limits.All)
+	defer cancel()
+	r := &reading{
+		ctx: all, limits: in.Limits, index: in.Index, names: newNames(in.Index), files: in.Files,
+		refs: map[int32]*stereoscope.Reference{},
+	}
+	r.left.Store(in.Limits.Total)
+	bill, err := r.catalog(in.Image)
+	inv := convert(bill)
+	inv.Problems = r.problems.sorted()
+	stage := detonaut.Stage{Name: detonaut.StageInventory, State: detonaut.Complete}
+	switch {
+	case err != nil:
+		stage.State, stage.Reason = detonaut.Failed, fmt.Sprintf("list packages: %v", err)
+	case r.problems.count > 0:
+		stage.State, stage.Reason = detonaut.Partial, r.problems.reason()
+	}
+	return inv, stage
+}
+
+func (l Limits) orDefault() Limits {
+	d := DefaultLimits()
+	for _, f := range []struct{ have, standard *int64 }{
+		{&l.File, &d.File}, {&l.Database, &d.Database}, {&l.Program, &d.Program}, {&l.Total, &d.Total}, {&l.Archive, &d.Archive},
+		{(*int64)(&l.Kind), (*int64)(&d.Kind)}, {(*int64)(&l.All), (*int64)(&d.All)},
+	} {
+		if *f.have == 0 {
+			*f.have = *f.standard
+		}
+	}
+	if l.Depth == 0 {
+		l.Depth = d.Depth
+	}
+	if l.Packages == 0 {
+		l.Packages = d.Packages
+	}
+	return l
+}

@@ -1,0 +1,194 @@
+package inventory
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/detonaut/detonaut/internal/image"
+)
+
+// names finds files by pattern. It keeps positions only: an image may have millions
+// of files.
+type names struct {
+	entries []image.Entry
+	// byBase are the positions of files and of links to files, by the last element of
+	// their paths, then by path.
+	byBase []int32
+	// target is where a link to a file leads, by its position.
+	target map[int32]int32
+	// into are the paths of links by the directory that they lead to.
+	into map[string][]string
+}
+
+// maxAliases is how many links to one directory are kept.
+const maxAliases = 8
+
+func newNames(x *image.Index) *names {
+	n := &names{entries: x.Entries, target: map[int32]int32{}, into: map[string][]string{}}
+	for i := range x.Entries {
+		e := &x.Entries[i]
+		switch e.Kind {
+		case image.KindDir, image.KindChar, image.KindBlock, image.KindFIFO:
+		case image.KindSymlink:
+			n.addLink(x, i)
+		default:
+			n.byBase = append(n.byBase, int32(i)) //nolint:gosec // bounded by image.Caps
+		}
+	}
+	slices.SortFunc(n.byBase, func(a, b int32) int {
+		p, q := n.entries[a].Path, n.entries[b].Path
+		return cmp.Or(cmp.Compare(path.Base(p), path.Base(q)), cmp.Compare(p, q))
+	})
+	return n
+}
+
+func (n *names) addLink(x *image.Index, i int) {
+	real := strings.TrimPrefix(x.Resolve(x.Entries[i].Path), "/")
+	at, ok := n.find(real)
+	switch {
+	case !ok:
+	case n.entries[at].Kind == image.KindDir:
+		if len(n.into[real]) < maxAliases {
+			n.into[real] = append(n.into[real], x.Entries[i].Path)
+		}
+	case isContent(n.entries[at].Kind):
+		n.byBase = append(n.byBase, int32(i)) //nolint:gosec // bounded by image.Caps
+		n.target[int32(i)] = at               //nolint:gosec // bounded by image.Caps
+	}
+}
+
+// find returns the position of a path without a leading slash.
+func (n *names) find(p string) (int32, bool) {
+	i, ok := slices.BinarySearchFunc(n.entries, p, func(e image.Entry, p string) int { return strings.Compare(e.Path, p) })
+	return int32(i), ok //nolint:gosec // bounded by image.Caps
+}
+
+// isContent tells whether files of that kind are regular.
+func isContent(k image.Kind) bool {
+	switch k {
+	case image.KindDir, image.KindSymlink, image.KindChar, image.KindBlock, image.KindFIFO:
+		return false
+	}
+	return true
+}
+
+// hit is a file that was found: where it is, and the path by which.
+type hit struct {
+	entry int32
+	by    string // with a leading slash
+}
+
+// match finds the files with a path that the pattern matches, each once: by its own
+// path if that does, else by that of a link to it or to a directory above it.
+func (n *names) match(pattern string) []hit {
+	if !strings.HasPrefix(pattern, "/") && !strings.HasPrefix(pattern, "**") {
+		pattern = "/" + pattern
+	}
+	base := lastElement(pattern)
+	prefix := base[:literal(base)]
+	from, _ := slices.BinarySearchFunc(n.byBase, prefix, func(i int32, p string) int {
+		return strings.Compare(path.Base(n.entries[i].Path), p)
+	})
+	suffix := literalSuffix(base)
+	anywhere := pattern == "**/"+base && !strings.Contains(base, "/")
+	found := map[int32]string{}
+	own := map[int32]bool{}
+	last, lastMatches := "", false
+	for _, i := range n.byBase[from:] {
+		p := n.entries[i].Path
+		name := path.Base(p)
+		if !strings.HasPrefix(name, prefix) {
+			break
+		}
+		if !strings.HasSuffix(name, suffix) {
+			continue
+		}
+		if anywhere {
+			if name != last {
+				last, lastMatches = name, doublestar.MatchUnvalidated(base, name)
+			}
+			if !lastMatches {
+				continue
+			}
+		}
+		entry, isLink := n.target[i]
+		if !isLink {
+			entry = i
+		}
+		if by := n.way(pattern, p, anywhere); by != "" && !own[entry] && (found[entry] == "" || !isLink || by < found[entry]) {
+			found[entry], own[entry] = by, !isLink && by == "/"+p
+		}
+	}
+	hits := make([]hit, 0, len(found))
+	for entry, by := range found {
+		hits = append(hits, hit{entry, by})
+	}
+	slices.SortFunc(hits, func(a, b hit) int { return cmp.Compare(a.by, b.by) })
+	return hits
+}
+
+// way returns the path by which a pattern matches a file: its own, else the first
+// through one link to a directory above it. It is empty if there is none.
+func (n *names) way(pattern, p string, anywhere bool) string {
+	if anywhere || doublestar.MatchUnvalidated(pattern, "/"+p) {
+		return "/" + p
+	}
+	best := ""
+	for dir := path.Dir(p); len(n.into) > 0; dir = path.Dir(dir) {
+		for _, alias := range n.into[dir] {
+			by := "/" + alias + strings.TrimPrefix("/"+p, "/"+strings.TrimPrefix(dir, "."))
+			if dir == "." {
+				by = "/" + alias + "/" + p
+			}
+			if (best == "" || by < best) && doublestar.MatchUnvalidated(pattern, by) {
+				best = by
+			}
+		}
+		if dir == "." {
+			break
+		}
+	}
+	return best
+}
+
+// lastElement is what a pattern says of the last element of a path. When an
+// alternative of the pattern has a slash it is empty: it says nothing.
+func lastElement(pattern string) string {
+	depth, last := 0, -1
+	for i := 0; i < len(pattern); i++ {
+		switch pattern[i] {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case '\\':
+			i++
+		case '/':
+			if depth > 0 {
+				return ""
+			}
+			last = i
+		}
+	}
+	if base := pattern[last+1:]; base != "**" {
+		return base
+	}
+	return ""
+}
+
+// literal is the length of what has no special meaning at the start of a pattern.
+func literal(pattern string) int {
+	if i := strings.IndexAny(pattern, `*?[{\`); i >= 0 {
+		return i
+	}
+	return len(pattern)
+}
+
+// literalSuffix is what has no special meaning at the end of a pattern.
+func literalSuffix(pattern string) string {
+	return pattern[strings.LastIndexAny(pattern, `*?]}\`)+1:]
+}
