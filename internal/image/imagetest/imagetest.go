@@ -319,16 +319,8 @@ func WriteDockerArchive(img v1.Image, tag, file string) error {
 	return nil
 }
 
-// FromLayers makes an image for linux/amd64 of layers of files, the base first, that
-// says nothing of how to run it. Each is as [Layer] makes it.
-func FromLayers(layers ...[]File) (v1.Image, error) {
-	var made []v1.Layer
-	for _, files := range layers {
-		l, err := Layer(files, Plain)
-		if err != nil {
-			return nil, err
-		}
-		made = append(made, l)
-	}
-	return New(v1.Config{}, v1.Platform{}, made...)
+// FromLayers makes an image for linux/amd64 of layers, the base first, that says
+// nothing of how to run it.
+func FromLayers(layers ...v1.Layer) (v1.Image, error) {
+	return New(v1.Config{}, v1.Platform{}, layers...)
 }

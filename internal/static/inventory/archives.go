@@ -43,6 +43,12 @@ func (a archives) FilesByMIMEType(...string) ([]file.Location, error) {
 
 // FilesByGlob implements file.PathResolver.
 func (a archives) FilesByGlob(patterns ...string) ([]file.Location, error) {
-	found, err := a.resolver.FilesByGlob(patterns...)
-	return slices.DeleteFunc(found, func(l file.Location) bool { return !maybeJava(l.AccessPath) }), err
+	return a.resolver.FilesByGlob(slices.DeleteFunc(slices.Clone(patterns), ofOtherArchives)...)
+}
+
+// ofOtherArchives tells whether a pattern asks for all files of a type that never
+// holds Java.
+func ofOtherArchives(pattern string) bool {
+	kind, ok := strings.CutPrefix(pattern, "**/*")
+	return ok && path.Ext(kind) == kind && !maybeJava(kind)
 }

@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/anchore/syft/syft/artifact"
 	"github.com/anchore/syft/syft/file"
 	"github.com/anchore/syft/syft/pkg"
 )
+
+// nothingInside is what syft says of an archive that it could read.
+const nothingInside = "no package identified in archive"
 
 // guarded is a cataloger that takes nobody down: its panics and errors are problems,
 // and its time and the number of its packages are bounded. It implements
@@ -45,8 +49,13 @@ func (g *guarded) Catalog(ctx context.Context, view file.Resolver) ([]pkg.Packag
 		view = r
 	}
 	found, related, err := g.safely(ctx, view)
+	if ctx.Err() != nil {
+		g.problems.add(name, "not looked for everywhere, because its time was over")
+	}
 	for _, one := range separate(err) {
-		g.problems.add(name, one.Error())
+		if text := one.Error(); !strings.HasSuffix(text, nothingInside) {
+			g.problems.add(name, text)
+		}
 	}
 	if room := g.limits.Packages - g.count; len(found) > room {
 		g.problems.add(name, fmt.Sprintf("%d packages left out, because there were more than %d", len(found)-room, g.limits.Packages))

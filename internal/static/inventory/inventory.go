@@ -15,7 +15,6 @@ import (
 	"io/fs"
 	"time"
 
-	stereoscope "github.com/anchore/stereoscope/pkg/file"
 	"github.com/anchore/syft/syft/sbom"
 
 	"github.com/detonaut/detonaut"
@@ -55,7 +54,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		File: 32 << 20, Database: 512 << 20, Program: 2 << 30, Total: 1 << 30,
-		Archive: 256 << 20, Depth: 6, Packages: 50_000, Kind: time.Minute, All: 5 * time.Minute,
+		Archive: 192 << 20, Depth: 6, Packages: 50_000, Kind: time.Minute, All: 5 * time.Minute,
 	}
 }
 
@@ -126,14 +125,9 @@ type Problem struct {
 // Read lists the packages of an image, one kind after the other. What fails is told in
 // the stage, and in the inventory's problems; the rest is listed all the same.
 func Read(ctx context.Context, in Input) (Inventory, detonaut.Stage) {
-	in.Limits = in.Limits.orDefault()
-	all, cancel := context.WithTimeout(ctx, in.Limits.All)
+	all, cancel := context.WithTimeout(ctx, in.Limits.orDefault().All)
 	defer cancel()
-	r := &reading{
-		ctx: all, limits: in.Limits, index: in.Index, names: newNames(in.Index), files: in.Files,
-		refs: map[int32]*stereoscope.Reference{},
-	}
-	r.left.Store(in.Limits.Total)
+	r := newReading(all, in, in.Limits.orDefault())
 	bill, err := r.catalog(in.Image)
 	inv := convert(bill)
 	inv.Problems = r.problems.sorted()
@@ -150,8 +144,13 @@ func Read(ctx context.Context, in Input) (Inventory, detonaut.Stage) {
 func (l Limits) orDefault() Limits {
 	d := DefaultLimits()
 	for _, f := range []struct{ have, standard *int64 }{
-		{&l.File, &d.File}, {&l.Database, &d.Database}, {&l.Program, &d.Program}, {&l.Total, &d.Total}, {&l.Archive, &d.Archive},
-		{(*int64)(&l.Kind), (*int64)(&d.Kind)}, {(*int64)(&l.All), (*int64)(&d.All)},
+		{&l.File, &d.File},
+		{&l.Database, &d.Database},
+		{&l.Program, &d.Program},
+		{&l.Total, &d.Total},
+		{&l.Archive, &d.Archive},
+		{(*int64)(&l.Kind), (*int64)(&d.Kind)},
+		{(*int64)(&l.All), (*int64)(&d.All)},
 	} {
 		if *f.have == 0 {
 			*f.have = *f.standard

@@ -34,7 +34,11 @@ func (t *tree) link(name, target string) {
 // input is the tree as an image of one layer.
 func (t *tree) input(tb testing.TB) Input {
 	tb.Helper()
-	img, err := imagetest.FromLayers(*t)
+	layer, err := imagetest.Layer(*t, imagetest.Plain)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	img, err := imagetest.FromLayers(layer)
 	if err != nil {
 		tb.Fatal(err)
 	}

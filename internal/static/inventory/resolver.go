@@ -15,6 +15,7 @@ import (
 	"github.com/anchore/syft/syft/file"
 
 	"github.com/detonaut/detonaut/internal/image"
+	"github.com/detonaut/detonaut/internal/static/inventory/names"
 )
 
 // reading is a Read in progress.
@@ -22,7 +23,7 @@ type reading struct {
 	ctx      context.Context //nolint:containedctx // resolvers have no other way to see it
 	limits   Limits
 	index    *image.Index
-	names    *names
+	names    *names.Names
 	files    fs.FS
 	left     atomic.Int64
 	problems problems
@@ -30,6 +31,15 @@ type reading struct {
 	refs     map[int32]*stereoscope.Reference
 	typed    sync.Once
 	types    map[int32]string
+}
+
+func newReading(ctx context.Context, in Input, l Limits) *reading {
+	r := &reading{
+		ctx: ctx, limits: l, index: in.Index, names: names.New(in.Index), files: in.Files,
+		refs: map[int32]*stereoscope.Reference{},
+	}
+	r.left.Store(l.Total)
+	return r
 }
 
 // resolver answers a cataloger from the index. It implements file.Resolver.
@@ -76,19 +86,27 @@ func (r *reading) resolve(p string) (int32, bool) {
 	if p == "" {
 		p = "."
 	}
-	if i, ok := r.names.find(p); ok && r.index.Entries[i].Kind != image.KindSymlink {
+	if i, ok := r.names.Find(p); ok && r.index.Entries[i].Kind != image.KindSymlink {
 		return i, true
 	}
 	real := r.index.Resolve(p)
 	if real == "" {
 		return 0, false
 	}
-	return r.names.find(strings.TrimPrefix(real, "/"))
+	return r.names.Find(strings.TrimPrefix(real, "/"))
 }
 
-// HasPath implements file.PathResolver.
+// HasPath implements file.PathResolver. A link that leads nowhere is there.
 func (r *resolver) HasPath(p string) bool {
-	_, ok := r.resolve(p)
+	if _, ok := r.resolve(p); ok {
+		return true
+	}
+	p = path.Clean("/" + p)
+	dir, ok := r.resolve(path.Dir(p))
+	if !ok {
+		return false
+	}
+	_, ok = r.names.Find(path.Join(r.index.Entries[dir].Path, path.Base(p)))
 	return ok
 }
 
@@ -100,7 +118,7 @@ func (r *resolver) FilesByPath(paths ...string) ([]file.Location, error) {
 		if isLicence(p) {
 			continue
 		}
-		if i, ok := r.resolve(p); ok && isContent(r.index.Entries[i].Kind) && !seen[i] {
+		if i, ok := r.resolve(p); ok && names.IsContent(r.index.Entries[i].Kind) && !seen[i] {
 			seen[i] = true
 			found = append(found, r.location(i, path.Clean("/"+p)))
 		}
@@ -114,22 +132,32 @@ func isLicence(p string) bool {
 	return strings.HasPrefix(p, "/usr/share/doc/") && strings.HasSuffix(p, "/copyright")
 }
 
-// FilesByGlob implements file.PathResolver.
+// isListing tells whether a pattern asks for everything in one directory. Catalogers do
+// so beside each package, to find the text of its licence.
+func isListing(pattern string) bool {
+	return strings.HasPrefix(pattern, "/") && strings.HasSuffix(pattern, "/*")
+}
+
+// FilesByGlob implements file.PathResolver. After the end of its time it finds nothing:
+// that is a problem of who asks.
 func (r *resolver) FilesByGlob(patterns ...string) ([]file.Location, error) {
 	found := []file.Location{}
 	seen := map[int32]bool{}
 	for _, pattern := range patterns {
-		if literal(pattern) == len(pattern) {
-			if i, ok := r.resolve(pattern); ok && isContent(r.index.Entries[i].Kind) && !seen[i] {
+		if isListing(pattern) || r.ctx.Err() != nil {
+			continue
+		}
+		if names.Literal(pattern) == len(pattern) {
+			if i, ok := r.resolve(pattern); ok && names.IsContent(r.index.Entries[i].Kind) && !seen[i] {
 				seen[i] = true
 				found = append(found, r.location(i, path.Clean("/"+pattern)))
 			}
 			continue
 		}
-		for _, h := range r.names.match(pattern) {
-			if !seen[h.entry] {
-				seen[h.entry] = true
-				found = append(found, r.location(h.entry, h.by))
+		for _, h := range r.names.Match(pattern) {
+			if !seen[h.Entry] {
+				seen[h.Entry] = true
+				found = append(found, r.location(h.Entry, h.By))
 			}
 		}
 	}
@@ -186,7 +214,7 @@ func (r *resolver) AllLocations(ctx context.Context) <-chan file.Location {
 
 // FileMetadataByLocation implements file.MetadataResolver.
 func (r *resolver) FileMetadataByLocation(l file.Location) (file.Metadata, error) {
-	i, ok := r.names.find(strings.TrimPrefix(l.RealPath, "/"))
+	i, ok := r.names.Find(strings.TrimPrefix(l.RealPath, "/"))
 	if !ok {
 		return file.Metadata{}, fmt.Errorf("read metadata: %q: %w", l.RealPath, fs.ErrNotExist)
 	}
@@ -204,7 +232,7 @@ func (r *resolver) FileContentsByLocation(l file.Location) (io.ReadCloser, error
 		return nil, fmt.Errorf("open file: %q: %w", l.RealPath, fs.ErrNotExist)
 	}
 	e := &r.index.Entries[i]
-	if !isContent(e.Kind) {
+	if !names.IsContent(e.Kind) {
 		return nil, fmt.Errorf("open file: %q: %w", l.RealPath, fs.ErrInvalid)
 	}
 	if r.ctx.Err() != nil {

@@ -1,4 +1,6 @@
-package inventory
+// Package names finds the files of an image by pattern, links followed as syft does. It
+// is apart from what reads them, so that it can be fuzzed without that.
+package names
 
 import (
 	"cmp"
@@ -11,9 +13,9 @@ import (
 	"github.com/detonaut/detonaut/internal/image"
 )
 
-// names finds files by pattern. It keeps positions only: an image may have millions
-// of files.
-type names struct {
+// Names finds files by pattern. It keeps positions only: an image may have millions
+// of files. It may be used from several goroutines.
+type Names struct {
 	entries []image.Entry
 	// byBase are the positions of files and of links to files, by the last element of
 	// their paths, then by path.
@@ -27,8 +29,9 @@ type names struct {
 // maxAliases is how many links to one directory are kept.
 const maxAliases = 8
 
-func newNames(x *image.Index) *names {
-	n := &names{entries: x.Entries, target: map[int32]int32{}, into: map[string][]string{}}
+// New makes ready to look in an index.
+func New(x *image.Index) *Names {
+	n := &Names{entries: x.Entries, target: map[int32]int32{}, into: map[string][]string{}}
 	for i := range x.Entries {
 		e := &x.Entries[i]
 		switch e.Kind {
@@ -46,29 +49,29 @@ func newNames(x *image.Index) *names {
 	return n
 }
 
-func (n *names) addLink(x *image.Index, i int) {
+func (n *Names) addLink(x *image.Index, i int) {
 	real := strings.TrimPrefix(x.Resolve(x.Entries[i].Path), "/")
-	at, ok := n.find(real)
+	at, ok := n.Find(real)
 	switch {
 	case !ok:
 	case n.entries[at].Kind == image.KindDir:
 		if len(n.into[real]) < maxAliases {
 			n.into[real] = append(n.into[real], x.Entries[i].Path)
 		}
-	case isContent(n.entries[at].Kind):
+	case IsContent(n.entries[at].Kind):
 		n.byBase = append(n.byBase, int32(i)) //nolint:gosec // bounded by image.Caps
 		n.target[int32(i)] = at               //nolint:gosec // bounded by image.Caps
 	}
 }
 
-// find returns the position of a path without a leading slash.
-func (n *names) find(p string) (int32, bool) {
+// Find returns the position of a path without a leading slash. It follows no links.
+func (n *Names) Find(p string) (int32, bool) {
 	i, ok := slices.BinarySearchFunc(n.entries, p, func(e image.Entry, p string) int { return strings.Compare(e.Path, p) })
 	return int32(i), ok //nolint:gosec // bounded by image.Caps
 }
 
-// isContent tells whether files of that kind are regular.
-func isContent(k image.Kind) bool {
+// IsContent tells whether files of that kind are regular.
+func IsContent(k image.Kind) bool {
 	switch k {
 	case image.KindDir, image.KindSymlink, image.KindChar, image.KindBlock, image.KindFIFO:
 		return false
@@ -76,20 +79,21 @@ func isContent(k image.Kind) bool {
 	return true
 }
 
-// hit is a file that was found: where it is, and the path by which.
-type hit struct {
-	entry int32
-	by    string // with a leading slash
+// Hit is a file that was found: its position in the index, and the path by which, with
+// a leading slash.
+type Hit struct {
+	Entry int32
+	By    string
 }
 
-// match finds the files with a path that the pattern matches, each once: by its own
+// Match finds the files with a path that the pattern matches, each once: by its own
 // path if that does, else by that of a link to it or to a directory above it.
-func (n *names) match(pattern string) []hit {
+func (n *Names) Match(pattern string) []Hit {
 	if !strings.HasPrefix(pattern, "/") && !strings.HasPrefix(pattern, "**") {
 		pattern = "/" + pattern
 	}
 	base := lastElement(pattern)
-	prefix := base[:literal(base)]
+	prefix := base[:Literal(base)]
 	from, _ := slices.BinarySearchFunc(n.byBase, prefix, func(i int32, p string) int {
 		return strings.Compare(path.Base(n.entries[i].Path), p)
 	})
@@ -123,33 +127,41 @@ func (n *names) match(pattern string) []hit {
 			found[entry], own[entry] = by, !isLink && by == "/"+p
 		}
 	}
-	hits := make([]hit, 0, len(found))
+	hits := make([]Hit, 0, len(found))
 	for entry, by := range found {
-		hits = append(hits, hit{entry, by})
+		hits = append(hits, Hit{entry, by})
 	}
-	slices.SortFunc(hits, func(a, b hit) int { return cmp.Compare(a.by, b.by) })
+	slices.SortFunc(hits, func(a, b Hit) int { return cmp.Compare(a.By, b.By) })
 	return hits
 }
 
 // way returns the path by which a pattern matches a file: its own, else the first
 // through one link to a directory above it. It is empty if there is none.
-func (n *names) way(pattern, p string, anywhere bool) string {
+func (n *Names) way(pattern, p string, anywhere bool) string {
 	if anywhere || doublestar.MatchUnvalidated(pattern, "/"+p) {
 		return "/" + p
 	}
+	if len(n.into) == 0 {
+		return ""
+	}
+	start := pattern[:Literal(pattern)]
 	best := ""
-	for dir := path.Dir(p); len(n.into) > 0; dir = path.Dir(dir) {
+	for end := len(p); end >= 0; end = strings.LastIndexByte(p[:end], '/') {
+		dir, rest := p[:end], p[end:]
 		for _, alias := range n.into[dir] {
-			by := "/" + alias + strings.TrimPrefix("/"+p, "/"+strings.TrimPrefix(dir, "."))
-			if dir == "." {
-				by = "/" + alias + "/" + p
+			if !strings.HasPrefix("/"+alias, start) && !strings.HasPrefix(start, "/"+alias) {
+				continue
 			}
+			by := "/" + alias + rest
 			if (best == "" || by < best) && doublestar.MatchUnvalidated(pattern, by) {
 				best = by
 			}
 		}
-		if dir == "." {
-			break
+	}
+	for _, alias := range n.into["."] {
+		by := "/" + alias + "/" + p
+		if (best == "" || by < best) && doublestar.MatchUnvalidated(pattern, by) {
+			best = by
 		}
 	}
 	return best
@@ -180,8 +192,8 @@ func lastElement(pattern string) string {
 	return ""
 }
 
-// literal is the length of what has no special meaning at the start of a pattern.
-func literal(pattern string) int {
+// Literal is the length of what has no special meaning at the start of a pattern.
+func Literal(pattern string) int {
 	if i := strings.IndexAny(pattern, `*?[{\`); i >= 0 {
 		return i
 	}
