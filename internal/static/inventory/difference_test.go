@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"encoding/json"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -132,5 +133,15 @@ func TestCatalogersAreSyfts(t *testing.T) {
 	want := slices.DeleteFunc(audit.Catalogers.Used, func(name string) bool { return strings.HasPrefix(name, "file-") })
 	if diff := cmp.Diff(want, got); diff != "" || len(got) == 0 {
 		t.Errorf("catalogers (-syft +ours):\n%s", diff)
+	}
+}
+
+func TestVersionNamesSyft(t *testing.T) {
+	text, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Version}}", "github.com/anchore/syft").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if used := strings.TrimSpace(string(text)); !strings.HasSuffix(Version, "+syft-"+used) {
+		t.Errorf("Version is %s, and syft %s", Version, used)
 	}
 }

@@ -57,11 +57,19 @@ func (g *guarded) Catalog(ctx context.Context, view file.Resolver) ([]pkg.Packag
 			g.problems.add(name, text)
 		}
 	}
-	if room := g.limits.Packages - g.count; len(found) > room {
-		g.problems.add(name, fmt.Sprintf("%d packages left out, because there were more than %d", len(found)-room, g.limits.Packages))
-		found, related = found[:room], nil // which may be of those that are gone
+	named := 0
+	for i := range found {
+		if found[i].Name != "" {
+			named++
+		}
 	}
-	g.count += len(found)
+	if room := g.limits.Packages - g.count; named > room {
+		g.problems.add(name, fmt.Sprintf("%d packages left out, because there were more than %d", named-room, g.limits.Packages))
+		// Syft drops those without a name, after this.
+		found = slices.DeleteFunc(found, func(p pkg.Package) bool { return p.Name == "" })[:room]
+		related, named = nil, room // relations may be of those that are gone
+	}
+	g.count += named
 	return found, related, nil
 }
 

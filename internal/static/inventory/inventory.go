@@ -21,6 +21,10 @@ import (
 	"github.com/detonaut/detonaut/internal/image"
 )
 
+// Version names, for the fingerprint of a report, what the list depends on besides the
+// image: this package and syft.
+const Version = "inventory@1+syft-v1.57.0"
+
 // Input is the image whose packages are listed. The caller keeps it open until
 // [Read] has returned.
 type Input struct {

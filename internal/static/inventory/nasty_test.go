@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -176,6 +177,7 @@ func guard(t *testing.T, l Limits, do func(file.Resolver) ([]pkg.Package, error)
 }
 
 func TestGuard(t *testing.T) {
+	five := slices.Repeat([]pkg.Package{{Name: "a"}}, 5)
 	open := func(r file.Resolver) io.ReadCloser {
 		found, err := r.FilesByPath("/a")
 		if err != nil || len(found) != 1 {
@@ -204,7 +206,7 @@ func TestGuard(t *testing.T) {
 		"nothing in an archive": {Limits{}, func(file.Resolver) ([]pkg.Package, error) {
 			return nil, errors.New("/a.jar: no package identified in archive")
 		}, 0, ""},
-		"too many packages": {Limits{Packages: 2}, func(file.Resolver) ([]pkg.Package, error) { return make([]pkg.Package, 5), nil }, 2, "3 packages left out"},
+		"too many packages": {Limits{Packages: 2}, func(file.Resolver) ([]pkg.Package, error) { return append(make([]pkg.Package, 4), five...), nil }, 2, "3 packages left out"},
 		"a file too large": {Limits{File: 9}, func(r file.Resolver) ([]pkg.Package, error) {
 			text, err := io.ReadAll(open(r))
 			if !errors.Is(err, detonaut.ErrLimit) {

@@ -3,9 +3,14 @@ package inventory
 import (
 	"os/exec"
 	"runtime"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/anchore/syft/syft/source"
+	"github.com/anchore/syft/syft/source/directorysource"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/image/imagetest"
@@ -44,12 +49,36 @@ func TestReadFindsWhatSyftFindsInDebian(t *testing.T) {
 		t.Fatalf("unpack the root: %v\n%s", err, text)
 	}
 	compareWithSyft(t, in, root)
+	comparePrograms(t, in, root)
+}
+
+// comparePrograms makes sure that the same files are taken for programs.
+func comparePrograms(t *testing.T, in Input, root string) {
+	t.Helper()
+	src, err := directorysource.New(directorysource.Config{Path: root, Base: root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	syfts, err := src.FileResolver(source.SquashedScope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := &resolver{reading: newReading(t.Context(), in, DefaultLimits()), ctx: t.Context()}
+	types := []string{
+		"application/x-executable", "application/x-mach-binary", "application/x-elf", "application/x-sharedlib",
+		"application/vnd.microsoft.portable-executable",
+	}
+	want, werr := syfts.FilesByMIMEType(types...)
+	got, gerr := ours.FilesByMIMEType(types...)
+	// Syft names the loader of programs twice, because a link leads to it.
+	if diff := cmp.Diff(slices.Compact(answers(t, want, werr)), answers(t, got, gerr)); diff != "" || len(got) < 100 {
+		t.Errorf("%d programs (-syft +ours):\n%s", len(got), diff)
+	}
 }
 
 // BenchmarkRead reads a Debian with Java, Node and Python.
 func BenchmarkRead(b *testing.B) {
 	in := realImage(b)
-	b.ReportMetric(float64(len(in.Index.Entries)), "files")
 	for b.Loop() {
 		from := cpu()
 		inv, stage := Read(b.Context(), in)
@@ -57,6 +86,7 @@ func BenchmarkRead(b *testing.B) {
 		b.ReportMetric(float64(len(inv.Packages)), "packages")
 		b.Log(stage)
 	}
+	b.ReportMetric(float64(len(in.Index.Entries)), "files")
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	b.ReportMetric(float64(m.Sys)/(1<<20), "MB-sys")

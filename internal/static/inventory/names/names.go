@@ -4,7 +4,6 @@ package names
 
 import (
 	"cmp"
-	"path"
 	"slices"
 	"strings"
 
@@ -44,7 +43,7 @@ func New(x *image.Index) *Names {
 	}
 	slices.SortFunc(n.byBase, func(a, b int32) int {
 		p, q := n.entries[a].Path, n.entries[b].Path
-		return cmp.Or(cmp.Compare(path.Base(p), path.Base(q)), cmp.Compare(p, q))
+		return cmp.Or(cmp.Compare(base(p), base(q)), cmp.Compare(p, q))
 	})
 	return n
 }
@@ -92,19 +91,19 @@ func (n *Names) Match(pattern string) []Hit {
 	if !strings.HasPrefix(pattern, "/") && !strings.HasPrefix(pattern, "**") {
 		pattern = "/" + pattern
 	}
-	base := lastElement(pattern)
-	prefix := base[:Literal(base)]
+	last := lastElement(pattern)
+	prefix := last[:Literal(last)]
 	from, _ := slices.BinarySearchFunc(n.byBase, prefix, func(i int32, p string) int {
-		return strings.Compare(path.Base(n.entries[i].Path), p)
+		return strings.Compare(base(n.entries[i].Path), p)
 	})
-	suffix := literalSuffix(base)
-	anywhere := pattern == "**/"+base && !strings.Contains(base, "/")
+	suffix := literalSuffix(last)
+	anywhere := pattern == "**/"+last
 	found := map[int32]string{}
 	own := map[int32]bool{}
-	last, lastMatches := "", false
+	before, matched := "", false
 	for _, i := range n.byBase[from:] {
 		p := n.entries[i].Path
-		name := path.Base(p)
+		name := base(p)
 		if !strings.HasPrefix(name, prefix) {
 			break
 		}
@@ -112,10 +111,10 @@ func (n *Names) Match(pattern string) []Hit {
 			continue
 		}
 		if anywhere {
-			if name != last {
-				last, lastMatches = name, doublestar.MatchUnvalidated(base, name)
+			if name != before {
+				before, matched = name, doublestar.MatchUnvalidated(last, name)
 			}
-			if !lastMatches {
+			if !matched {
 				continue
 			}
 		}
@@ -191,6 +190,9 @@ func lastElement(pattern string) string {
 	}
 	return ""
 }
+
+// base is the last element of a path, which is clean.
+func base(p string) string { return p[strings.LastIndexByte(p, '/')+1:] }
 
 // Literal is the length of what has no special meaning at the start of a pattern.
 func Literal(pattern string) int {
