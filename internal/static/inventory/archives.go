@@ -29,8 +29,10 @@ func maybeJava(p string) bool {
 	return slices.Contains(javaArchives, strings.ToLower(path.Ext(p)))
 }
 
-// FilesByMIMEType implements file.PathResolver.
+// FilesByMIMEType implements file.PathResolver. It is the first that the search asks
+// for, and so the time for all archives together begins with it.
 func (a archives) FilesByMIMEType(...string) ([]file.Location, error) {
+	a.begin()
 	found := []file.Location{}
 	for i := range a.index.Entries {
 		e := &a.index.Entries[i]

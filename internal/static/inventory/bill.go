@@ -34,7 +34,9 @@ func (r *reading) catalog(img detonaut.Image) (bill *sbom.SBOM, err error) {
 	if err != nil {
 		return nil, err
 	}
-	bill, err = syft.CreateSBOM(ctx, subject{r, img}, r.config())
+	view := archives{&resolver{reading: r, ctx: r.ctx, cataloger: "archive-cataloger", bound: r.limits.Program}}
+	defer view.end()
+	bill, err = syft.CreateSBOM(ctx, subject{view, img}, r.config())
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +79,7 @@ func (r *reading) tellUnknowns(bill *sbom.SBOM) {
 
 // subject is the image as a source of syft. It implements source.Source.
 type subject struct {
-	*reading
+	view  archives
 	image detonaut.Image
 }
 
@@ -93,7 +95,7 @@ func (s subject) ExcludedPaths() []string { return unread }
 
 // FileResolver implements source.Source. There is one scope.
 func (s subject) FileResolver(source.Scope) (file.Resolver, error) {
-	return archives{&resolver{reading: s.reading, ctx: s.ctx, cataloger: "archive-cataloger", bound: s.limits.Program}}, nil
+	return s.view, nil
 }
 
 // Describe implements source.Source.

@@ -5,8 +5,10 @@
 // The catalogers are syft's. What syft says stays here and with the matcher of
 // vulnerabilities: everybody else sees [Package].
 //
-// Two formats cannot be read in place: the databases of RPM and Nix are copied to a
-// temporary file while they are parsed, within [Limits.Database].
+// Archives are opened in memory. Two formats cannot be read in place: the databases of
+// RPM and Nix are copied to a temporary file while they are parsed, within
+// [Limits.Database]. What does not fit into syft's memory of a program that UPX packed
+// goes to one as well, and so may the head of a model of a neural network.
 package inventory
 
 import (
@@ -50,7 +52,8 @@ type Limits struct {
 	Depth   int
 	// Packages is the most packages of one kind, of all archives together.
 	Packages int
-	// Kind is the most time for one kind of package, All for everything.
+	// Kind is the most time for one kind of package, and for all archives together; All
+	// for everything.
 	Kind, All time.Duration
 }
 

@@ -260,3 +260,21 @@ func TestReadInterrupted(t *testing.T) {
 		t.Errorf("stage is %+v with %d problems", stage, len(inv.Problems))
 	}
 }
+
+// Archives have no more time than packages of one kind.
+func TestReadHasNoTimeForArchives(t *testing.T) {
+	tree := new(tree)
+	tree.file("a.jar", jar(t, "a", "1.0"))
+	in := tree.input(t)
+	r := newReading(t.Context(), in, Limits{Kind: time.Nanosecond}.orDefault())
+	view := archives{&resolver{reading: r, ctx: t.Context(), bound: 1 << 20}}
+	defer view.end()
+	found, err := view.FilesByMIMEType()
+	if err != nil || len(found) != 1 {
+		t.Fatalf("found %v, %v", found, err)
+	}
+	<-view.ctx.Done()
+	if _, err := view.FileContentsByLocation(found[0]); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("opened with %v, want its time to be over", err)
+	}
+}

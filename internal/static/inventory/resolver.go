@@ -48,6 +48,16 @@ type resolver struct {
 	ctx       context.Context //nolint:containedctx // that of the cataloger
 	cataloger string
 	bound     int64 // for files that are neither programs nor archives
+	cancel    context.CancelFunc
+}
+
+// begin bounds the time of whoever reads from now on. Whoever begins ends it, too.
+func (r *resolver) begin() { r.ctx, r.cancel = context.WithTimeout(r.reading.ctx, r.limits.Kind) }
+
+func (r *resolver) end() {
+	if r.cancel != nil {
+		r.cancel()
+	}
 }
 
 var _ file.Resolver = (*resolver)(nil)
