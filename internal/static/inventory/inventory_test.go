@@ -285,3 +285,42 @@ var kinds = []string{
 	"conan zlib 1.2.11",
 	"conan zlib 1.2.11",
 }
+
+// Equal images have equal inventories, and a file that an upper layer replaced is in
+// that layer only.
+func TestReadOfLayers(t *testing.T) {
+	lower := mixture(t)
+	upper := new(tree)
+	upper.file("app/node_modules/lodash/package.json", `{"name":"lodash","version":"4.17.21"}`)
+	base, err := imagetest.Layer(*lower, imagetest.Plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	top, err := imagetest.Layer(*upper, imagetest.Zstd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := imagetest.FromLayers(base, top)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := imagetest.WriteOCIDir(img, dir); err != nil {
+		t.Fatal(err)
+	}
+	in := pull(t, detonaut.Ref("oci-dir:"+dir))
+	first, _ := Read(t.Context(), in)
+	second, _ := Read(t.Context(), in)
+	if diff := cmp.Diff(first.Packages, second.Packages); diff != "" {
+		t.Errorf("packages (-first +second):\n%s", diff)
+	}
+	if diff := cmp.Diff(relations(first.SBOM()), relations(second.SBOM())); diff != "" {
+		t.Errorf("relations (-first +second):\n%s", diff)
+	}
+	for name, layer := range map[string]int{"lodash": 1, "left-pad": 0} {
+		p := find(t, first, "npm", name)
+		if len(p.Locations) != 1 || p.Locations[0].Layer != in.Index.Layers[layer] {
+			t.Errorf("%s %s is at %+v, want it in layer %d", p.Name, p.Version, p.Locations, layer)
+		}
+	}
+}
