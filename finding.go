@@ -19,6 +19,9 @@ type Finding struct {
 	// Category is the kind of threat, empty for a behaviour that is not one
 	// in itself.
 	Category Category `json:"category,omitempty"`
+	// Weakness is set for what others could use against whoever runs the image: it
+	// is no sign of what the image itself is up to, and weighs nothing in a verdict.
+	Weakness bool `json:"weakness,omitempty"`
 	// Family is the name by which the threat or the tool is known, such as "xmrig",
 	// where the rule can tell.
 	Family string `json:"family,omitempty"`

@@ -28,6 +28,9 @@ type Image struct {
 	Config Config `json:"config"`
 	// Layers are in the order of the config: the base first.
 	Layers []Layer `json:"layers"`
+	// History are the steps that the config claims it was built in, the first
+	// first. Those that made no layer are among them.
+	History []Instruction `json:"history,omitempty"`
 	// Size is the number of bytes of all layers, compressed as transferred.
 	Size int64 `json:"size"`
 	// Files is the number of entries in the flattened root file system.
@@ -48,6 +51,15 @@ type Layer struct {
 	CreatedBy string `json:"created_by,omitempty"`
 }
 
+// Instruction is one step in which an image was built, as its config claims.
+type Instruction struct {
+	// CreatedBy is its text.
+	CreatedBy string `json:"created_by,omitempty"`
+	Comment   string `json:"comment,omitempty"`
+	// Empty is set when it made no layer.
+	Empty bool `json:"empty,omitempty"`
+}
+
 // Config is the part of an image's config that says how to run it.
 type Config struct {
 	Entrypoint   []string          `json:"entrypoint,omitempty"`
@@ -59,4 +71,9 @@ type Config struct {
 	Volumes      []string          `json:"volumes,omitempty"`
 	StopSignal   string            `json:"stop_signal,omitempty"`
 	Labels       map[string]string `json:"labels,omitempty"`
+	// Healthcheck is what tells whether it is well: "NONE", or "CMD" or "CMD-SHELL"
+	// and the command; empty if the image does not say.
+	Healthcheck []string `json:"healthcheck,omitempty"`
+	// OnBuild are instructions for images that are built on it.
+	OnBuild []string `json:"on_build,omitempty"`
 }

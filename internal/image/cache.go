@@ -23,7 +23,7 @@ import (
 // cacheFormat names the layout of the cache and everything that decides what is
 // in an entry: how layers are flattened, what an index holds. Raise it when one
 // of them changes, and old caches are left alone.
-const cacheFormat = "images-1"
+const cacheFormat = "images-2"
 
 // cache keeps flattened images, and is shared by processes. In its directory:
 //

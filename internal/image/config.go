@@ -70,7 +70,7 @@ func readConfig(ctx context.Context, src source, m *v1.Manifest) (_ detonaut.Ima
 	if err != nil {
 		return detonaut.Image{}, fmt.Errorf("config %s: %w", m.Config.Digest, err)
 	}
-	img := detonaut.Image{Created: created(c), Config: imageConfig(&c.Config), Layers: layers}
+	img := detonaut.Image{Created: created(c), Config: imageConfig(&c.Config), Layers: layers, History: history(c)}
 	for _, l := range layers {
 		img.Size += l.Size
 	}
@@ -125,6 +125,8 @@ func checkConfig(c *v1.Config) error {
 		{"StopSignal", []string{c.StopSignal}},
 		{"ExposedPorts", slices.Collect(maps.Keys(c.ExposedPorts))},
 		{"Volumes", slices.Collect(maps.Keys(c.Volumes))},
+		{"Healthcheck", healthcheck(c)},
+		{"OnBuild", c.OnBuild},
 		{"Labels", slices.Collect(maps.Keys(c.Labels))},
 		{"Labels", slices.Collect(maps.Values(c.Labels))},
 	}
@@ -156,7 +158,25 @@ func imageConfig(c *v1.Config) detonaut.Config {
 		Volumes:      slices.Sorted(maps.Keys(c.Volumes)),
 		StopSignal:   c.StopSignal,
 		Labels:       c.Labels,
+		Healthcheck:  healthcheck(c),
+		OnBuild:      c.OnBuild,
 	}
+}
+
+func healthcheck(c *v1.Config) []string {
+	if c.Healthcheck == nil {
+		return nil
+	}
+	return c.Healthcheck.Test
+}
+
+// history is what a config claims of how it was built, as far as maxStrings allows:
+// nobody runs it.
+func history(c *v1.ConfigFile) (steps []detonaut.Instruction) {
+	for _, h := range c.History[:min(len(c.History), maxStrings)] {
+		steps = append(steps, detonaut.Instruction{CreatedBy: h.CreatedBy, Comment: h.Comment, Empty: h.EmptyLayer})
+	}
+	return steps
 }
 
 // imageLayers joins what the manifest and the config say of the layers. A

@@ -25,6 +25,8 @@ import (
 //	VOLUME /data
 //	LABEL a=b
 //	STOPSIGNAL SIGTERM
+//	HEALTHCHECK ["CMD", "/bin/app", "--check"]
+//	ONBUILD RUN make
 //	-- /etc/passwd 0644 0:0 --
 //	root:x:0:0::/:/bin/sh
 //	-- /srv/ 0700 1000:1000 --
@@ -127,6 +129,11 @@ func parseInstruction(c *v1.Config, p *v1.Platform, word, rest string) (err erro
 		c.WorkingDir = rest
 	case "STOPSIGNAL":
 		c.StopSignal = rest
+	case "HEALTHCHECK":
+		c.Healthcheck = new(v1.HealthConfig)
+		c.Healthcheck.Test, err = parseCommand(rest)
+	case "ONBUILD":
+		c.OnBuild = append(c.OnBuild, rest)
 	case "EXPOSE":
 		put(&c.ExposedPorts, rest, struct{}{})
 	case "VOLUME":
