@@ -163,10 +163,13 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 		return startFailure(err)
 	}
 	debug.FreeOSMemory() // what booting took: a run may idle for long, beside many others
+	// Not the container's Wait: whoever destroys that takes its sandbox away, also
+	// before this goroutine has begun.
+	box := s.cont.Sandbox
 	go func() {
 		defer close(exited)
 		// How it ended, the sandbox's events tell; whether it did, this.
-		_, _ = s.cont.Wait()
+		_, _ = box.Wait(s.cont.ID)
 	}()
 	deadline := time.NewTimer(s.plan.Limits.Duration)
 	defer deadline.Stop()
