@@ -49,6 +49,9 @@ type Evidence struct {
 	Offset int64  `json:"offset,omitempty"`
 	// SHA256 is the hash of the file's content, in hex.
 	SHA256 string `json:"sha256,omitempty"`
+	// Hidden is set when the file is in a lower layer only: an upper one removed or
+	// replaced it.
+	Hidden bool `json:"hidden,omitempty"`
 }
 
 // Severity is how bad something is. The words are those of vulnerability

@@ -18,6 +18,15 @@ type Report struct {
 	Verdict Verdict       `json:"verdict"`
 	// Findings are sorted: the worst first, then by ID.
 	Findings []Finding `json:"findings"`
+	// Inventory is what it is made of; nil if that could not be listed.
+	Inventory *Inventory `json:"inventory,omitempty"`
+	// Vulnerabilities are sorted: those reached at run time first, then the worst, the
+	// known-exploited, the likeliest, then by ID and package. Suppressed are those that
+	// somebody decided not to count, in the same order.
+	Vulnerabilities []Vulnerability `json:"vulnerabilities,omitempty"`
+	Suppressed      []Vulnerability `json:"suppressed,omitempty"`
+	// Database is where vulnerabilities were looked up; nil if nowhere.
+	Database *Database `json:"database,omitempty"`
 	// Stories join findings and events that belong together, the worst first.
 	Stories []Story `json:"stories,omitempty"`
 	// Stages are in the order in which they ran.
@@ -67,6 +76,8 @@ type Fingerprint struct {
 	Rules Digest `json:"rules,omitempty"`
 	// Analyzers are those that read files, as "name@version", sorted.
 	Analyzers []string `json:"analyzers,omitempty"`
+	// Database is the digest of the vulnerability database.
+	Database Digest `json:"database,omitempty"`
 	// Plan is the digest of the plan that the subject was run with.
 	Plan Digest `json:"plan,omitempty"`
 }
@@ -82,13 +93,18 @@ const (
 	Skipped  State = "skipped"
 )
 
-// Stage names.
+// Stage names. A reading of the image's files has one for each analyzer, its name
+// behind [StageImage].
 const (
-	StagePull      = "pull"
-	StageDetonate  = "detonate"
-	StageRead      = "read"      // of files, by static analyzers
-	StageInventory = "inventory" // of packages
-	StageExplain   = "explain"
+	StagePull            = "pull"
+	StageImage           = "image/"
+	StageInventory       = "inventory"
+	StagePackages        = "malicious-packages" // looked up by name, version and hash
+	StageVulnerabilities = "vulnerabilities"
+	StageConfig          = "config"
+	StageDetonate        = "detonate"
+	StageRead            = "read" // of what the run left, by the analyzers of files
+	StageExplain         = "explain"
 )
 
 // Stage is the status of one stage of the analysis.

@@ -25,8 +25,9 @@ import (
 // reads is an analyzer that finds what every file holds.
 type reads struct{ err error }
 
-func (reads) Name() string    { return "reads" }
-func (reads) Version() string { return "3" }
+func (reads) Name() string           { return "reads" }
+func (reads) Version() string        { return "3" }
+func (reads) Wants(static.File) bool { return true }
 func (a reads) Analyze(_ context.Context, f static.File) ([]detonaut.Finding, error) {
 	c, err := f.Open()
 	if err != nil {

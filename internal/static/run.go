@@ -160,7 +160,7 @@ func (r *reading) add(found *detonaut.Finding, f File) {
 				return
 			}
 			have.Evidence = append(have.Evidence, detonaut.Evidence{
-				Events: f.Events, Summary: e.Summary, Layer: p.Layer, Path: p.Path, Offset: e.Offset, SHA256: f.SHA256,
+				Events: f.Events, Summary: e.Summary, Layer: p.Layer, Path: p.Path, Hidden: p.Hidden, Offset: e.Offset, SHA256: f.SHA256,
 			})
 		}
 	}

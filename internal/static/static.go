@@ -22,10 +22,14 @@ type Analyzer interface {
 	// files may yield other findings than before.
 	Name() string
 	Version() string
+	// Wants tells whether a may find something in f, by all that is known of it
+	// without reading it: only then it is given f. It is asked of every file.
+	Wants(f File) bool
 	// Analyze reads f, in the goroutine that calls it, and returns what it
 	// found: a finding of one ID has the same title, meaning, severity and
 	// confidence in every file. Of evidence it gives the summary and the offset;
-	// where f is, [Run] adds. An error means that we failed; a file that is not
+	// where f is, [Run] adds. What it finds follows from the content alone, so that it
+	// can be remembered for equal ones: f has no places and no events. An error means that we failed; a file that is not
 	// what it claims to be is none.
 	//
 	// When ctx ends, reading f fails; what computes for long without reading
@@ -61,6 +65,9 @@ type Content interface {
 type Place struct {
 	Path  string
 	Layer detonaut.Digest
+	// Hidden is set when it is in a lower layer only: an upper one removed or replaced
+	// it.
+	Hidden bool
 }
 
 // Limits bound one [Run].

@@ -26,8 +26,9 @@ type finds struct {
 	analyze func(context.Context, static.File) ([]detonaut.Finding, error)
 }
 
-func (f finds) Name() string  { return f.name }
-func (finds) Version() string { return "2" }
+func (f finds) Name() string         { return f.name }
+func (finds) Version() string        { return "2" }
+func (finds) Wants(static.File) bool { return true }
 func (f finds) Analyze(ctx context.Context, file static.File) ([]detonaut.Finding, error) {
 	return f.analyze(ctx, file)
 }

@@ -30,6 +30,7 @@ var judgement = sync.OnceValue(func() *table {
 // table is how findings become a word, as table.yaml has it.
 type table struct {
 	Rows     []row                         `yaml:"rows"`
+	Aside    []string                      `yaml:"aside"`
 	Labels   []string                      `yaml:"labels"`
 	Declares map[detonaut.Category]names   `yaml:"declares"`
 	Phrases  map[detonaut.Category]phrases `yaml:"phrases"`
@@ -179,6 +180,11 @@ func (t *table) check() error {
 	for _, c := range detonaut.Categories() {
 		if p := t.Phrases[c]; p.Does == "" || p.Holds == "" {
 			return fmt.Errorf("phrases: nothing to say of %s", c)
+		}
+	}
+	for _, name := range t.Aside {
+		if name == detonaut.StageDetonate || name == detonaut.StageExplain || name == "" {
+			return fmt.Errorf("aside: %q is never", name)
 		}
 	}
 	for c, n := range t.Declares {

@@ -18,7 +18,8 @@ import (
 // image declares makes it no better than unwanted.
 func Decide(img detonaut.Image, findings []detonaut.Finding, coverage detonaut.Coverage, stages []detonaut.Stage) detonaut.Verdict {
 	t := judgement()
-	gaps := missed(findings, coverage, stages)
+	gaps := t.missed(findings, coverage, stages)
+	findings = slices.DeleteFunc(slices.Clone(findings), func(f detonaut.Finding) bool { return f.Weakness })
 	seen := make([]sighting, len(findings))
 	for i, f := range findings {
 		seen[i] = sighting{Finding: f, declared: t.declared(img, &f)}
@@ -118,13 +119,13 @@ func familyOf(decided []sighting) string {
 // missed are the reasons why the subject cannot be called clean, none if all
 // there is was seen. It trusts no single field: a report that contradicts
 // itself has a gap.
-func missed(findings []detonaut.Finding, c detonaut.Coverage, stages []detonaut.Stage) []detonaut.Reason {
+func (t *table) missed(findings []detonaut.Finding, c detonaut.Coverage, stages []detonaut.Stage) []detonaut.Reason {
 	var reasons []detonaut.Reason
 	miss := func(format string, args ...any) {
 		reasons = append(reasons, detonaut.Reason{Text: fmt.Sprintf(format, args...)})
 	}
 	for _, s := range stages {
-		if s.State != detonaut.Complete {
+		if s.State != detonaut.Complete && !slices.Contains(t.Aside, s.Name) {
 			miss("%s %s%s", s.Name, became(s.State), because(s.Reason))
 		}
 	}

@@ -30,6 +30,11 @@ func TestDecide(t *testing.T) {
 	mild := finding("mild", detonaut.Medium, detonaut.Tentative, "")
 	small := finding("small", detonaut.Low, detonaut.Certain, detonaut.Exploit)
 	unsaid := finding("unsaid", "", detonaut.Certain, detonaut.Exploit)
+	weak := finding("weak", detonaut.Critical, detonaut.Certain, "")
+	weak.Weakness = true
+	also := func(name string, state detonaut.State) []detonaut.Stage {
+		return append(stages[:3:3], detonaut.Stage{Name: name, State: state, Reason: "why"})
+	}
 	gap := detonaut.Coverage{Gaps: []string{"3 events were lost"}, Dropped: 3}
 	bare := func(text string) []detonaut.Reason { return []detonaut.Reason{{Text: text}} }
 	because := func(ids ...string) (reasons []detonaut.Reason) {
@@ -53,6 +58,11 @@ func TestDecide(t *testing.T) {
 		"a behaviour that is no threat in itself":   {[]detonaut.Finding{odd}, full, stages, detonaut.Suspicious, because("odd")},
 		"medium is enough for suspicion":            {[]detonaut.Finding{mild}, gap, stages, detonaut.Suspicious, append(because("mild"), bare("3 events were lost")...)},
 		"low is not":                                {[]detonaut.Finding{small}, full, stages, detonaut.Clean, bare("nothing bad was seen, and nothing was missed")},
+		"a weakness is no deed":                     {[]detonaut.Finding{weak}, full, stages, detonaut.Clean, bare("nothing bad was seen, and nothing was missed")},
+		"no database of vulnerabilities":            {nil, full, also(detonaut.StageVulnerabilities, detonaut.Skipped), detonaut.Clean, bare("nothing bad was seen, and nothing was missed")},
+		"a broken manifest of a package":            {nil, full, also(detonaut.StageInventory, detonaut.Partial), detonaut.Clean, bare("nothing bad was seen, and nothing was missed")},
+		"no list of packages":                       {nil, full, also(detonaut.StagePackages, detonaut.Skipped), detonaut.Inconclusive, bare("malicious-packages was skipped: why")},
+		"programs of the image that were not read":  {nil, full, also("image/program", detonaut.Partial), detonaut.Inconclusive, bare("image/program is partial: why")},
 		"a gap is inconclusive":                     {[]detonaut.Finding{small}, gap, stages, detonaut.Inconclusive, bare("3 events were lost")},
 		"coverage that is not full without a word":  {nil, detonaut.Coverage{}, stages, detonaut.Inconclusive, bare("not everything was observed")},
 		"coverage that claims to be full":           {nil, detonaut.Coverage{Full: true, Dropped: 2}, stages, detonaut.Inconclusive, bare("2 events were lost")},

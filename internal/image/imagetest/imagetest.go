@@ -324,3 +324,17 @@ func WriteDockerArchive(img v1.Image, tag, file string) error {
 func FromLayers(layers ...v1.Layer) (v1.Image, error) {
 	return New(v1.Config{}, v1.Platform{}, layers...)
 }
+
+// Built is img as if it had been made on a day, by instructions that made no layer.
+func Built(img v1.Image, made time.Time, instructions ...string) (v1.Image, error) {
+	config, err := img.ConfigFile()
+	if err != nil {
+		return nil, fmt.Errorf("read config: %w", err)
+	}
+	config = config.DeepCopy()
+	config.Created = v1.Time{Time: made}
+	for _, text := range instructions {
+		config.History = append(config.History, v1.History{CreatedBy: text, EmptyLayer: true})
+	}
+	return mutate.ConfigFile(img, config)
+}

@@ -8,9 +8,6 @@ import (
 	"testing"
 	"time"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/image"
 	"github.com/detonaut/detonaut/internal/image/imagetest"
@@ -22,17 +19,8 @@ var today = time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
 // check checks the image of a text, made by some instructions on a day.
 func check(t *testing.T, text string, made time.Time, history ...string) []detonaut.Finding {
 	t.Helper()
-	img := imagetest.Image(t, text)
-	file, err := img.ConfigFile()
+	img, err := imagetest.Built(imagetest.Image(t, text), made, history...)
 	if err != nil {
-		t.Fatal(err)
-	}
-	file = file.DeepCopy()
-	file.Created = v1.Time{Time: made}
-	for _, h := range history {
-		file.History = append(file.History, v1.History{CreatedBy: h, EmptyLayer: true})
-	}
-	if img, err = mutate.ConfigFile(img, file); err != nil {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "image")

@@ -17,7 +17,7 @@ import (
 func convert(bill *sbom.SBOM) Inventory {
 	inv := Inventory{bill: bill}
 	if d := bill.Artifacts.LinuxDistribution; d != nil {
-		inv.Distribution = &Distribution{ID: d.ID, VersionID: d.VersionID, Codename: d.VersionCodename, Name: d.PrettyName, Like: d.IDLike}
+		inv.Distribution = &detonaut.Distribution{ID: d.ID, VersionID: d.VersionID, Codename: d.VersionCodename, Name: d.PrettyName, Like: d.IDLike}
 	}
 	owners := owners(bill)
 	for p := range bill.Artifacts.Packages.Enumerate() {
@@ -28,14 +28,14 @@ func convert(bill *sbom.SBOM) Inventory {
 }
 
 // compare orders packages by all that tells them apart.
-func compare(a, b Package) int {
+func compare(a, b detonaut.Package) int {
 	return cmp.Or(
 		cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Type, b.Type),
 		slices.CompareFunc(a.Locations, b.Locations, compareLocations), cmp.Compare(a.PURL, b.PURL), cmp.Compare(a.FoundBy, b.FoundBy),
 	)
 }
 
-func compareLocations(a, b Location) int {
+func compareLocations(a, b detonaut.Location) int {
 	if a.Primary != b.Primary {
 		if a.Primary {
 			return -1
@@ -60,8 +60,8 @@ func owners(bill *sbom.SBOM) map[artifact.ID]string {
 	return names
 }
 
-func convertPackage(p *pkg.Package, owner string) Package {
-	q := Package{
+func convertPackage(p *pkg.Package, owner string) detonaut.Package {
+	q := detonaut.Package{
 		Name: p.Name, Version: p.Version, Type: string(p.Type), Language: string(p.Language),
 		PURL: p.PURL, Owner: owner, FoundBy: p.FoundBy,
 	}
@@ -81,8 +81,8 @@ func convertPackage(p *pkg.Package, owner string) Package {
 	return q
 }
 
-func convertLocation(l file.Location) Location {
-	made := Location{
+func convertLocation(l file.Location) detonaut.Location {
+	made := detonaut.Location{
 		Path: l.RealPath, Layer: detonaut.Digest(l.FileSystemID),
 		Primary: l.Annotations[pkg.EvidenceAnnotationKey] == pkg.PrimaryEvidenceAnnotation,
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/anchore/syft/syft/sbom"
 	"github.com/anchore/syft/syft/source/directorysource"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/detonaut/detonaut"
 )
 
 // reference is what syft itself finds in a directory, with its own catalogers for an
@@ -39,11 +41,11 @@ func own() *syft.CreateSBOMConfig {
 
 // normal leaves out what depends on where the tree is: layers, copyright files, which
 // are not read here, and the source's id.
-func normal(packages []Package) []Package {
+func normal(packages []detonaut.Package) []detonaut.Package {
 	made := slices.Clone(packages)
 	for i := range made {
 		p := &made[i]
-		p.Locations = slices.DeleteFunc(slices.Clone(p.Locations), func(l Location) bool { return isLicence(l.Path) })
+		p.Locations = slices.DeleteFunc(slices.Clone(p.Locations), func(l detonaut.Location) bool { return isLicence(l.Path) })
 		for j := range p.Locations {
 			p.Locations[j].Layer = ""
 		}
@@ -76,8 +78,8 @@ func compareWithSyft(t *testing.T, in Input, root string) {
 	c.Archive = c.Archive.WithMaxDepth(d.Depth).WithMaxMemoryBytes(d.Archive)
 	want := convert(reference(t, root, c))
 	// Syft looks for packages of every kind in archives then; its command does not.
-	want.Packages = slices.DeleteFunc(want.Packages, func(p Package) bool {
-		return p.FoundBy != inArchives && slices.ContainsFunc(p.Locations, func(l Location) bool { return l.Within != "" })
+	want.Packages = slices.DeleteFunc(want.Packages, func(p detonaut.Package) bool {
+		return p.FoundBy != inArchives && slices.ContainsFunc(p.Locations, func(l detonaut.Location) bool { return l.Within != "" })
 	})
 	if diff := cmp.Diff(normal(want.Packages), normal(got.Packages)); diff != "" {
 		t.Errorf("packages (-syft +ours):\n%s", diff)
@@ -89,7 +91,7 @@ func compareWithSyft(t *testing.T, in Input, root string) {
 		t.Errorf("relations (-syft +ours):\n%s", diff)
 	}
 	// As its command does it, archives are unpacked to disk: the packages are the same.
-	names := func(all []Package) (names []string) {
+	names := func(all []detonaut.Package) (names []string) {
 		for _, p := range all {
 			names = append(names, strings.Join([]string{p.Type, p.Name, p.Version, p.PURL}, " "))
 		}

@@ -3,7 +3,7 @@
 // place, through its index, and asks no network.
 //
 // The catalogers are syft's. What syft says stays here and with the matcher of
-// vulnerabilities: everybody else sees [Package].
+// vulnerabilities: everybody else sees [detonaut.Package].
 //
 // Archives are opened in memory. Two formats cannot be read in place: the databases of
 // RPM and Nix are copied to a temporary file while they are parsed, within
@@ -67,10 +67,7 @@ func DefaultLimits() Limits {
 
 // Inventory is what was found.
 type Inventory struct {
-	// Distribution is nil if the image does not say what it is.
-	Distribution *Distribution
-	// Packages are sorted by name, version, type and first location.
-	Packages []Package
+	detonaut.Inventory
 	// Problems are what could not be read, sorted, and at most 100.
 	Problems []Problem
 
@@ -80,46 +77,6 @@ type Inventory struct {
 // SBOM is the inventory as syft says it, for the matcher of vulnerabilities alone. It
 // is never nil, and not to be changed.
 func (i *Inventory) SBOM() *sbom.SBOM { return i.bill }
-
-// Distribution is what the image says it is, in the words of os-release.
-type Distribution struct {
-	ID, VersionID, Codename, Name string
-	Like                          []string
-}
-
-// Package is one package at one or more places. Its strings are the subject's.
-type Package struct {
-	Name, Version string
-	// Type is the ecosystem: "deb", "apk", "npm", "go-module" ...
-	Type string
-	// Language is empty for what has none.
-	Language string
-	// PURL is its package URL, CPEs its names in that scheme, sorted.
-	PURL string
-	CPEs []string
-	// Source is the package that it was built from, and SourceVersion its version,
-	// where the distribution tells: vulnerabilities are listed under that name.
-	Source, SourceVersion string
-	// Owner is the name of the package of the distribution that brought the file in
-	// which this one was found; empty if it was added otherwise.
-	Owner string
-	// FoundBy is the cataloger that found it.
-	FoundBy string
-	// Locations are where it was found, what proves it first, then by path.
-	Locations []Location
-}
-
-// Location is a file that shows that a package is there.
-type Location struct {
-	// Path is absolute and without links.
-	Path string
-	// Within is where in the archive Path it was: "/a.jar" or, inside another,
-	// "/a.jar!/b.class". It is empty for a file of the image.
-	Within string
-	Layer  detonaut.Digest
-	// Primary is set for what proves the package, not for what adds to it.
-	Primary bool
-}
 
 // Problem is something that could not be read.
 type Problem struct {

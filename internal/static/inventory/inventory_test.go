@@ -210,7 +210,7 @@ func TestReadFindsEveryKind(t *testing.T) {
 	if stage.State != detonaut.Complete || stage.Name != detonaut.StageInventory || len(inv.Problems) != 0 {
 		t.Errorf("stage is %+v", stage)
 	}
-	want := &Distribution{ID: "debian", VersionID: "12", Codename: "bookworm", Name: "Debian GNU/Linux 12 (bookworm)"}
+	want := &detonaut.Distribution{ID: "debian", VersionID: "12", Codename: "bookworm", Name: "Debian GNU/Linux 12 (bookworm)"}
 	if diff := cmp.Diff(want, inv.Distribution); diff != "" {
 		t.Errorf("distribution (-want +got):\n%s", diff)
 	}
@@ -236,8 +236,8 @@ func TestReadFindsEveryKind(t *testing.T) {
 	if six.Owner != "python3-six" || six.Language != "python" {
 		t.Errorf("six is %+v, want it owned by python3-six", six)
 	}
-	inner := Location{Path: "/opt/app.jar", Within: "/BOOT-INF/lib/inner.jar", Layer: in.Index.Layers[0], Primary: true}
-	if diff := cmp.Diff([]Location{inner}, find(t, inv, "java-archive", "inner").Locations); diff != "" {
+	inner := detonaut.Location{Path: "/opt/app.jar", Within: "/BOOT-INF/lib/inner.jar", Layer: in.Index.Layers[0], Primary: true}
+	if diff := cmp.Diff([]detonaut.Location{inner}, find(t, inv, "java-archive", "inner").Locations); diff != "" {
 		t.Errorf("inner (-want +got):\n%s", diff)
 	}
 	if inv.SBOM().Artifacts.Packages.PackageCount() != len(inv.Packages) {
@@ -245,7 +245,7 @@ func TestReadFindsEveryKind(t *testing.T) {
 	}
 }
 
-func find(t *testing.T, inv Inventory, kind, name string) Package {
+func find(t *testing.T, inv Inventory, kind, name string) detonaut.Package {
 	t.Helper()
 	for _, p := range inv.Packages {
 		if p.Type == kind && p.Name == name {
@@ -253,7 +253,7 @@ func find(t *testing.T, inv Inventory, kind, name string) Package {
 		}
 	}
 	t.Errorf("no package %s of %s", name, kind)
-	return Package{}
+	return detonaut.Package{}
 }
 
 // kinds are the packages of mixture.

@@ -36,11 +36,13 @@ func (Analyzer) Name() string { return "program" }
 // Version of the analyzer.
 func (Analyzer) Version() string { return "2" }
 
-// Analyze reads the headers of f, if it is a program or a library.
+// Wants programs and libraries.
+func (Analyzer) Wants(f static.File) bool {
+	return f.Type == content.ELF || f.Type == content.ELFLibrary
+}
+
+// Analyze reads the headers of f.
 func (Analyzer) Analyze(_ context.Context, f static.File) (_ []detonaut.Finding, err error) {
-	if f.Type != content.ELF && f.Type != content.ELFLibrary {
-		return nil, nil
-	}
 	in, err := f.Open()
 	if err != nil {
 		return nil, err
