@@ -71,6 +71,9 @@ func (c *call) opened(dir, path int, flags uint64, mode uint32, made bool) {
 	if !writes {
 		tell = meaning.Reveals(where, func() string { return c.string(path) })
 	}
+	if !writes {
+		defer c.readAsCode(where)
+	}
 	if !writes && !secret && tell == "" && bait == "" && c.tr.detail != plan.Full {
 		return
 	}

@@ -16,6 +16,7 @@ func memoryHooks() map[string]hook {
 	return map[string]hook{
 		"mmap": func(c *call) {
 			c.run()
+			c.mapped(c.args[2].Int(), c.args[3].Int(), c.int(4))
 			if !writableCode(c.args[2].Int()) {
 				return
 			}

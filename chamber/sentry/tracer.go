@@ -37,7 +37,8 @@ type tracer struct {
 	setup    furnish.Setup
 	planted  *furnish.Planted // nil before the subject has begun
 	given    map[string]bool  // variables that were planted, as NAME=value
-	face     machine.Face     // what the subject is shown of the machine
+	loads    loads
+	face     machine.Face // what the subject is shown of the machine
 	booted   time.Time
 	timing   timing
 	journey  journey

@@ -213,7 +213,7 @@ var payloads = map[Kind]payload{
 	ProcessFork: processPayload, ProcessThread: processPayload, ProcessExec: processPayload, ProcessExit: processPayload,
 	FileOpen: filePayload, FileCreate: filePayload, FileRename: filePayload, FileLink: filePayload,
 	FileSymlink: filePayload, FileDelete: filePayload, FileMkdir: filePayload, FileRmdir: filePayload,
-	FileMknod: filePayload, FileStat: filePayload, FileChmod: filePayload, FileChown: filePayload, FileXattr: filePayload,
+	FileMknod: filePayload, FileStat: filePayload, FileLoad: filePayload, FileChmod: filePayload, FileChown: filePayload, FileXattr: filePayload,
 	FileTruncate: filePayload, FileUtime: filePayload, FileRead: filePayload, FileWrite: filePayload, FileClose: filePayload,
 	SocketCreate: socketPayload, SocketBind: socketPayload, SocketListen: socketPayload,
 	SocketConnect: socketPayload, SocketAccept: socketPayload, SocketSend: socketPayload,

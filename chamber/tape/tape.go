@@ -84,6 +84,7 @@ const (
 
 	FileOpen     Kind = "file.open"   // opened for writing, or for reading a path that is sensitive or reveals
 	FileStat     Kind = "file.stat"   // a path that reveals was looked for, and not opened
+	FileLoad     Kind = "file.load"   // code of the image: a library was mapped, or a source opened, for the first time
 	FileCreate   Kind = "file.create" // opened and made by it
 	FileRename   Kind = "file.rename" // Path became Target
 	FileLink     Kind = "file.link"   // Target is another name of Path

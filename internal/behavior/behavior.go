@@ -45,6 +45,9 @@ type Result struct {
 	Run      detonaut.Run
 	// Coverage is that of the run; stages before it may add to its gaps.
 	Coverage detonaut.Coverage
+	// Used are the files of the image that were executed or loaded, in the order in
+	// which that was first done. At most 65,536; a path may be cut short.
+	Used []Use `json:"-"`
 
 	started started
 }
@@ -81,6 +84,7 @@ type Analysis struct {
 	digest    *digest
 	coverage  coverage
 	started   started
+	used      used
 	detectors []Detector
 }
 
@@ -97,6 +101,7 @@ func (a *Analysis) Record(e *tape.Event) error {
 	a.digest.add(e, p)
 	a.coverage.add(e, p)
 	a.started.add(e)
+	a.used.add(e)
 	m := Moment{Event: e, Process: p}
 	for _, d := range a.detectors {
 		d.Observe(m)
@@ -115,7 +120,7 @@ func (a *Analysis) Result() Result {
 		gaps = append(gaps, g...)
 	}
 	Sort(findings)
-	return Result{Findings: findings, Run: a.digest.run(), Coverage: a.coverage.result(gaps), started: a.started}
+	return Result{Findings: findings, Run: a.digest.run(), Coverage: a.coverage.result(gaps), Used: a.used.all, started: a.started}
 }
 
 // Sort puts findings in the order of a report: the worst first, of

@@ -61,18 +61,19 @@ func (r *report) read(ctx context.Context, d Deps, job Job, left []static.File) 
 	}
 	job.stage(detonaut.StageRead)
 	files, missing := order(r.Run.Payloads, left)
-	res, err := static.Run(ctx, files, d.Analyzers, static.DefaultLimits())
+	res, err := static.Run(ctx, files, d.Analyzers, static.Options{})
+	stage := res.Stage(detonaut.StageRead)
 	if missing > 0 {
 		reasons := []string{fmt.Sprintf("payloads that the tape tells of and that are not there: %d", missing)}
-		if res.Stage.State == detonaut.Complete {
-			res.Stage.State = detonaut.Partial
+		if stage.State == detonaut.Complete {
+			stage.State = detonaut.Partial
 		} else {
-			reasons = append(reasons, res.Stage.Reason)
+			reasons = append(reasons, stage.Reason)
 		}
-		res.Stage.Reason = strings.Join(reasons, "; ")
+		stage.Reason = strings.Join(reasons, "; ")
 	}
 	r.Findings = append(r.Findings, res.Findings...)
-	r.Stages = append(r.Stages, res.Stage)
+	r.Stages = append(r.Stages, stage)
 	if err != nil {
 		return fmt.Errorf("read payloads: %w", err)
 	}

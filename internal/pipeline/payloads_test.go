@@ -137,7 +137,7 @@ func TestReadFalters(t *testing.T) {
 		{
 			show: "an analyzer that fails", sandbox: fake.Sandbox{Events: keeps(), Artifacts: hands("first", "second")},
 			analyzer: reads{broken}, err: broken,
-			want: detonaut.Stage{State: detonaut.Failed, Reason: "analyzer reads: file " + hash("first") + ": broken; analyzer reads: file " + hash("second") + ": broken"},
+			want: detonaut.Stage{State: detonaut.Failed, Reason: "reads: file " + hash("first") + ": broken; file " + hash("second") + ": broken"},
 		},
 		{
 			show: "a run that fails", sandbox: fake.Sandbox{Events: aTape(tape.End{Reason: tape.Broken})}, err: detonaut.ErrSandbox,

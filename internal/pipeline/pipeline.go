@@ -1,6 +1,6 @@
 // Package pipeline is the sentence that the whole program says about one
-// image: pull it, run it, read what it left, explain what it did, judge it,
-// report.
+// image: pull it, read it, run it, read what it left, explain what it did, judge
+// it, report.
 //
 // It decides in which order things happen and what a failure of each means. It
 // does none of the work, and names no implementation.
@@ -25,7 +25,6 @@ import (
 	"github.com/detonaut/detonaut/internal/behavior/story"
 	"github.com/detonaut/detonaut/internal/detonate"
 	"github.com/detonaut/detonaut/internal/static"
-	"github.com/detonaut/detonaut/internal/verdict"
 )
 
 // Deps are those who do the work. They may be shared by several calls of
@@ -59,7 +58,11 @@ type Subject struct {
 	FS   fs.FS
 	// Programs are those in it; nil if they are not known.
 	Programs behavior.Programs
-	Close    func() error
+	// Read reads it without running it, and tells the name of each stage as it
+	// begins, one at a time. Its error is a failure of ours, and in the stages, too. Nil
+	// reads nothing.
+	Read  func(ctx context.Context, tell func(stage string)) (static.Reading, error)
+	Close func() error
 }
 
 // Job is one image to analyse.
@@ -97,24 +100,19 @@ type Recorder interface {
 // When ctx ends during the detonation, the report tells what was seen until
 // then.
 func Run(ctx context.Context, d Deps, job Job) (*detonaut.Report, error) {
-	now := d.Now
-	if now == nil {
-		now = time.Now
-	}
-	started := now()
-	job.stage(detonaut.StagePull)
-	subject, err := d.Pull(ctx, job.Ref)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = subject.Close() }() // it was only read
+	return d.analyse(ctx, job, func(r *report, s *Subject) error {
+		reading, failed := r.readImage(ctx, job, s)
+		used, err := r.detonate(ctx, d, job, s)
+		r.reach(used, reading.Owners)
+		return errors.Join(failed, err)
+	})
+}
 
-	r := newReport(subject.Image, d, started)
-	r.done(detonaut.StagePull)
-	err = r.detonate(ctx, d, job, subject)
-	r.Verdict = verdict.Decide(r.Image, r.Findings, r.Coverage, r.Stages)
-	r.Elapsed = now().Sub(started)
-	return &r.Report, err
+func (d Deps) clock() func() time.Time {
+	if d.Now == nil {
+		return time.Now
+	}
+	return d.Now
 }
 
 // Stored is a run that was kept.
@@ -161,7 +159,7 @@ func Replay(ctx context.Context, d Deps, run Stored) (*detonaut.Report, error) {
 	err = r.detonated(ctx, d, Job{}, res, run.Payloads)
 	r.Stories = teller.Tell(r.Findings)
 	r.Elapsed = res.Run.Elapsed
-	r.Verdict = verdict.Decide(r.Image, r.Findings, r.Coverage, r.Stages)
+	r.judge()
 	return &r.Report, err
 }
 
@@ -203,19 +201,19 @@ func (r *report) missed(s detonaut.State, reason string) {
 	r.Coverage.Gaps = append(r.Coverage.Gaps, "no run was observed to its end")
 }
 
-// detonate plans, runs and explains. An error is a failure of ours, already in
-// the report.
-func (r *report) detonate(ctx context.Context, d Deps, job Job, s *Subject) error {
+// detonate plans, runs and explains, and returns the files of the image that were used.
+// An error is a failure of ours, already in the report.
+func (r *report) detonate(ctx context.Context, d Deps, job Job, s *Subject) ([]behavior.Use, error) {
 	job.stage(detonaut.StageDetonate)
 	p, err := d.plan(s)
 	if errors.Is(err, detonaut.ErrRun) || errors.Is(err, detonaut.ErrPlatform) {
 		r.missed(detonaut.Skipped, err.Error())
-		return nil
+		return nil, nil
 	}
 	if err != nil {
 		err = fmt.Errorf("plan run: %w", err)
 		r.missed(detonaut.Failed, err.Error())
-		return err
+		return nil, err
 	}
 	r.Fingerprint.Plan = detonate.Digest(p)
 	p.Image = s.Root
@@ -225,7 +223,7 @@ func (r *report) detonate(ctx context.Context, d Deps, job Job, s *Subject) erro
 	defer func() { _ = left.Close() }() // it was only read
 	if err := d.run(ctx, job, p, analysis, left); err != nil {
 		r.missed(detonaut.Failed, err.Error())
-		return err
+		return nil, err
 	}
 	res := analysis.Result()
 	if s.Programs != nil {
@@ -233,7 +231,7 @@ func (r *report) detonate(ctx context.Context, d Deps, job Job, s *Subject) erro
 	}
 	err = r.detonated(ctx, d, job, res, left.Files())
 	r.Stories = teller.Tell(r.Findings)
-	return err
+	return res.Used, err
 }
 
 // plan asks for a plan, of an image that this machine can run.

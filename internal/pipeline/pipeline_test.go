@@ -79,6 +79,7 @@ type world struct {
 	detectors []behavior.Detector
 	sandbox   detonate.Sandbox
 	analyzers []static.Analyzer
+	read      func(context.Context, func(string)) (static.Reading, error)
 	keepErr   error
 	// keepNothing leaves out the recorder.
 	keepNothing bool
@@ -120,6 +121,7 @@ func (w *world) run(ctx context.Context) (*detonaut.Report, error) {
 			return &pipeline.Subject{
 				Image: detonaut.Image{Ref: ref, Digest: digest, Platform: w.platform},
 				Root:  "/cache/root.erofs", FS: fstest.MapFS{}, Programs: programs{"/app", "/other"},
+				Read:  w.read,
 				Close: func() error { w.closed = true; return nil },
 			}, nil
 		},

@@ -1,120 +1,172 @@
 package static
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
-	"maps"
-	"slices"
-	"strings"
+	"runtime"
+	"sync"
 
 	"github.com/detonaut/detonaut"
 )
 
-// maxEvidence is how many pieces of evidence a finding keeps.
-const maxEvidence = 8
+// batch is how many files are read before what was found in them is added up: many
+// enough to look them up in a memory at once, and to keep all processors busy.
+const batch = 512
 
-// Result is what was read in files.
-type Result struct {
-	// Findings are sorted by ID, one for each. Their evidence is in the order of
-	// the files.
-	Findings []detonaut.Finding
-	// Stage is how far it got: partial when a bound was hit or ctx ended, failed
-	// when an analyzer was.
-	Stage detonaut.Stage
+// Options say how to read. The zero value is a good start.
+type Options struct {
+	// Limits bound it; the zero value is [DefaultLimits].
+	Limits Limits
+	// Workers is how many files are read at once; 0 is one for each processor.
+	Workers int
+	// Memory knows what was found in equal contents; nil knows nothing.
+	Memory Memory
 }
 
-// Run gives every file to every analyzer, in order. It goes on after a failure
-// of an analyzer, a panic included, and returns it as its error at the end; the
-// result holds all the same. An error of files ends it.
-func Run(ctx context.Context, files iter.Seq2[File, error], analyzers []Analyzer, l Limits) (Result, error) {
-	r := &reading{limits: l, analyzers: analyzers, findings: map[string]*detonaut.Finding{}, missed: map[string]int{}}
-	all, cancel := context.WithTimeout(ctx, l.All)
+// Memory remembers what analyzers found in contents, from one [Run] to the next. It
+// may forget anything at any time. Its methods are called from one goroutine of a
+// Run, and by several Runs at once. Their errors make reading slower, and nothing else.
+type Memory interface {
+	// Recall returns what an analyzer of that name and version found in contents, by
+	// their hashes in hex; those that are not remembered are left out.
+	Recall(ctx context.Context, analyzer string, contents []string) (map[string][]detonaut.Finding, error)
+	// Keep remembers what it found in contents, also if that is nothing.
+	Keep(ctx context.Context, analyzer string, found map[string][]detonaut.Finding) error
+}
+
+// Run gives every file to the analyzers that want it, several files at once, and
+// remembers what was found. It goes on after a failure of an analyzer, a panic
+// included, and returns it as its error at the end; the result holds all the same. An
+// error of files ends it. The result does not depend on the order in which files were
+// read.
+func Run(ctx context.Context, files iter.Seq2[File, error], analyzers []Analyzer, o Options) (Result, error) {
+	if o.Limits == (Limits{}) {
+		o.Limits = DefaultLimits()
+	}
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	all, cancel := context.WithTimeout(ctx, o.Limits.All)
 	defer cancel()
+	r := &reading{options: o, analyzers: analyzers, asked: ctx, ctx: all, sum: newSum(analyzers, o.Limits.Findings)}
+	var tasks []task
 	for f, err := range files {
 		if err != nil {
-			r.fail(err)
+			r.sum.fail(err)
 			break
 		}
-		switch {
-		case ctx.Err() != nil:
-			r.missed["files not read, because it was interrupted"]++
-		case all.Err() != nil:
-			r.missed["files not read, because its time was over"]++
-		case f.Size > l.File:
-			r.missed["files too large to be read"]++
-		case f.Size > l.Total-r.total:
-			r.missed["files not read, because there was too much"]++
-		default:
-			r.total += f.Size
-			r.read(all, f)
+		if tasks = append(tasks, r.tasks(f)...); len(tasks) >= batch {
+			r.read(tasks)
+			tasks = tasks[:0]
 		}
 	}
-	return r.result(), errors.Join(r.errs...)
+	r.read(tasks)
+	return r.sum.result(), errors.Join(r.sum.errs...)
 }
 
 // reading is a Run in progress.
 type reading struct {
-	limits    Limits
-	analyzers []Analyzer
-	total     int64
-	findings  map[string]*detonaut.Finding
-	missed    map[string]int // how many, by what to say of them
-	errs      []error
+	options    Options
+	analyzers  []Analyzer
+	asked, ctx context.Context //nolint:containedctx // of the one Run that it is
+	total      int64           // bytes of files that were given to somebody
+	sum        *sum
 }
 
-// maxErrors is how many failures are told. There may be one for every file.
-const maxErrors = 8
+// task is one file for one analyzer, and what came of it.
+type task struct {
+	file     File
+	analyzer int
+	known    bool // from before
+	found    []detonaut.Finding
+	err      error
+}
 
-func (r *reading) fail(err error) {
-	if len(r.errs) < maxErrors {
-		r.errs = append(r.errs, err)
+// tasks are those of a file that is within the bounds.
+func (r *reading) tasks(f File) (tasks []task) {
+	miss := ""
+	switch l := r.options.Limits; {
+	case f.Size > l.File:
+		miss = tooLarge
+	case f.Size > l.Total-r.total:
+		miss = tooMuch
 	}
-}
-
-// read gives one file to every analyzer.
-func (r *reading) read(ctx context.Context, f File) {
-	whole := true
-	for _, a := range r.analyzers {
-		found, err := r.analyze(ctx, a, f)
-		switch {
-		case err == nil:
-		case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-			whole = false
-		default:
-			r.fail(fmt.Errorf("analyzer %s: file %s: %w", a.Name(), f.SHA256, err))
+	for i, a := range r.analyzers {
+		if !a.Wants(f) {
+			continue
 		}
-		for i := range found {
-			r.add(&found[i], f)
+		if miss != "" {
+			r.sum.miss(i, miss)
+			continue
 		}
+		tasks = append(tasks, task{file: f, analyzer: i})
 	}
-	if !whole {
-		r.missed["files not read to their end, for lack of time"]++
+	if len(tasks) > 0 {
+		r.total += f.Size
 	}
+	return tasks
 }
 
-// analyze gives f to a, which has no more time than it should.
-func (r *reading) analyze(ctx context.Context, a Analyzer, f File) (found []detonaut.Finding, err error) {
+// read does tasks, and adds up what was found in their order.
+func (r *reading) read(tasks []task) {
+	r.recall(tasks)
+	next := make(chan *task)
+	var workers sync.WaitGroup
+	for range r.options.Workers {
+		workers.Go(func() {
+			for t := range next {
+				t.found, t.err = r.analyze(t)
+			}
+		})
+	}
+	for i := range tasks {
+		if !tasks[i].known {
+			next <- &tasks[i]
+		}
+	}
+	close(next)
+	workers.Wait()
+	for i := range tasks {
+		r.sum.take(&tasks[i])
+	}
+	r.keep(tasks)
+}
+
+var (
+	errInterrupted = errors.New("interrupted")
+	errLate        = errors.New("no time left")
+	errSlow        = errors.New("not read to its end")
+)
+
+// analyze does a task, which has no more time than it should.
+func (r *reading) analyze(t *task) (found []detonaut.Finding, err error) {
+	switch {
+	case r.asked.Err() != nil:
+		return nil, errInterrupted
+	case r.ctx.Err() != nil:
+		return nil, errLate
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, r.limits.PerFile)
+	ctx, cancel := context.WithTimeout(r.ctx, r.options.Limits.PerFile)
 	defer cancel()
-	open := f.Open
+	f := t.file
+	f.Places, f.Hows, f.Events = nil, nil, nil
 	f.Open = func() (Content, error) {
-		c, err := open()
+		c, err := t.file.Open()
 		if err != nil {
 			return nil, err
 		}
 		return limited{c, ctx}, nil
 	}
-	found, err = a.Analyze(ctx, f)
+	found, err = r.analyzers[t.analyzer].Analyze(ctx, f)
 	if err != nil && ctx.Err() != nil {
-		err = ctx.Err() // whatever it made of that
+		err = errSlow // whatever it made of that
 	}
 	return found, err
 }
@@ -132,56 +184,51 @@ func (l limited) ReadAt(b []byte, off int64) (int, error) {
 	return l.Content.ReadAt(b, off)
 }
 
-// add adds what was found in f to the finding of that ID.
-func (r *reading) add(found *detonaut.Finding, f File) {
-	have := r.findings[found.ID]
-	if have == nil {
-		if len(r.findings) >= r.limits.Findings {
-			r.missed["findings left out, because there were too many"]++
-			return
-		}
-		have = new(detonaut.Finding)
-		*have = *found
-		have.Count, have.Evidence = 0, nil
-		r.findings[found.ID] = have
+// recall finishes those of the tasks that were done before.
+func (r *reading) recall(tasks []task) {
+	if r.options.Memory == nil {
+		return
 	}
-	have.Count += max(found.Count, 1)
-	given := found.Evidence
-	if len(given) == 0 {
-		given = make([]detonaut.Evidence, 1)
-	}
-	places := f.Places
-	if len(places) == 0 {
-		places = make([]Place, 1)
-	}
-	for _, e := range given {
-		for _, p := range places {
-			if len(have.Evidence) == maxEvidence {
-				return
+	for i, a := range r.analyzers {
+		var contents []string
+		for j := range tasks {
+			if tasks[j].analyzer == i {
+				contents = append(contents, tasks[j].file.SHA256)
 			}
-			have.Evidence = append(have.Evidence, detonaut.Evidence{
-				Events: f.Events, Summary: e.Summary, Layer: p.Layer, Path: p.Path, Hidden: p.Hidden, Offset: e.Offset, SHA256: f.SHA256,
-			})
+		}
+		if len(contents) == 0 {
+			continue
+		}
+		known, err := r.options.Memory.Recall(r.ctx, key(a), contents)
+		if err != nil {
+			continue // it is read again
+		}
+		for j := range tasks {
+			t := &tasks[j]
+			if found, ok := known[t.file.SHA256]; ok && t.analyzer == i {
+				t.known, t.found = true, found
+			}
 		}
 	}
 }
 
-func (r *reading) result() Result {
-	findings := []detonaut.Finding{}
-	for _, f := range r.findings {
-		findings = append(findings, *f)
+// keep remembers what came of those that were not known.
+func (r *reading) keep(tasks []task) {
+	if r.options.Memory == nil {
+		return
 	}
-	slices.SortFunc(findings, func(a, b detonaut.Finding) int { return cmp.Compare(a.ID, b.ID) })
-	stage := detonaut.Stage{Name: detonaut.StageRead, State: detonaut.Complete}
-	var reasons []string
-	for _, say := range slices.Sorted(maps.Keys(r.missed)) {
-		stage.State = detonaut.Partial
-		reasons = append(reasons, fmt.Sprintf("%s: %d", say, r.missed[say]))
+	for i, a := range r.analyzers {
+		found := map[string][]detonaut.Finding{}
+		for j := range tasks {
+			if t := &tasks[j]; t.analyzer == i && !t.known && t.err == nil {
+				found[t.file.SHA256] = t.found
+			}
+		}
+		if len(found) > 0 {
+			_ = r.options.Memory.Keep(r.ctx, key(a), found) // it is read again
+		}
 	}
-	for _, err := range r.errs {
-		stage.State = detonaut.Failed
-		reasons = append(reasons, err.Error())
-	}
-	stage.Reason = strings.Join(reasons, "; ")
-	return Result{Findings: findings, Stage: stage}
 }
+
+// key names an analyzer and its version.
+func key(a Analyzer) string { return a.Name() + "@" + a.Version() }

@@ -90,7 +90,7 @@ func DefaultLimits() Limits {
 func Versions(analyzers []Analyzer) []string {
 	var names []string
 	for _, a := range analyzers {
-		names = append(names, a.Name()+"@"+a.Version())
+		names = append(names, key(a))
 	}
 	slices.Sort(names)
 	return names

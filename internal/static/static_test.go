@@ -6,10 +6,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -86,7 +90,7 @@ func TestRun(t *testing.T) {
 	payload.Events = []uint64{7, 9}
 	got, err := static.Run(t.Context(), list(
 		file("a", static.Place{Path: "/a", Layer: "sha256:1"}, static.Place{Path: "/b", Layer: "sha256:2"}), payload, file("a c"),
-	), []static.Analyzer{words}, static.DefaultLimits())
+	), []static.Analyzer{words}, static.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +109,7 @@ func TestRun(t *testing.T) {
 			}},
 			{ID: "words/c", Severity: detonaut.Low, Count: 1, Evidence: []detonaut.Evidence{of("a c", "c", detonaut.Evidence{Offset: 2})}},
 		},
-		Stage: detonaut.Stage{Name: detonaut.StageRead, State: detonaut.Complete},
+		Stages: []detonaut.Stage{{Name: "words", State: detonaut.Complete}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -118,7 +122,7 @@ func TestRunEvidence(t *testing.T) {
 	for range 20 {
 		files = append(files, file("a"))
 	}
-	got, err := static.Run(t.Context(), list(files...), []static.Analyzer{words}, static.DefaultLimits())
+	got, err := static.Run(t.Context(), list(files...), []static.Analyzer{words}, static.Options{})
 	if err != nil || len(got.Findings) != 1 || got.Findings[0].Count != 20 || len(got.Findings[0].Evidence) != 8 {
 		t.Errorf("got %+v, %v, want one finding of 20, with 8 pieces of evidence", got, err)
 	}
@@ -147,9 +151,9 @@ func TestRunBounds(t *testing.T) {
 	} {
 		limits := static.DefaultLimits()
 		test.limits(&limits)
-		got, err := static.Run(t.Context(), list(file("a"), file(test.text)), []static.Analyzer{test.analyzer}, limits)
-		want := detonaut.Stage{Name: detonaut.StageRead, State: detonaut.Partial, Reason: test.reason}
-		if err != nil || got.Stage != want || len(got.Findings) != test.found {
+		got, err := static.Run(t.Context(), list(file("a"), file(test.text)), []static.Analyzer{test.analyzer}, static.Options{Limits: limits})
+		want := detonaut.Stage{Name: test.analyzer.Name(), State: detonaut.Partial, Reason: test.reason}
+		if err != nil || got.Stages[0] != want || len(got.Findings) != test.found {
 			t.Errorf("%s: got %+v, %v, want %+v and %d findings", test.show, got, err, want, test.found)
 		}
 	}
@@ -162,10 +166,10 @@ func TestRunInterrupted(t *testing.T) {
 		_, err := read(f)
 		return nil, err
 	}}
-	got, err := static.Run(ctx, list(file("a"), file("b")), []static.Analyzer{cancels}, static.DefaultLimits())
+	got, err := static.Run(ctx, list(file("a"), file("b")), []static.Analyzer{cancels}, static.Options{Workers: 1})
 	want := "files not read to their end, for lack of time: 1; files not read, because it was interrupted: 1"
-	if err != nil || got.Stage.State != detonaut.Partial || got.Stage.Reason != want {
-		t.Errorf("got %+v, %v, want %q", got.Stage, err, want)
+	if err != nil || got.Stages[0].State != detonaut.Partial || got.Stages[0].Reason != want {
+		t.Errorf("got %+v, %v, want %q", got.Stages, err, want)
 	}
 }
 
@@ -176,17 +180,129 @@ func TestRunFails(t *testing.T) {
 		return nil, errors.New(strings.Repeat("x", -len("x")))
 	}}
 	fails := finds{"fails", func(context.Context, static.File) ([]detonaut.Finding, error) { return nil, broken }}
-	got, err := static.Run(t.Context(), list(file("a")), []static.Analyzer{panics, fails, words}, static.DefaultLimits())
+	got, err := static.Run(t.Context(), list(file("a")), []static.Analyzer{panics, fails, words}, static.Options{})
 	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "analyzer panics: file "+hash("a")+": panic: strings: negative Repeat count") {
 		t.Errorf("got %v, want both failures", err)
 	}
-	if got.Stage.State != detonaut.Failed || !strings.Contains(got.Stage.Reason, "analyzer fails") || len(got.Findings) != 1 {
-		t.Errorf("got %+v, want a failed stage and the finding of the third", got)
+	want := []detonaut.Stage{
+		{Name: "panics", State: detonaut.Failed, Reason: "file " + hash("a") + ": panic: strings: negative Repeat count"},
+		{Name: "fails", State: detonaut.Failed, Reason: "file " + hash("a") + ": broken"},
+		{Name: "words", State: detonaut.Complete},
+	}
+	if diff := cmp.Diff(want, got.Stages); diff != "" || len(got.Findings) != 1 {
+		t.Errorf("%d findings, want that of the third; stages (-want +got):\n%s", len(got.Findings), diff)
+	}
+	one := detonaut.Stage{Name: "read", State: detonaut.Failed, Reason: "panics: " + want[0].Reason + "; fails: " + want[1].Reason}
+	if s := got.Stage("read"); s != one {
+		t.Errorf("all as one: got %+v, want %+v", s, one)
 	}
 	got, err = static.Run(t.Context(), func(yield func(static.File, error) bool) { yield(static.File{}, broken) },
-		[]static.Analyzer{words}, static.DefaultLimits())
-	if !errors.Is(err, broken) || got.Stage.State != detonaut.Failed {
+		[]static.Analyzer{words}, static.Options{})
+	if !errors.Is(err, broken) || got.Stages[0].State != detonaut.Failed {
 		t.Errorf("files that cannot be listed: got %+v, %v", got, err)
+	}
+}
+
+// picky wants files of one size, and must not be told where they are.
+type picky struct {
+	finds
+	size int64
+}
+
+func (p picky) Wants(f static.File) bool { return f.Size == p.size }
+
+func TestRunWants(t *testing.T) {
+	var mu sync.Mutex
+	var read []string
+	a := picky{finds{"picky", func(_ context.Context, f static.File) ([]detonaut.Finding, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		read = append(read, fmt.Sprint(f.Size, f.Places, f.Events))
+		return nil, nil
+	}}, 3}
+	limits := static.DefaultLimits()
+	limits.File = 4
+	got, err := static.Run(t.Context(), list(file("ab", static.Place{Path: "/ab"}), file("abc", static.Place{Path: "/abc"}), file("abcde")),
+		[]static.Analyzer{a}, static.Options{Limits: limits})
+	if diff := cmp.Diff([]string{"3 [] []"}, read); diff != "" || err != nil || got.Stages[0].State != detonaut.Complete {
+		t.Errorf("%+v, %v, read (-want +got):\n%s", got.Stages, err, diff)
+	}
+}
+
+// notes is a memory that can be looked into.
+type notes struct {
+	sync.Mutex
+	kept map[string]map[string][]detonaut.Finding
+	err  error
+}
+
+func (n *notes) Recall(_ context.Context, analyzer string, contents []string) (map[string][]detonaut.Finding, error) {
+	n.Lock()
+	defer n.Unlock()
+	known := map[string][]detonaut.Finding{}
+	for _, c := range contents {
+		if found, ok := n.kept[analyzer][c]; ok {
+			known[c] = found
+		}
+	}
+	return known, n.err
+}
+
+func (n *notes) Keep(_ context.Context, analyzer string, found map[string][]detonaut.Finding) error {
+	n.Lock()
+	defer n.Unlock()
+	if n.kept[analyzer] == nil {
+		n.kept[analyzer] = map[string][]detonaut.Finding{}
+	}
+	maps.Copy(n.kept[analyzer], found)
+	return n.err
+}
+
+// TestRunRemembers shows that a content is read once, wherever it is, that what could
+// not be read is not remembered, and that a broken memory changes nothing.
+func TestRunRemembers(t *testing.T) {
+	var reads atomic.Int64
+	broken := errors.New("broken")
+	a := finds{"counts", func(ctx context.Context, f static.File) ([]detonaut.Finding, error) {
+		if reads.Add(1); f.Size == 1 {
+			return nil, broken
+		}
+		return words.analyze(ctx, f)
+	}}
+	run := func(place string, m static.Memory) static.Result {
+		t.Helper()
+		got, err := static.Run(t.Context(), list(file("ab", static.Place{Path: place}), file(" \n"), file("x")), []static.Analyzer{a}, static.Options{Memory: m})
+		if !errors.Is(err, broken) || len(got.Findings) != 1 || got.Findings[0].Evidence[0].Path != place {
+			t.Fatalf("got %+v, %v", got, err)
+		}
+		return got
+	}
+	memory := &notes{kept: map[string]map[string][]detonaut.Finding{}}
+	run("/first", memory)
+	run("/second", memory)
+	if n := reads.Load(); n != 4 || len(memory.kept["counts@2"]) != 2 {
+		t.Errorf("read %d times, remembers %v: want 3 and 1 for what failed, and 2", n, memory.kept)
+	}
+	memory.err = errors.New("forgotten")
+	run("/third", memory)
+	if n := reads.Load(); n != 7 {
+		t.Errorf("read %d times, want 3 more", n)
+	}
+}
+
+// TestRunInOrder shows that the result does not depend on who is the fastest.
+func TestRunInOrder(t *testing.T) {
+	var files []static.File
+	for i := range 2000 {
+		files = append(files, file(fmt.Sprintf("w%d w%d", i%7, i), static.Place{Path: fmt.Sprint("/", i)}))
+	}
+	want, err := static.Run(t.Context(), list(files...), []static.Analyzer{words}, static.Options{Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := static.Run(t.Context(), list(files...), []static.Analyzer{words}, static.Options{Workers: 16})
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v, one worker and many (-one +many):\n%s", err, diff)
 	}
 }
 

@@ -124,3 +124,16 @@ func Signal(sig int32) string {
 	}
 	return strconv.Itoa(int(sig))
 }
+
+// codeEndings are those of files that interpreters read as code, and virtual machines
+// load.
+var codeEndings = map[string]bool{
+	"py": true, "pyc": true, "js": true, "mjs": true, "cjs": true, "rb": true, "php": true, "pl": true, "pm": true, "lua": true,
+	"jar": true, "war": true, "class": true, "dll": true, "r": true, "rdb": true,
+}
+
+// IsCode tells by its name whether a file is code that no kernel runs.
+func IsCode(path string) bool {
+	dot := strings.LastIndexByte(path, '.')
+	return dot > strings.LastIndexByte(path, '/') && codeEndings[strings.ToLower(path[dot+1:])]
+}

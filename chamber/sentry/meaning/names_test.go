@@ -24,3 +24,14 @@ func TestFlagNames(t *testing.T) {
 		t.Errorf("OpenFlags = %q, want %q", got, want)
 	}
 }
+
+func TestIsCode(t *testing.T) {
+	for path, want := range map[string]bool{
+		"/usr/lib/python3/dist-packages/yaml/__init__.py": true, "/app/index.MJS": true, "/opt/a.jar": true, "x.rb": true,
+		"/usr/lib/libc.so.6": false, "/etc/passwd": false, "/app.js/README": false, "/app.": false, "": false, "/js": false,
+	} {
+		if got := IsCode(path); got != want {
+			t.Errorf("%s: got %t, want %t", path, got, want)
+		}
+	}
+}

@@ -116,7 +116,7 @@ func flatten(args map[string]string) string {
 func acts(ev *tape.Event) bool {
 	switch family, _, _ := strings.Cut(string(ev.Kind), "."); {
 	case family == "process", family == "payload", family == "trust", family == "time", ev.Kind == tape.SocketLocal,
-		ev.Kind == tape.FileRead, ev.Kind == tape.FileClose, ev.Kind == tape.FileStat:
+		ev.Kind == tape.FileRead, ev.Kind == tape.FileClose, ev.Kind == tape.FileStat, ev.Kind == tape.FileLoad:
 		return false
 	case ev.Call != nil:
 		return !ev.Call.Unimplemented && ev.Kind != "call.prctl" // libraries ask

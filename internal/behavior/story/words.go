@@ -121,7 +121,7 @@ func number(n int64) string {
 
 // fileWords are what is done to a file.
 var fileWords = map[tape.Kind][2]string{
-	tape.FileStat: {"looked for", "look for"}, tape.FileCreate: {"wrote", "write"},
+	tape.FileStat: {"looked for", "look for"}, tape.FileLoad: {"loaded", "load"}, tape.FileCreate: {"wrote", "write"},
 	tape.FileRename: {"renamed", "rename"}, tape.FileLink: {"made another name of", "make another name of"},
 	tape.FileSymlink: {"made a link", "make a link"}, tape.FileDelete: {"deleted", "delete"},
 	tape.FileMkdir: {"made the directory", "make the directory"}, tape.FileRmdir: {"removed the directory", "remove the directory"},

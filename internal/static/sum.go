@@ -1,0 +1,164 @@
+package static
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/detonaut/detonaut"
+)
+
+const (
+	// maxEvidence is how many pieces of evidence a finding keeps.
+	maxEvidence = 8
+	// maxErrors is how many failures are told. There may be one for every file.
+	maxErrors = 8
+)
+
+// Why a file was not read, or not whole.
+const (
+	tooLarge      = "files too large to be read"
+	tooMuch       = "files not read, because there was too much"
+	interrupted   = "files not read, because it was interrupted"
+	late          = "files not read, because its time was over"
+	slow          = "files not read to their end, for lack of time"
+	tooManyClaims = "findings left out, because there were too many"
+)
+
+// Result is what was read in files.
+type Result struct {
+	// Findings are sorted by ID, one for each. Their evidence is in the order of
+	// the files.
+	Findings []detonaut.Finding
+	// Stages tell how far each analyzer got, by its name and in the order in which
+	// they were given: partial when a bound was hit or ctx ended, failed when it was.
+	Stages []detonaut.Stage
+}
+
+// Stage is all stages as one of that name.
+func (r Result) Stage(name string) detonaut.Stage {
+	worst := []detonaut.State{detonaut.Complete, detonaut.Partial, detonaut.Failed}
+	one := detonaut.Stage{Name: name, State: detonaut.Complete}
+	var reasons []string
+	for _, s := range r.Stages {
+		if slices.Index(worst, s.State) > slices.Index(worst, one.State) {
+			one.State = s.State
+		}
+		if s.Reason != "" {
+			reasons = append(reasons, s.Name+": "+s.Reason)
+		}
+	}
+	one.Reason = strings.Join(reasons, "; ")
+	return one
+}
+
+// sum adds up what came of tasks.
+type sum struct {
+	analyzers []Analyzer
+	limit     int // of findings
+	findings  map[string]*detonaut.Finding
+	missed    []map[string]int // of each analyzer, how many, by what to say of them
+	failed    [][]error        // of each analyzer
+	errs      []error          // the first of all
+}
+
+func newSum(analyzers []Analyzer, limit int) *sum {
+	s := &sum{analyzers: analyzers, limit: limit, findings: map[string]*detonaut.Finding{}}
+	s.missed, s.failed = make([]map[string]int, len(analyzers)), make([][]error, len(analyzers))
+	for i := range analyzers {
+		s.missed[i] = map[string]int{}
+	}
+	return s
+}
+
+func (s *sum) miss(analyzer int, why string) { s.missed[analyzer][why]++ }
+
+// fail is a failure that is nobody's in particular.
+func (s *sum) fail(err error) {
+	s.errs = append(s.errs, err)
+	for i := range s.failed {
+		s.failed[i] = append(s.failed[i], err)
+	}
+}
+
+// take adds what came of a task.
+func (s *sum) take(t *task) {
+	switch {
+	case t.err == nil:
+	case errors.Is(t.err, errInterrupted):
+		s.miss(t.analyzer, interrupted)
+	case errors.Is(t.err, errLate):
+		s.miss(t.analyzer, late)
+	case errors.Is(t.err, errSlow):
+		s.miss(t.analyzer, slow)
+	case len(s.failed[t.analyzer]) < maxErrors:
+		err := fmt.Errorf("file %s: %w", t.file.SHA256, t.err)
+		s.failed[t.analyzer] = append(s.failed[t.analyzer], err)
+		if len(s.errs) < maxErrors {
+			s.errs = append(s.errs, fmt.Errorf("analyzer %s: %w", s.analyzers[t.analyzer].Name(), err))
+		}
+	}
+	for i := range t.found {
+		s.add(&t.found[i], t)
+	}
+}
+
+// add adds what was found in a file to the finding of that ID.
+func (s *sum) add(found *detonaut.Finding, t *task) {
+	have := s.findings[found.ID]
+	if have == nil {
+		if len(s.findings) >= s.limit {
+			s.miss(t.analyzer, tooManyClaims)
+			return
+		}
+		have = new(detonaut.Finding)
+		*have = *found
+		have.Count, have.Evidence = 0, nil
+		s.findings[found.ID] = have
+	}
+	have.Count += max(found.Count, 1)
+	given := found.Evidence
+	if len(given) == 0 {
+		given = make([]detonaut.Evidence, 1)
+	}
+	places := t.file.Places
+	if len(places) == 0 {
+		places = make([]Place, 1)
+	}
+	for _, e := range given {
+		for _, p := range places {
+			if len(have.Evidence) == maxEvidence {
+				return
+			}
+			have.Evidence = append(have.Evidence, detonaut.Evidence{
+				Events: t.file.Events, Summary: e.Summary, Layer: p.Layer, Path: p.Path, Hidden: p.Hidden, Offset: e.Offset, SHA256: t.file.SHA256,
+			})
+		}
+	}
+}
+
+func (s *sum) result() Result {
+	res := Result{Findings: []detonaut.Finding{}}
+	for _, f := range s.findings {
+		res.Findings = append(res.Findings, *f)
+	}
+	slices.SortFunc(res.Findings, func(a, b detonaut.Finding) int { return cmp.Compare(a.ID, b.ID) })
+	for i, a := range s.analyzers {
+		stage := detonaut.Stage{Name: a.Name(), State: detonaut.Complete}
+		var reasons []string
+		for _, say := range slices.Sorted(maps.Keys(s.missed[i])) {
+			stage.State = detonaut.Partial
+			reasons = append(reasons, fmt.Sprintf("%s: %d", say, s.missed[i][say]))
+		}
+		for _, err := range s.failed[i] {
+			stage.State = detonaut.Failed
+			reasons = append(reasons, err.Error())
+		}
+		stage.Reason = strings.Join(reasons, "; ")
+		res.Stages = append(res.Stages, stage)
+	}
+	return res
+}
