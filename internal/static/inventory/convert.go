@@ -20,10 +20,19 @@ func convert(bill *sbom.SBOM) Inventory {
 		inv.Distribution = &detonaut.Distribution{ID: d.ID, VersionID: d.VersionID, Codename: d.VersionCodename, Name: d.PrettyName, Like: d.IDLike}
 	}
 	owners := owners(bill)
-	for p := range bill.Artifacts.Packages.Enumerate() {
-		inv.Packages = append(inv.Packages, convertPackage(&p, owners[p.ID()]))
+	type entry struct {
+		detonaut.Package
+		owned []string
 	}
-	slices.SortFunc(inv.Packages, compare)
+	var all []entry
+	for p := range bill.Artifacts.Packages.Enumerate() {
+		made := convertPackage(&p, owners[p.ID()])
+		all = append(all, entry{made, owned(&p, made.Locations)})
+	}
+	slices.SortFunc(all, func(a, b entry) int { return compare(a.Package, b.Package) })
+	for _, e := range all {
+		inv.Packages, inv.owned = append(inv.Packages, e.Package), append(inv.owned, e.owned)
+	}
 	return inv
 }
 

@@ -71,7 +71,8 @@ type Inventory struct {
 	// Problems are what could not be read, sorted, and at most 100.
 	Problems []Problem
 
-	bill *sbom.SBOM
+	bill  *sbom.SBOM
+	owned [][]string // files of each package
 }
 
 // SBOM is the inventory as syft says it, for the matcher of vulnerabilities alone. It
