@@ -49,7 +49,7 @@ var doors = map[string][]string{
 	"go.yaml.in/yaml/v3":                     {"internal/behavior", "internal/config", "internal/verdict", "rules"},
 	"github.com/spf13/cobra":                 {"cmd/detonaut"},
 	"github.com/anchore/syft":                {"internal/static/inventory", "internal/static/vuln"},
-	"github.com/glebarez/go-sqlite":          {"internal/static/inventory"},
+	"github.com/glebarez/go-sqlite":          {"internal/static/inventory", "internal/static/memory"},
 	"github.com/anchore/stereoscope":         {"internal/static/inventory"},
 	"github.com/bmatcuk/doublestar/v4":       {"internal/static/inventory"},
 	"golang.org/x/crypto":                    {"chamber/network"},

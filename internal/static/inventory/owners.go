@@ -26,22 +26,33 @@ func owned(p *pkg.Package, places []detonaut.Location) (paths []string) {
 		}
 	}
 	for _, l := range places {
-		if !l.Primary {
-			continue
-		}
-		switch dir := path.Dir(l.Path); p.Type {
-		case pkg.NpmPkg:
-			paths = append(paths, dir+"/")
-		case pkg.GemPkg: // DIR/specifications/NAME-VERSION.gemspec, and DIR/gems/NAME-VERSION/
-			name := strings.TrimSuffix(path.Base(l.Path), ".gemspec")
-			paths = append(paths, path.Join(strings.TrimSuffix(dir, "/default"), "..", "gems", name)+"/")
-		case pkg.PhpComposerPkg: // vendor/composer/installed.json, and vendor/NAME/
-			paths = append(paths, path.Join(dir, "..", p.Name)+"/")
-		case pkg.GoModulePkg, pkg.JavaPkg, pkg.JenkinsPluginPkg, pkg.RustPkg, pkg.BinaryPkg, pkg.DotnetPkg, pkg.GraalVMNativeImagePkg:
-			paths = append(paths, l.Path)
+		if l.Primary {
+			paths = append(paths, around(p, l.Path)...)
 		}
 	}
 	return paths
+}
+
+// themselves are the types of packages that are the files in which they are found.
+var themselves = []pkg.Type{
+	pkg.GoModulePkg, pkg.JavaPkg, pkg.JenkinsPluginPkg, pkg.RustPkg, pkg.BinaryPkg, pkg.DotnetPkg, pkg.GraalVMNativeImagePkg,
+}
+
+// around are the files of a package that is found at a place.
+func around(p *pkg.Package, place string) []string {
+	dir := path.Dir(place)
+	switch {
+	case p.Type == pkg.NpmPkg:
+		return []string{dir + "/"}
+	case p.Type == pkg.GemPkg: // DIR/specifications/NAME-VERSION.gemspec, and DIR/gems/NAME-VERSION/
+		name := strings.TrimSuffix(path.Base(place), ".gemspec")
+		return []string{path.Join(strings.TrimSuffix(dir, "/default"), "..", "gems", name) + "/"}
+	case p.Type == pkg.PhpComposerPkg: // vendor/composer/installed.json, and vendor/NAME/
+		return []string{path.Join(dir, "..", p.Name) + "/"}
+	case slices.Contains(themselves, p.Type):
+		return []string{place}
+	}
+	return nil
 }
 
 // Owners tells to which packages a file of the image belongs, by their positions: those
@@ -62,8 +73,7 @@ func (i *Inventory) Owners(index *image.Index) func(path string) []int {
 			}
 			into, name := files, path.Base(p)
 			if strings.HasSuffix(p, "/") {
-				into = dirs
-				name = "" // path.Dir has left it out
+				into, name = dirs, "" // path.Dir has left it
 			}
 			if full := path.Join(dir, name); !slices.Contains(into[full], at) {
 				into[full] = append(into[full], at)
