@@ -18,6 +18,8 @@ import (
 	"github.com/detonaut/detonaut/internal/detonate/process"
 	"github.com/detonaut/detonaut/internal/image"
 	"github.com/detonaut/detonaut/internal/pipeline"
+	"github.com/detonaut/detonaut/internal/static"
+	"github.com/detonaut/detonaut/internal/static/all"
 )
 
 // scanFlags are the flags of scan that are no configuration.
@@ -122,7 +124,7 @@ func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error
 	console := newConsole(a.stderr, a.quiet, len(refs))
 	defer console.close()
 
-	s := &scan{app: a, cfg: cfg, keep: keep, console: console, deps: rules.deps()}
+	s := &scan{app: a, cfg: cfg, keep: keep, console: console, deps: rules.deps(), reader: new(all.Reader)}
 	s.pull = s.pullImage
 	s.deps.Sandbox = sandbox
 	s.deps.Plan = func(img detonaut.Image, fsys fs.FS) (plan.Plan, error) {
@@ -196,6 +198,7 @@ type scan struct {
 	app     *app
 	cfg     *config.Loaded
 	deps    pipeline.Deps
+	reader  *all.Reader
 	pull    func(context.Context, detonaut.Ref, *status) (*pipeline.Subject, error)
 	keep    *keeper // nil keeps nothing
 	console *console
@@ -286,5 +289,8 @@ func (s *scan) pullImage(ctx context.Context, ref detonaut.Ref, status *status) 
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open image %s: %w", ref, err), img.Close())
 	}
-	return &pipeline.Subject{Image: img.Image, Root: img.Root, FS: fsys, Programs: img.Index, Close: img.Close}, nil
+	read := func(ctx context.Context, tell func(string)) (static.Reading, error) {
+		return s.reader.Read(ctx, all.Image{Image: img.Image, Index: img.Index, Files: fsys}, tell)
+	}
+	return &pipeline.Subject{Image: img.Image, Root: img.Root, FS: fsys, Programs: img.Index, Read: read, Close: img.Close}, nil
 }

@@ -131,12 +131,15 @@ func (l *Leftovers) ours(pid int) bool {
 	return err == nil && slices.ContainsFunc(l.programs, func(p os.FileInfo) bool { return os.SameFile(p, exe) })
 }
 
-// near tells whether a mount point is where runs might make one: others mount
-// elsewhere, to make a root file system for example.
+// near tells whether a mount point is where runs might make one. In places that are
+// shared others mount as well, to make a root file system for example.
 func (l *Leftovers) near(point string) bool {
-	return named(point) || slices.ContainsFunc(slices.Concat(sharedPlaces, l.dirs), func(dir string) bool {
-		return strings.HasPrefix(point, dir+"/")
-	})
+	return named(point) || slices.ContainsFunc(l.dirs, func(dir string) bool { return strings.HasPrefix(point, dir+"/") }) ||
+		slices.ContainsFunc(sharedPlaces, func(dir string) bool {
+			inside, ok := strings.CutPrefix(point, dir+"/")
+			first, _, _ := strings.Cut(inside, "/")
+			return ok && suspect(filepath.Join(dir, first))
+		})
 }
 
 // groups is where control groups are seen.
