@@ -17,6 +17,6 @@ type Reading struct {
 	Vulnerabilities, Suppressed []detonaut.Vulnerability
 	Database                    *detonaut.Database
 	// Owners are the packages of Inventory that a file of the image belongs to, by
-	// their positions. The path is absolute and without links. Nil if nobody knows.
+	// their positions. The path is absolute. Nil if nobody knows.
 	Owners func(path string) []int
 }

@@ -57,7 +57,7 @@ func around(p *pkg.Package, place string) []string {
 
 // Owners tells to which packages a file of the image belongs, by their positions: those
 // that list it, and those of the innermost directory of a package that it is in. The
-// path is absolute and without links. The function may be used by one goroutine.
+// path is absolute. The function may be used by one goroutine.
 func (i *Inventory) Owners(index *image.Index) func(path string) []int {
 	files, dirs := map[string][]int{}, map[string][]int{}
 	real := map[string]string{} // where directories are
@@ -81,7 +81,10 @@ func (i *Inventory) Owners(index *image.Index) func(path string) []int {
 		}
 	}
 	return func(p string) []int {
-		found := slices.Clone(files[p])
+		if to := index.Resolve(p); to != "" {
+			p = to
+		}
+		found := slices.Concat(files[p], files[pythonSource(p)])
 		for dir := path.Dir(p); dir != "/" && dir != "."; dir = path.Dir(dir) {
 			if inner := dirs[dir]; len(inner) > 0 {
 				found = slices.Concat(found, inner)
@@ -91,4 +94,15 @@ func (i *Inventory) Owners(index *image.Index) func(path string) []int {
 		slices.Sort(found)
 		return slices.Compact(found)
 	}
+}
+
+// pythonSource is the source of what Python compiled when it was installed, which no
+// package lists: DIR/NAME.py of DIR/__pycache__/NAME.cpython-311.pyc (PEP 3147).
+func pythonSource(p string) string {
+	dir, name := path.Split(p)
+	if parent, ok := strings.CutSuffix(dir, "/__pycache__/"); ok {
+		module, _, _ := strings.Cut(name, ".")
+		return parent + "/" + module + ".py"
+	}
+	return ""
 }

@@ -22,7 +22,9 @@ func TestOwners(t *testing.T) {
 		"/usr/bin/curl": "deb curl",
 		"/usr/lib/python3/dist-packages/requests/api.py": "python requests",
 		"/usr/share/nodejs/npm/lib/npm.js":               "npm npm",
-		"/etc/none":                                      "",
+		"/bin/sh":                                        "deb dash",
+		"/usr/lib/python3/dist-packages/requests/__pycache__/api.cpython-311.pyc": "deb python3-requests",
+		"/etc/none": "",
 	} {
 		if got := names(p); want == "" && len(got) > 0 || want != "" && !slices.Contains(got, want) {
 			t.Errorf("%s: got %q, want %q", p, got, want)
