@@ -71,7 +71,7 @@ everything it does, and says what it thinks of it and why.`,
 	f.StringVar(&a.configFile, "config", "", "configuration `FILE` (default $XDG_CONFIG_HOME/detonaut/config.yaml)")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no notices on stderr, errors only")
 	f.BoolVar(&a.debug, "debug", false, "log what happens inside to stderr")
-	root.AddCommand(a.scan(), a.replay(), a.explain(), a.rules(), a.doctor(), a.config(), a.version(), a.completion())
+	root.AddCommand(a.scan(), a.static(), a.replay(), a.explain(), a.rules(), a.doctor(), a.config(), a.version(), a.completion())
 	return root
 }
 
@@ -108,6 +108,7 @@ type configFlag struct{ name, key, usage string }
 var configFlags = []configFlag{
 	{"platform", "image.platform", "`OS/ARCH[/VARIANT]` of the image to pull"},
 	{"cache", "image.cache", "`DIR` of pulled images"},
+	{"memory-size", "static.memory", "`SIZE` of what is remembered of the files of earlier images; 0 remembers nothing"},
 	{"plain-http", "image.plain_http", "`REGISTRIES` (host:port,...) to be spoken to without TLS"},
 	{"insecure", "image.insecure", "`REGISTRIES` whose certificate is not checked"},
 	{"chamber", "chamber", "`PATH` of detonaut-chamber"},

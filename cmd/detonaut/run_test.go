@@ -101,7 +101,7 @@ func TestAll(t *testing.T) {
 	cfg.Scan.Jobs = 3
 	s := &scan{
 		app: &app{env: noEnv}, cfg: cfg, console: newConsole(&bytes.Buffer{}, true, len(refs)),
-		deps: pipeline.Deps{Detectors: func(detonaut.Image) []behavior.Detector { return nil }},
+		analyse: pipeline.Run, deps: pipeline.Deps{Detectors: func(detonaut.Image) []behavior.Detector { return nil }},
 		pull: func(ctx context.Context, ref detonaut.Ref, _ *status) (*pipeline.Subject, error) {
 			switch ref {
 			case refs[0]:

@@ -39,9 +39,9 @@ func (a *app) scan() *cobra.Command {
 	var f scanFlags
 	cmd := &cobra.Command{
 		Use:   "scan [REF...]",
-		Short: "Run images in the sandbox and judge what they do",
-		Long: `Scan pulls each image, runs it in the sandbox, records what it does, and gives
-a verdict with the evidence for it: malicious, unwanted, suspicious, clean, or
+		Short: "Read images, run them in the sandbox, and judge what they do",
+		Long: `Scan pulls each image, reads it, runs it in the sandbox, records what it does,
+and gives a verdict with the evidence for it: malicious, unwanted, suspicious, clean, or
 inconclusive when not everything could be seen.
 
 A REF is the name of an image in a registry (docker.io if it names none), or
@@ -81,7 +81,7 @@ Exit codes: 0 done, 1 something of ours failed, 2 --fail-on was reached,
 	fl.StringVar(&f.user, "user", "", "`USER[:GROUP]` instead of the image's")
 	addNetworkFlags(cmd, &f.network)
 	addConfigFlags(cmd, "platform", "profile", "travel-days", "travel-jumps", "stay", "no-baits", "detail", "duration", "memory", "processes", "file-size", "disk",
-		"max-output", "max-events", "jobs", "rules", "rules-only", "cache", "plain-http", "insecure", "chamber")
+		"max-output", "max-events", "jobs", "rules", "rules-only", "memory-size", "cache", "plain-http", "insecure", "chamber")
 	return cmd
 }
 
@@ -124,7 +124,10 @@ func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error
 	console := newConsole(a.stderr, a.quiet, len(refs))
 	defer console.close()
 
-	s := &scan{app: a, cfg: cfg, keep: keep, console: console, deps: rules.deps(), reader: new(all.Reader)}
+	reader, done := a.reader(ctx, cfg)
+	defer func() { err = errors.Join(err, done()) }()
+	s := &scan{app: a, cfg: cfg, keep: keep, console: console, deps: rules.deps(), reader: reader, analyse: pipeline.Run}
+	s.deps.Reads = reader.Versions()
 	s.pull = s.pullImage
 	s.deps.Sandbox = sandbox
 	s.deps.Plan = func(img detonaut.Image, fsys fs.FS) (plan.Plan, error) {
@@ -200,6 +203,7 @@ type scan struct {
 	deps    pipeline.Deps
 	reader  *all.Reader
 	pull    func(context.Context, detonaut.Ref, *status) (*pipeline.Subject, error)
+	analyse func(context.Context, pipeline.Deps, pipeline.Job) (*detonaut.Report, error)
 	keep    *keeper // nil keeps nothing
 	console *console
 }
@@ -262,7 +266,7 @@ func (s *scan) one(ctx context.Context, ref detonaut.Ref) outcome {
 	deps.Pull = func(ctx context.Context, ref detonaut.Ref) (*pipeline.Subject, error) {
 		return s.pull(ctx, ref, status)
 	}
-	r, err := pipeline.Run(ctx, deps, job)
+	r, err := s.analyse(ctx, deps, job)
 	if r != nil && s.keep != nil {
 		err = errors.Join(err, s.keep.report(r))
 	}

@@ -51,10 +51,19 @@ func (t threshold) code(r *detonaut.Report) exitCode {
 	switch {
 	case t.reached(r):
 		return exitFailOn
-	case t.strict && (!r.Coverage.Full || r.Verdict.Word == detonaut.Inconclusive):
+	case t.strict && incomplete(r):
 		return exitIncomplete
 	}
 	return exitDone
+}
+
+// incomplete tells whether something was missed of what was to be done.
+func incomplete(r *detonaut.Report) bool {
+	asked := func(s detonaut.Stage) bool { return s.Name == detonaut.StageDetonate }
+	if !slices.ContainsFunc(r.Stages, asked) { // it was to be read only
+		return slices.ContainsFunc(r.Stages, func(s detonaut.Stage) bool { return s.State != detonaut.Complete })
+	}
+	return !r.Coverage.Full || r.Verdict.Word == detonaut.Inconclusive
 }
 
 // reached reports whether r is as bad as t, or worse.

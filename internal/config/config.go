@@ -27,6 +27,7 @@ type Config struct {
 	// Machine is what a subject is told of the machine that it runs on.
 	Machine Machine `yaml:"machine"`
 	Rules   Rules   `yaml:"rules"`
+	Static  Static  `yaml:"static"`
 	Scan    Scan    `yaml:"scan"`
 }
 
@@ -111,6 +112,13 @@ type Rules struct {
 	Only bool     `yaml:"only"`
 }
 
+// Static says how images are read.
+type Static struct {
+	// Memory bounds what is remembered of the files of earlier images; 0 remembers
+	// nothing.
+	Memory Bytes `yaml:"memory"`
+}
+
 // Scan says how a scan of many images goes.
 type Scan struct {
 	// Jobs is how many images are analysed at once.
@@ -143,6 +151,7 @@ func Default() Config {
 			Live:    Live{Bytes: Bytes(egress.Bytes), Connections: egress.Connections, Rate: egress.Rate},
 		},
 		Machine: defaultMachine(),
+		Static:  Static{Memory: 1 << 30},
 		Scan:    Scan{Jobs: 1},
 	}
 }

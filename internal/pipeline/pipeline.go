@@ -45,6 +45,8 @@ type Deps struct {
 	// Analyzers read what a run wrote, ran and deleted; without any nothing of it
 	// is asked for, and there is no such stage.
 	Analyzers []static.Analyzer
+	// Reads names what [Subject.Read] depends on, as "name@version".
+	Reads []string
 	// Now is the clock; nil is [time.Now].
 	Now func() time.Time
 }
@@ -169,19 +171,29 @@ func (f sourceFunc) Next() (*tape.Event, error) { return f() }
 
 // report is a report in the making. It begins without coverage: what is not
 // said to have been seen was not.
-type report struct{ detonaut.Report }
+type report struct {
+	detonaut.Report
+	reads bool // what a run leaves
+}
 
 func newReport(img detonaut.Image, d Deps, started time.Time) *report {
 	if img.Layers == nil {
 		img.Layers = []detonaut.Layer{}
 	}
-	return &report{detonaut.Report{
+	return &report{reads: len(d.Analyzers) > 0, Report: detonaut.Report{
 		Schema:      detonaut.Schema,
 		Image:       img,
-		Fingerprint: detonaut.Fingerprint{Tool: version.String(), Rules: d.Rules, Analyzers: static.Versions(d.Analyzers)},
+		Fingerprint: detonaut.Fingerprint{Tool: version.String(), Rules: d.Rules, Analyzers: d.versions()},
 		Started:     started.UTC(),
 		Findings:    []detonaut.Finding{},
 	}}
+}
+
+// versions are those of all that reads files, each once, sorted.
+func (d Deps) versions() []string {
+	all := slices.Concat(static.Versions(d.Analyzers), d.Reads)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func (r *report) stage(name string, s detonaut.State, reason string) {
@@ -194,7 +206,7 @@ func (r *report) done(name string) { r.stage(name, detonaut.Complete, "") }
 // the stage; coverage only says what follows from it.
 func (r *report) missed(s detonaut.State, reason string) {
 	r.stage(detonaut.StageDetonate, s, reason)
-	if len(r.Fingerprint.Analyzers) > 0 {
+	if r.reads {
 		r.stage(detonaut.StageRead, detonaut.Skipped, "there is no whole tape")
 	}
 	r.stage(detonaut.StageExplain, detonaut.Skipped, "there is no whole tape")
