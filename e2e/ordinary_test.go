@@ -148,6 +148,9 @@ func (c *ordinaryImage) judge(t *testing.T, args []string, duration string) *det
 func proofs(r *detonaut.Report) string {
 	var b strings.Builder
 	for _, f := range r.Findings {
+		if f.Weakness {
+			continue
+		}
 		fmt.Fprintf(&b, "%s (%s, %s):", f.ID, f.Severity, f.Confidence)
 		for _, e := range f.Evidence {
 			fmt.Fprintf(&b, "\n\t%s", e.Summary)
@@ -181,7 +184,7 @@ func publishOrdinary(t *testing.T, all []*ordinary) {
 
 // inShort is the word of a verdict, and the findings.
 func inShort(r *detonaut.Report) string {
-	if len(r.Findings) == 0 {
+	if len(findings(r)) == 0 {
 		return string(r.Verdict.Word)
 	}
 	return string(r.Verdict.Word) + ": " + strings.Join(findings(r), ", ")
