@@ -21,7 +21,8 @@ import (
 )
 
 // cacheFormat names the layout of the cache and everything that decides what is
-// in an entry: how layers are flattened, what an index holds. Raise it when one
+// in an entry: how layers are flattened, what an index holds, what package content
+// says of files. Raise it when one
 // of them changes, and old caches are left alone.
 const cacheFormat = "images-2"
 

@@ -8,7 +8,7 @@ import (
 
 // Caps bound what an image may cost. A zero field takes its default; see
 // [DefaultCaps]. A cap that is reached is [detonaut.ErrLimit], with the cap and
-// the layer in the message.
+// the layer in the message, but for those of hidden files.
 type Caps struct {
 	// CompressedBytes bounds the blobs of all layers together, as transferred.
 	CompressedBytes int64
@@ -21,6 +21,11 @@ type Caps struct {
 	MetadataBytes int64
 	// Entries bounds the tar entries and implied directories of all layers.
 	Entries int
+	// HiddenFiles and HiddenBytes bound the files that [Index.Hidden] lists, and
+	// their content. Unlike all others they refuse nothing: [Index.Unlisted] counts
+	// the rest.
+	HiddenFiles int
+	HiddenBytes int64
 	// Devices bounds the device nodes among them.
 	Devices int
 	// PathLength bounds one path, in bytes.
@@ -51,6 +56,8 @@ func DefaultCaps() Caps {
 		UncompressedBytes: 48 << 30,
 		MetadataBytes:     256 << 20,
 		Entries:           1_000_000,
+		HiddenFiles:       250_000,
+		HiddenBytes:       16 << 30,
 		Devices:           10_000,
 		PathLength:        4095,
 		SymlinkDepth:      40,
@@ -65,6 +72,8 @@ func (c Caps) withDefaults() Caps {
 	fill(&c.UncompressedBytes, d.UncompressedBytes)
 	fill(&c.MetadataBytes, d.MetadataBytes)
 	fill(&c.Entries, d.Entries)
+	fill(&c.HiddenFiles, d.HiddenFiles)
+	fill(&c.HiddenBytes, d.HiddenBytes)
 	fill(&c.Devices, d.Devices)
 	fill(&c.PathLength, d.PathLength)
 	fill(&c.SymlinkDepth, d.SymlinkDepth)

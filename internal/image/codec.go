@@ -15,26 +15,23 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/internal/image/mkfs"
 )
 
 // The stored form of an index: indexMagic, then one zstd frame (with its
 // checksum) of varints, strings with their length, and sums. A path is stored
-// as the number of bytes it shares with the path before it, and the rest.
-const indexMagic = "detonaut index 1\n"
+// as the number of bytes it shares with the path before it, and the rest; a kind as
+// its position in a list of those that occur.
+const indexMagic = "detonaut index 2\n"
 
 // Bounds of a stored index, above anything that DefaultCaps lets through.
 const (
 	maxIndexLayers  = 1 << 12
+	maxIndexKinds   = 1 << 10
 	maxIndexEntries = 1 << 23
 	maxIndexString  = 1 << 20 // one path, target, attribute ...
 	maxIndexBytes   = 1 << 30 // all of them in memory, and the frame
 )
-
-// kinds gives each kind its number in a stored index. Append only.
-var kinds = []Kind{
-	KindDir, KindSymlink, KindChar, KindBlock, KindFIFO, KindEmpty, KindELF, KindScript, KindPE, KindMachO,
-	KindJava, KindWasm, KindZip, KindArchive, KindSQLite, KindText, KindData,
-}
 
 // WriteTo implements io.WriterTo: it writes the index in its stored form, which
 // is the same for equal indexes. The count is of bytes after compression.
@@ -72,30 +69,62 @@ func (x *Index) encode(w io.Writer) error {
 	for _, l := range x.Layers {
 		b = appendString(b, string(l))
 	}
+	kinds := x.kinds()
+	b = binary.AppendUvarint(b, uint64(len(kinds)))
+	for i, k := range slices.Sorted(maps.Keys(kinds)) {
+		b = appendString(b, string(k))
+		kinds[k] = i
+	}
+	write := func() error {
+		_, err := w.Write(b)
+		b = b[:0]
+		return err
+	}
 	b = binary.AppendUvarint(b, uint64(len(x.Entries)))
 	before := ""
-	for _, e := range x.Entries {
-		var err error
-		if b, err = e.append(b, before); err != nil {
-			return err
-		}
-		before = e.Path
-		if len(b) >= 64<<10 {
-			if _, err := w.Write(b); err != nil {
+	for i := range x.Entries {
+		b = x.Entries[i].append(b, before, kinds)
+		before = x.Entries[i].Path
+		if len(b) >= writeSize {
+			if err := write(); err != nil {
 				return err
 			}
-			b = b[:0]
 		}
 	}
-	_, err := w.Write(b)
-	return err
+	b = binary.AppendUvarint(b, uint64(len(x.Hidden)))
+	before = ""
+	for i := range x.Hidden {
+		h := &x.Hidden[i]
+		b = binary.AppendUvarint(h.append(b, before, kinds), uint64(h.Since))
+		b = binary.AppendUvarint(b, uint64(h.Gone))
+		before = h.Path
+		if len(b) >= writeSize {
+			if err := write(); err != nil {
+				return err
+			}
+		}
+	}
+	b = binary.AppendUvarint(b, uint64(x.Unlisted.Files))
+	b = binary.AppendUvarint(b, uint64(x.Unlisted.Bytes))
+	return write()
 }
 
-func (e *Entry) append(b []byte, before string) ([]byte, error) {
-	kind := slices.Index(kinds, e.Kind)
-	if kind < 0 {
-		return nil, fmt.Errorf("kind %q has no number", e.Kind)
+// writeSize is how many bytes are collected before they are compressed.
+const writeSize = 64 << 10
+
+// kinds are those that occur.
+func (x *Index) kinds() map[Kind]int {
+	kinds := make(map[Kind]int)
+	for i := range x.Entries {
+		kinds[x.Entries[i].Kind] = 0
 	}
+	for i := range x.Hidden {
+		kinds[x.Hidden[i].Kind] = 0
+	}
+	return kinds
+}
+
+func (e *Entry) append(b []byte, before string, kinds map[Kind]int) []byte {
 	shared := 0
 	for shared < min(len(before), len(e.Path)) && before[shared] == e.Path[shared] {
 		shared++
@@ -103,12 +132,13 @@ func (e *Entry) append(b []byte, before string) ([]byte, error) {
 	b = binary.AppendUvarint(b, uint64(shared))
 	b = appendString(b, e.Path[shared:])
 	for _, n := range []uint64{
-		uint64(kind), uint64(e.Layer), uint64(e.Mode), uint64(e.UID), uint64(e.GID), uint64(e.Links), uint64(e.Size),
+		uint64(kinds[e.Kind]), uint64(e.Layer), uint64(e.Mode), uint64(e.UID), uint64(e.GID), uint64(e.Links), uint64(e.Size),
 	} {
 		b = binary.AppendUvarint(b, n)
 	}
 	if e.isRegular() {
 		b = append(b, e.SHA256[:]...)
+		b = binary.AppendUvarint(b, uint64(e.Offset/mkfs.BlockSize))
 	}
 	b = binary.AppendVarint(b, e.ModTime.Unix())
 	b = binary.AppendUvarint(b, uint64(e.ModTime.Nanosecond()))
@@ -120,7 +150,7 @@ func (e *Entry) append(b []byte, before string) ([]byte, error) {
 		b = appendString(b, k)
 		b = appendString(b, e.Xattrs[k])
 	}
-	return b, nil
+	return b
 }
 
 func appendString(b []byte, s string) []byte {
@@ -157,6 +187,9 @@ type decoder struct {
 	r    *bufio.Reader
 	left int // bytes of strings that may still be made
 	err  error
+
+	layers int
+	kinds  []Kind
 }
 
 func (d *decoder) fail(format string, args ...any) {
@@ -170,26 +203,54 @@ func (d *decoder) index() *Index {
 	for range d.number("layers", maxIndexLayers) {
 		x.Layers = append(x.Layers, detonaut.Digest(d.text("")))
 	}
+	d.layers = len(x.Layers)
+	for range d.number("kinds", maxIndexKinds) {
+		d.kinds = append(d.kinds, Kind(d.text("")))
+	}
 	before := ""
 	for n := d.number("entries", maxIndexEntries); n > 0 && d.err == nil; n-- {
-		e := d.entry(before, len(x.Layers))
+		e := d.entry(before)
 		if e.Path <= before {
 			d.fail("path %q is not in order", e.Path)
 		}
 		before = e.Path
 		x.Entries = append(x.Entries, e)
 	}
+	d.hidden(x)
 	if _, err := d.r.ReadByte(); err != io.EOF && d.err == nil {
-		d.fail("no end after the last entry: %v", err)
+		d.fail("no end after the last file: %v", err)
 	}
 	return x
 }
 
-func (d *decoder) entry(before string, layers int) Entry {
+func (d *decoder) hidden(x *Index) {
+	before := Hidden{}
+	for n := d.number("hidden files", maxIndexEntries); n > 0 && d.err == nil; n-- {
+		h := Hidden{Entry: d.entry(before.Path)}
+		h.Since = int(d.number("layer", uint64(max(d.layers-1, 0))))
+		h.Gone = int(d.number("layer", uint64(max(d.layers-1, 0))))
+		switch {
+		case !h.isRegular() || h.Since < h.Layer || h.Gone < h.Since:
+			d.fail("path %q cannot be hidden", h.Path)
+		case h.Path < before.Path || h.Path == before.Path && h.Layer < before.Layer:
+			d.fail("path %q is not in order", h.Path)
+		}
+		before = h
+		x.Hidden = append(x.Hidden, h)
+	}
+	x.Unlisted.Files = int(d.number("unlisted files", math.MaxInt32))
+	x.Unlisted.Bytes = int64(d.number("unlisted bytes", math.MaxInt64))
+}
+
+func (d *decoder) entry(before string) Entry {
 	shared := d.number("shared bytes", uint64(len(before)))
 	e := Entry{Path: d.text(before[:shared])}
-	e.Kind = kinds[d.number("kind", uint64(len(kinds)-1))]
-	e.Layer = int(d.number("layer", uint64(max(layers-1, 0))))
+	if kind := int(d.number("kind", maxIndexKinds)); kind < len(d.kinds) {
+		e.Kind = d.kinds[kind]
+	} else {
+		d.fail("kind: %d is not one of %d", kind, len(d.kinds))
+	}
+	e.Layer = int(d.number("layer", uint64(max(d.layers-1, 0))))
 	e.Mode = uint32(d.number("mode", math.MaxUint16))
 	e.UID = uint32(d.number("owner", math.MaxUint32))
 	e.GID = uint32(d.number("group", math.MaxUint32))
@@ -197,6 +258,7 @@ func (d *decoder) entry(before string, layers int) Entry {
 	e.Size = int64(d.number("size", math.MaxInt64))
 	if e.isRegular() {
 		d.bytes(e.SHA256[:])
+		e.Offset = int64(d.number("block", math.MaxUint32)) * mkfs.BlockSize
 	}
 	e.ModTime = time.Unix(d.signed(), int64(d.number("nanoseconds", 1e9-1))).UTC()
 	e.LinkTarget = d.text("")

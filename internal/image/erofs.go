@@ -5,8 +5,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
+	"time"
 
 	"github.com/erofs/go-erofs"
+
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/internal/image/mkfs"
 )
 
 // FS reads a flattened image as an [fs.FS]. Symbolic links are resolved inside
@@ -16,6 +21,7 @@ import (
 type FS struct {
 	erofs fs.ReadLinkFS
 	image io.ReaderAt
+	end   int64 // of the content of files
 }
 
 var (
@@ -34,7 +40,11 @@ func OpenFS(r io.ReaderAt) (*FS, error) {
 	if !ok {
 		return nil, fmt.Errorf("open erofs image: %T does not read links", fsys)
 	}
-	return &FS{erofs: links, image: r}, nil
+	end, err := mkfs.ContentEnd(r)
+	if err != nil {
+		return nil, fmt.Errorf("open erofs image: %w", err)
+	}
+	return &FS{erofs: links, image: r, end: end}, nil
 }
 
 // Open implements [fs.FS]. A regular file is also an [io.ReaderAt] and an
@@ -73,6 +83,20 @@ func size(info fs.FileInfo) int64 {
 		return info.Size()
 	}
 	return 0
+}
+
+// OpenEntry opens a regular file, hidden or not, at its place in the image: nothing is
+// looked up, which takes most of the time of reading a small file. e is of the index
+// of that image; an entry that cannot be is [detonaut.ErrCorrupt]. The file is an
+// [io.ReaderAt] and an [io.Seeker].
+func (f *FS) OpenEntry(e *Entry) (fs.File, error) {
+	if !e.isRegular() {
+		return nil, &fs.PathError{Op: "open", Path: e.Path, Err: fs.ErrInvalid}
+	}
+	if e.Offset < mkfs.BlockSize || e.Size < 0 || e.Offset > f.end || e.Size > f.end-e.Offset {
+		return nil, &fs.PathError{Op: "open", Path: e.Path, Err: fmt.Errorf("content is not in the image: %w", detonaut.ErrCorrupt)}
+	}
+	return openFile{io.NewSectionReader(f.image, e.Offset, e.Size), info{entryInfo{e}, e.fileMode()}}, nil
 }
 
 // Stat implements [fs.StatFS].
@@ -158,9 +182,33 @@ func (e dirEntry) Info() (fs.FileInfo, error) {
 	return newInfo(i), nil
 }
 
+// entryInfo is what the index says of a regular file.
+type entryInfo struct{ entry *Entry }
+
+func (i entryInfo) Name() string       { return path.Base(i.entry.Path) }
+func (i entryInfo) Size() int64        { return i.entry.Size }
+func (i entryInfo) Mode() fs.FileMode  { return i.entry.fileMode() }
+func (i entryInfo) ModTime() time.Time { return i.entry.ModTime }
+func (entryInfo) IsDir() bool          { return false }
+func (entryInfo) Sys() any             { return nil }
+
+// fileMode is the mode of a regular file as package fs has it.
+func (e *Entry) fileMode() fs.FileMode {
+	mode := fs.FileMode(e.Mode & 0o777)
+	for _, bit := range [...]struct {
+		unix uint32
+		mode fs.FileMode
+	}{{0o4000, fs.ModeSetuid}, {0o2000, fs.ModeSetgid}, {0o1000, fs.ModeSticky}} {
+		if e.Mode&bit.unix != 0 {
+			mode |= bit.mode
+		}
+	}
+	return mode
+}
+
 // info is a FileInfo whose Mode has setuid, setgid and sticky where package fs
 // has them; that of go-erofs v0.3.1 keeps the bits of Unix. Its Sys is
-// [*erofs.Stat].
+// [*erofs.Stat], or nil from [FS.OpenEntry].
 type info struct {
 	fs.FileInfo
 	mode fs.FileMode

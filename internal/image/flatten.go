@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/content"
 	"github.com/detonaut/detonaut/internal/image/mkfs"
 )
 
@@ -30,7 +31,7 @@ type blob struct {
 //
 // The content of files goes to out as it arrives; only names and facts are held
 // in memory. What a higher layer overwrites or hides stays in out as bytes that
-// nothing refers to: in a stream, nobody knows yet which files those are.
+// only the index refers to: in a stream, nobody knows yet which files those are.
 func flatten(ctx context.Context, layers []blob, caps Caps, out *os.File) (*Index, error) {
 	caps = caps.withDefaults()
 	if err := out.Truncate(0); err != nil {
@@ -40,7 +41,7 @@ func flatten(ctx context.Context, layers []blob, caps Caps, out *os.File) (*Inde
 		caps:  caps,
 		tree:  newTree(caps),
 		image: mkfs.NewWriter(out),
-		body:  content{hash: sha256.New()},
+		body:  contentReader{hash: sha256.New()},
 		left:  caps.UncompressedBytes,
 		files: caps.UncompressedBytes,
 	}
@@ -60,6 +61,7 @@ func flatten(ctx context.Context, layers []blob, caps Caps, out *os.File) (*Inde
 		return nil, err
 	}
 	index.Entries = entries(files)
+	index.Hidden, index.Unlisted = f.tree.hidden(index)
 	return index, nil
 }
 
@@ -70,7 +72,7 @@ type flattener struct {
 	caps    Caps
 	tree    *tree
 	image   *mkfs.Writer
-	body    content
+	body    contentReader
 	left    int64 // bytes that tars may still have
 	files   int64 // bytes that files may still have, holes included
 	devices int
@@ -273,22 +275,22 @@ func xattrs(h *tar.Header) map[string]string {
 	return found
 }
 
-// content looks at a file while it is read.
-type content struct {
+// contentReader looks at a file while it is read.
+type contentReader struct {
 	from io.Reader
 	err  error // of from
 	hash hash.Hash
-	head [512]byte
+	head [content.HeadSize]byte
 	have int
 }
 
-func (c *content) reset(from io.Reader) {
+func (c *contentReader) reset(from io.Reader) {
 	c.from, c.err, c.have = from, nil, 0
 	c.hash.Reset()
 }
 
 // Read implements io.Reader.
-func (c *content) Read(p []byte) (int, error) {
+func (c *contentReader) Read(p []byte) (int, error) {
 	n, err := c.from.Read(p)
 	c.have += copy(c.head[c.have:], p[:n])
 	c.hash.Write(p[:n])
@@ -296,7 +298,7 @@ func (c *content) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (c *content) facts() (sum Sum, kind Kind) {
+func (c *contentReader) facts() (sum Sum, kind Kind) {
 	c.hash.Sum(sum[:0])
-	return sum, kindOf(c.head[:c.have])
+	return sum, Kind(content.Type(c.head[:c.have]))
 }

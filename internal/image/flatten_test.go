@@ -20,6 +20,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/content"
 )
 
 // item is one entry of a tar under test.
@@ -211,7 +212,8 @@ func checkSame(tb testing.TB, index *Index, fsys *FS) {
 			if err != nil {
 				return err
 			}
-			got.Size, got.SHA256 = int64(len(body)), sha256.Sum256(body)
+			got.Size, got.SHA256, got.Kind = int64(len(body)), sha256.Sum256(body), Kind(content.Type(body))
+			checkOpens(tb, fsys, &e)
 		}
 		if diff := cmp.Diff(e, got); diff != "" {
 			tb.Errorf("%q: index (-), image (+):\n%s", path, diff)
@@ -229,6 +231,27 @@ func checkSame(tb testing.TB, index *Index, fsys *FS) {
 	}
 	if seen != len(index.Entries) {
 		tb.Errorf("image has %d files, index %d", seen, len(index.Entries))
+	}
+	for i := range index.Hidden {
+		checkOpens(tb, fsys, &index.Hidden[i].Entry)
+	}
+}
+
+// checkOpens checks that what is at the place of an entry is its content.
+func checkOpens(tb testing.TB, fsys *FS, e *Entry) {
+	tb.Helper()
+	f, err := fsys.OpenEntry(e)
+	if err != nil {
+		tb.Errorf("%q: %v", e.Path, err)
+		return
+	}
+	defer f.Close()
+	body, err := io.ReadAll(f)
+	if err != nil || int64(len(body)) != e.Size || sha256.Sum256(body) != e.SHA256 || Kind(content.Type(body)) != e.Kind {
+		tb.Errorf("%q of layer %d: read %d bytes and %v, want %d bytes of %s", e.Path, e.Layer, len(body), err, e.Size, e.Kind)
+	}
+	if info, err := f.Stat(); err != nil || info.Size() != e.Size || !info.Mode().IsRegular() || !info.ModTime().Equal(e.ModTime) || uint32(info.Mode().Perm()) != e.Mode&0o777 {
+		tb.Errorf("%q of layer %d: %v and %v", e.Path, e.Layer, info, err)
 	}
 }
 
@@ -287,23 +310,24 @@ func TestFlattenKeepsFacts(t *testing.T) {
 		".":   {Kind: KindDir, Mode: 0o040755, UID: 1000, GID: 70000, Links: 6, ModTime: when},
 		"tmp": {Kind: KindDir, Mode: 0o041777, UID: 1000, GID: 70000, Links: 2, ModTime: when},
 		"usr/bin/su": {
-			Kind: KindELF, Mode: 0o106755, UID: 1000, GID: 70000, Links: 3, Size: 7, SHA256: sum("\x7fELF..."), ModTime: when,
+			Kind: content.ELF, Mode: 0o106755, UID: 1000, GID: 70000, Links: 3, Size: 7, SHA256: sum("\x7fELF..."), ModTime: when,
 		},
 		"usr/bin/ping": {
-			Kind: KindScript, Mode: 0o100644, UID: 1000, GID: 70000, Links: 1, Size: 9, SHA256: sum("#!/bin/sh"), ModTime: when,
+			Kind: content.ScriptShell, Mode: 0o100644, UID: 1000, GID: 70000, Links: 1, Size: 9, SHA256: sum("#!/bin/sh"), ModTime: when,
 			Xattrs: map[string]string{"security.capability": "\x01\x00\x00\x02\x00 \x00\x00", "user.note": "hi"},
 		},
 		"run/fifo": {Kind: KindFIFO, Mode: 0o010600, Links: 1, ModTime: time.Unix(0, 0).UTC()},
 		"dev/sda":  {Kind: KindBlock, Mode: 0o060660, Links: 1, Major: 8, Minor: 300, ModTime: time.Unix(0, 0).UTC()},
-		"empty":    {Kind: KindEmpty, Layer: 1, Mode: 0o100644, Links: 1, SHA256: sum(""), ModTime: time.Unix(0, 0).UTC()},
+		"empty":    {Kind: content.Empty, Layer: 1, Mode: 0o100644, Links: 1, SHA256: sum(""), ModTime: time.Unix(0, 0).UTC()},
 		"/bin":     {Path: "bin", Kind: KindSymlink, Mode: 0o120777, Links: 1, LinkTarget: "usr/bin", ModTime: time.Unix(0, 0).UTC()},
-		long:       {Kind: KindText, Mode: 0o100644, Links: 1, Size: 4, SHA256: sum("long"), ModTime: time.Unix(0, 0).UTC()},
+		long:       {Kind: content.Text, Mode: 0o100644, Links: 1, Size: 4, SHA256: sum("long"), ModTime: time.Unix(0, 0).UTC()},
 	}
 	for path, w := range want {
 		if w.Path == "" {
 			w.Path = path
 		}
 		got, ok := index.Lookup(path)
+		w.Offset = got.Offset // checkSame has read there
 		if diff := cmp.Diff(w, got); !ok || diff != "" {
 			t.Errorf("%s: found %v, want (-) got (+):\n%s", path, ok, diff)
 		}

@@ -16,6 +16,11 @@ type Index struct {
 	Layers []detonaut.Digest
 	// Entries are sorted by Path, as strings; one of them is the root, ".".
 	Entries []Entry
+	// Hidden are the regular files that upper layers removed or replaced, sorted by
+	// path, then layer. Their content is in the image all the same.
+	Hidden []Hidden
+	// Unlisted counts those that are not in Hidden, because there were too many.
+	Unlisted Unlisted
 }
 
 // Entry is one name in a flattened image. Its strings come from the subject and
@@ -27,19 +32,23 @@ type Entry struct {
 	// Layer is the position in Index.Layers of the layer that the file, and
 	// not only this name of it, came from.
 	Layer int
-	// Kind is the type of the file, and for a regular file what its first
-	// bytes say.
+	// Kind is the type of the file, and for a regular file the kind of its
+	// content.
 	Kind Kind
 	// Mode is the mode of Unix: type, setuid, setgid, sticky and permissions.
 	Mode uint32
 	// UID and GID are the owner.
 	UID, GID uint32
-	// Links is the number of names that the file has in the image.
+	// Links is the number of names that the file has in the image; 0 if it is
+	// hidden.
 	Links int
 	// Size is that of a regular file in bytes; 0 for everything else.
 	Size int64
 	// SHA256 is that of a regular file's content; zero for everything else.
 	SHA256 Sum
+	// Offset is where the content of a regular file begins in the EROFS image, in
+	// bytes; see [FS.OpenEntry].
+	Offset int64
 	// ModTime is when the layer claims the file was changed.
 	ModTime time.Time
 	// LinkTarget is where a symbolic link points, as written.
@@ -60,30 +69,18 @@ type Sum [32]byte
 // String is the sum in hex.
 func (s Sum) String() string { return hex.EncodeToString(s[:]) }
 
-// Kind says what a file is. For a regular file it is a guess by the first bytes,
-// which the subject chose: good for picking what to look at, not for judging.
+// Kind says what a file is. For a regular file it is what package content says of
+// its first bytes, which the subject chose: good for picking what to look at, not for
+// judging.
 type Kind string
 
-// Kinds of files, and of the content of regular files.
+// Kinds of files that are not regular.
 const (
 	KindDir     Kind = "dir"
 	KindSymlink Kind = "symlink"
 	KindChar    Kind = "char-device"
 	KindBlock   Kind = "block-device"
 	KindFIFO    Kind = "fifo"
-
-	KindEmpty   Kind = "empty"
-	KindELF     Kind = "elf"
-	KindScript  Kind = "script" // begins with "#!"
-	KindPE      Kind = "pe"
-	KindMachO   Kind = "mach-o"
-	KindJava    Kind = "java-class"
-	KindWasm    Kind = "wasm"
-	KindZip     Kind = "zip"     // and jar, wheel, nupkg ...
-	KindArchive Kind = "archive" // tar, ar, gzip, xz, zstd, bzip2, 7z, rar
-	KindSQLite  Kind = "sqlite"
-	KindText    Kind = "text" // UTF-8 without NUL as far as was looked
-	KindData    Kind = "data"
 )
 
 // Lookup finds an entry by its path, which may begin with a slash. It follows

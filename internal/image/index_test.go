@@ -11,6 +11,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/content"
 )
 
 func sampleIndex() *Index {
@@ -24,11 +25,17 @@ func sampleIndex() *Index {
 			{Path: "dev/null", Kind: KindChar, Mode: 0o020666, Links: 1, Major: 1, Minor: 3, ModTime: when},
 			{Path: "dev/run", Kind: KindFIFO, Mode: 0o010666, Links: 1, ModTime: when},
 			{
-				Path: "dev/x", Kind: KindELF, Layer: 1, Mode: 0o104755, UID: 1<<32 - 1, GID: 7, Links: 2, Size: 1 << 40,
-				SHA256: Sum{1, 2, 3}, ModTime: when, Xattrs: map[string]string{"user.a": "\x00", "user.b": ""},
+				Path: "dev/x", Kind: content.ELF, Layer: 1, Mode: 0o104755, UID: 1<<32 - 1, GID: 7, Links: 2, Size: 1 << 40,
+				SHA256: Sum{1, 2, 3}, Offset: 1 << 40, ModTime: when, Xattrs: map[string]string{"user.a": "\x00", "user.b": ""},
 			},
-			{Path: "dev/x.txt", Kind: KindEmpty, Mode: 0o100644, Links: 1, ModTime: when},
+			{Path: "dev/x.txt", Kind: content.Empty, Mode: 0o100644, Links: 1, ModTime: when},
 		},
+		Hidden: []Hidden{
+			{Entry: Entry{Path: "a", Kind: content.Text, Mode: 0o100600, Size: 3, SHA256: Sum{4}, Offset: 4096, ModTime: when}, Since: 1, Gone: 1},
+			{Entry: Entry{Path: "a", Kind: content.PrivateKey, Layer: 1, Mode: 0o100600, Size: 3, SHA256: Sum{5}, Offset: 8192, ModTime: when}, Since: 1, Gone: 1},
+			{Entry: Entry{Path: "ab", Kind: content.Text, Mode: 0o100600, Size: 3, SHA256: Sum{4}, Offset: 4096, ModTime: when}, Since: 1, Gone: 1},
+		},
+		Unlisted: Unlisted{Files: 7, Bytes: 1 << 50},
 	}
 }
 
@@ -89,6 +96,12 @@ func TestReadIndexRefuses(t *testing.T) {
 	flipped[len(flipped)-10] ^= 1
 	unsorted := sampleIndex()
 	unsorted.Entries[1].Path = "zz"
+	unsortedHidden, hiddenLink, fromLater := sampleIndex(), sampleIndex(), sampleIndex()
+	unsortedHidden.Hidden[0].Path = "b"
+	laterFirst := sampleIndex()
+	laterFirst.Hidden[0].Layer, laterFirst.Hidden[1].Layer = 1, 0
+	hiddenLink.Hidden[0].Mode = 0o120777
+	fromLater.Hidden[1].Gone = 0
 	tests := []struct {
 		name  string
 		data  []byte
@@ -100,33 +113,26 @@ func TestReadIndexRefuses(t *testing.T) {
 		{"flipped", flipped, "read index"},
 		{"no frame", []byte(indexMagic), "layers"},
 		{"unsorted", stored(t, unsorted), "not in order"},
-		{"more after the end", frame(t, []byte{0, 0, 0}), "no end"},
+		{"unsorted hidden files", stored(t, unsortedHidden), "not in order"},
+		{"hidden files, later first", stored(t, laterFirst), "not in order"},
+		{"hidden link", stored(t, hiddenLink), "cannot be hidden"},
+		{"hidden before it came", stored(t, fromLater), "cannot be hidden"},
+		{"more after the end", frame(t, []byte{0, 0, 0, 0, 0, 0, 0}), "no end"},
 		{"many layers", frame(t, []byte{0xff, 0xff, 0x7f}), "layers: 2097151 is over 4096"},
-		{"many entries", frame(t, []byte{0, 0xff, 0xff, 0xff, 0x7f}), "entries: 268435455 is over"},
-		{"promised entries", frame(t, []byte{0, 0xff, 0xff, 0x7f}), "shared bytes: EOF"},
-		{"shares more than there is", frame(t, []byte{0, 1, 1}), "shared bytes: 1 is over 0"},
-		{"long string", frame(t, []byte{0, 1, 0, 0xff, 0xff, 0xff, 0x7f}), "string: 268435455 is over"},
-		{"unknown kind", frame(t, []byte{0, 1, 0, 1, 'a', 99}), "kind: 99 is over"},
-		{"unknown layer", frame(t, []byte{0, 1, 0, 1, 'a', 0, 1}), "layer: 1 is over 0"},
+		{"many kinds", frame(t, []byte{0, 0xff, 0xff, 0x7f}), "kinds: 2097151 is over 1024"},
+		{"many entries", frame(t, []byte{0, 0, 0xff, 0xff, 0xff, 0x7f}), "entries: 268435455 is over"},
+		{"promised entries", frame(t, []byte{0, 0, 0xff, 0xff, 0x7f}), "shared bytes: EOF"},
+		{"shares more than there is", frame(t, []byte{0, 0, 1, 1}), "shared bytes: 1 is over 0"},
+		{"long string", frame(t, []byte{0, 0, 1, 0, 0xff, 0xff, 0xff, 0x7f}), "string: 268435455 is over"},
+		{"unknown kind", frame(t, []byte{0, 1, 1, 'k', 1, 0, 1, 'a', 1}), "kind: 1 is not one of 1"},
+		{"unknown layer", frame(t, []byte{0, 1, 1, 'k', 1, 0, 1, 'a', 0, 1}), "layer: 1 is over 0"},
+		{"many hidden files", frame(t, []byte{0, 0, 0, 0xff, 0xff, 0xff, 0x7f}), "hidden files: 268435455 is over"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := ReadIndex(bytes.NewReader(test.data))
 			wantError(t, err, detonaut.ErrCorrupt, "read index: ", test.words)
 		})
-	}
-}
-
-func TestKindOf(t *testing.T) {
-	for head, want := range map[string]Kind{
-		"": KindEmpty, "\x7fELF\x02": KindELF, "#!/bin/sh\n": KindScript, "MZ\x90\x00": KindPE, "PK\x03\x04": KindZip,
-		"\xca\xfe\xba\xbe\x00\x00\x00\x34": KindJava, "\xca\xfe\xba\xbe\x00\x00\x00\x02": KindMachO, "\x00asm\x01": KindWasm,
-		"\x1f\x8b\x08": KindArchive, strings.Repeat("\x00", 257) + "ustar": KindArchive, "SQLite format 3\x00": KindSQLite,
-		"plain text": KindText, "caf\xc3\xa9": KindText, "cut \xe2\x82": KindText, "latin \xe9t\xe9": KindData, "a\x00b": KindData, "\xff": KindData,
-	} {
-		if got := kindOf([]byte(head)); got != want {
-			t.Errorf("kindOf(%.20q) = %s, want %s", head, got, want)
-		}
 	}
 }
 

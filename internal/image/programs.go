@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/detonaut/detonaut/chamber/content"
 	"github.com/detonaut/detonaut/internal/image/mkfs"
 )
 
@@ -16,12 +17,12 @@ const maxLinks = 40
 // Programs gives the programs of the image, as absolute path and SHA-256: those
 // of the upper layers first, then by path. A program is a regular file
 // that anybody may execute and that begins as one, ELF or "#!"; shared libraries
-// are told by their names.
+// are told by their names, because a program may look like one. Pages of PHP are none.
 func (x *Index) Programs() iter.Seq2[string, [32]byte] {
 	var found []*Entry
 	for i := range x.Entries {
 		e := &x.Entries[i]
-		if e.isRegular() && e.Mode&0o111 != 0 && (e.Kind == KindELF || e.Kind == KindScript) && !isLibrary(path.Base(e.Path)) {
+		if e.isRegular() && e.Mode&0o111 != 0 && e.begins() && !isLibrary(path.Base(e.Path)) {
 			found = append(found, e)
 		}
 	}
@@ -33,6 +34,12 @@ func (x *Index) Programs() iter.Seq2[string, [32]byte] {
 			}
 		}
 	}
+}
+
+// begins tells whether a file begins as a program.
+func (e *Entry) begins() bool {
+	family, _, _ := strings.Cut(string(e.Kind), "-")
+	return family == content.ELF || family == content.Script && !(e.Kind == content.ScriptPHP && path.Ext(e.Path) == ".php")
 }
 
 func isLibrary(name string) bool {

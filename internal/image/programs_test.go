@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/detonaut/detonaut/chamber/content"
 )
 
 // treeIndex makes an index of lines of mode, layer, kind and path, and for links
@@ -30,8 +32,9 @@ func treeIndex(t *testing.T, lines ...string) *Index {
 
 func TestPrograms(t *testing.T) {
 	x := treeIndex(t,
-		"040755 0 dir .", "0100755 2 elf a", "0100755 1 script b", "0100644 2 elf c", "0100755 0 text d",
-		"0120777 2 symlink e a", "040755 0 dir f", "0100755 2 elf f/libx.so", "0100755 2 elf f/liby.so.1.2", "0104711 2 elf g")
+		"040755 0 dir .", "0100755 2 elf a", "0100755 1 script-shell b", "0100644 2 elf c", "0100755 0 text d",
+		"0120777 2 symlink e a", "040755 0 dir f", "0100755 2 elf-library f/libx.so", "0100755 2 elf f/liby.so.1.2", "0104711 2 elf-library g",
+		"0100755 2 script-php h.php", "0100755 0 script-php i", "0100755 0 json j")
 	var got []string
 	x.Entries[1].SHA256 = Sum{7}
 	for path, sum := range x.Programs() {
@@ -40,7 +43,7 @@ func TestPrograms(t *testing.T) {
 			t.Errorf("%s has sum %x", path, sum)
 		}
 	}
-	if diff := cmp.Diff([]string{"/a", "/g", "/b"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"/a", "/g", "/b", "/i"}, got); diff != "" {
 		t.Errorf("programs (-want +got):\n%s", diff)
 	}
 }
@@ -63,7 +66,7 @@ func TestResolve(t *testing.T) {
 func BenchmarkPrograms(b *testing.B) {
 	x := &Index{Entries: make([]Entry, 16_000)}
 	for i := range x.Entries {
-		x.Entries[i] = Entry{Path: fmt.Sprintf("usr/bin/%05d", i), Mode: 0o100644, Layer: i % 7, Kind: KindELF}
+		x.Entries[i] = Entry{Path: fmt.Sprintf("usr/bin/%05d", i), Mode: 0o100644, Layer: i % 7, Kind: content.ELF}
 		if i%10 == 0 {
 			x.Entries[i].Mode = 0o100755
 		}

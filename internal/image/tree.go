@@ -22,6 +22,8 @@ type tree struct {
 	root  *node
 	layer int // the one being applied
 
+	lost []lost // names of regular files, in no order
+
 	entries  int   // tar entries and implied directories
 	metadata int64 // bytes of names, targets and extended attributes
 	steps    int   // path elements read from symbolic links
@@ -44,6 +46,7 @@ type node struct {
 
 	// Of a directory:
 	parent   *node // the root's is itself
+	base     string
 	names    map[string]name
 	length   int // of its path, in bytes
 	stripped int // 1 + the layer that last hid what lower layers had in it
@@ -162,13 +165,16 @@ func (t *tree) put(dir *node, base string, n *node) error {
 	}
 	// A part of a long name, or of a PAX header of 1 MiB, keeps all of it.
 	base = strings.Clone(base)
-	if old, ok := dir.names[base]; ok && old.isDir() && n.isDir() {
-		old.describe(n)
-		dir.names[base] = name{old.node, t.layer}
-		return nil
+	if old, ok := dir.names[base]; ok {
+		if old.isDir() && n.isDir() {
+			old.describe(n)
+			dir.names[base] = name{old.node, t.layer}
+			return nil
+		}
+		t.lose(dir, base, old)
 	}
 	if n.isDir() {
-		n.parent, n.length = dir, length
+		n.parent, n.base, n.length = dir, base, length
 	}
 	dir.names[base] = name{n, t.layer}
 	return nil
@@ -233,19 +239,22 @@ func (t *tree) whiteout(parent, base string) error {
 		t.strip(dir)
 		return nil
 	}
-	if old, ok := dir.names[hidden]; ok && !t.keep(old) {
-		delete(dir.names, hidden)
+	if old, ok := dir.names[hidden]; ok {
+		t.hide(dir, hidden, old)
 	}
 	return nil
 }
 
-// keep hides what lower layers have under a name, and says whether something of
-// this layer remains.
-func (t *tree) keep(n name) bool {
+// hide takes a name away, unless something of this layer is there.
+func (t *tree) hide(dir *node, base string, n name) {
 	if n.isDir() {
 		t.strip(n.node)
 	}
-	return n.layer == t.layer || len(n.names) > 0
+	if n.layer == t.layer || len(n.names) > 0 {
+		return
+	}
+	t.lose(dir, base, n)
+	delete(dir.names, base)
 }
 
 // strip hides what lower layers have in a directory. Once is enough: after that
@@ -256,9 +265,7 @@ func (t *tree) strip(dir *node) {
 	}
 	dir.stripped = t.layer + 1
 	for base, n := range dir.names {
-		if !t.keep(n) {
-			delete(dir.names, base)
-		}
+		t.hide(dir, base, n)
 	}
 }
 
@@ -293,11 +300,20 @@ func (t *tree) seal() []file {
 func entries(files []file) []Entry {
 	list := make([]Entry, len(files))
 	for i, f := range files {
-		list[i] = Entry{
-			Path: f.path, Layer: f.layer, Kind: f.kind, Mode: uint32(f.Mode), UID: f.UID, GID: f.GID,
-			Links: f.Links(), Size: f.Size, SHA256: f.sum, ModTime: time.Unix(f.Mtime, int64(f.MtimeNsec)).UTC(),
-			LinkTarget: f.Target, Major: f.Major, Minor: f.Minor, Xattrs: f.xattrs,
-		}
+		list[i] = f.entry()
 	}
 	return list
+}
+
+// entry is the index entry of a file that mkfs has numbered, or that is hidden.
+func (f file) entry() Entry {
+	e := Entry{
+		Path: f.path, Layer: f.layer, Kind: f.kind, Mode: uint32(f.Mode), UID: f.UID, GID: f.GID,
+		Links: f.Links(), Size: f.Size, SHA256: f.sum, ModTime: time.Unix(f.Mtime, int64(f.MtimeNsec)).UTC(),
+		LinkTarget: f.Target, Major: f.Major, Minor: f.Minor, Xattrs: f.xattrs,
+	}
+	if e.isRegular() {
+		e.Offset = int64(f.Block) * mkfs.BlockSize
+	}
+	return e
 }

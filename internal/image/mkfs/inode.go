@@ -142,19 +142,19 @@ func (p *plan) addDir(dir, parent *Inode) error {
 // a tail that follows the inode, unless both together exceed a block.
 func (p *plan) place(ino *Inode, size int64) {
 	ino.size = size
-	ino.tail = int(size % blockSize)
-	if ino.tail+inodeSize > blockSize {
+	ino.tail = int(size % BlockSize)
+	if ino.tail+inodeSize > BlockSize {
 		ino.tail = 0
 	}
 	ino.Block = uint32(p.block)
-	p.block += roundUp(size-int64(ino.tail), blockSize) / blockSize
+	p.block += roundUp(size-int64(ino.tail), BlockSize) / BlockSize
 }
 
 // position gives an inode its place in the metadata. With its tail it stays
 // inside one block, as the format demands.
 func (p *plan) position(ino *Inode) {
-	if p.end%blockSize+inodeSize+int64(ino.tail) > blockSize {
-		p.end = roundUp(p.end, blockSize)
+	if p.end%BlockSize+inodeSize+int64(ino.tail) > BlockSize {
+		p.end = roundUp(p.end, BlockSize)
 	}
 	ino.nid = uint64(p.end / slotSize)
 	p.order = append(p.order, ino)
@@ -169,7 +169,7 @@ func direntsSize(entries []Dirent) int64 {
 	for len(entries) > 0 {
 		n, used := fit(entries)
 		if entries = entries[n:]; len(entries) > 0 {
-			used = blockSize
+			used = BlockSize
 		}
 		size += int64(used)
 	}
@@ -180,7 +180,7 @@ func direntsSize(entries []Dirent) int64 {
 func fit(entries []Dirent) (n, used int) {
 	for _, e := range entries {
 		size := direntSize + len(e.Name)
-		if used+size > blockSize {
+		if used+size > BlockSize {
 			break
 		}
 		used += size

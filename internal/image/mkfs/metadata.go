@@ -27,12 +27,12 @@ func (w *Writer) Finish(root *Inode) error {
 		return err
 	}
 	plain := w.offset
-	p := plan{end: firstSlot * slotSize, block: plain / blockSize}
+	p := plan{end: firstSlot * slotSize, block: plain / BlockSize}
 	if err := p.add(root, root); err != nil {
 		return err
 	}
-	meta := p.block * blockSize
-	blocks := p.block + roundUp(p.end, blockSize)/blockSize
+	meta := p.block * BlockSize
+	blocks := p.block + roundUp(p.end, BlockSize)/BlockSize
 	if blocks > math.MaxUint32 {
 		return ErrTooLarge
 	}
@@ -62,13 +62,13 @@ func writeInodes(out io.WriterAt, p plan, plain, meta int64) error {
 		data = ino.appendData(data[:0])
 		whole := len(data) - ino.tail
 		put(blocks, data[:whole])
-		put(blocks, zeros[:roundUp(whole, blockSize)-whole])
+		put(blocks, zeros[:roundUp(whole, BlockSize)-whole])
 		head := ino.encode()
 		put(inodes, head[:])
 		put(inodes, data[whole:])
 		at += inodeSize + int64(ino.tail)
 	}
-	fill(roundUp(p.end, blockSize))
+	fill(roundUp(p.end, BlockSize))
 	if err := blocks.Flush(); err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (ino *Inode) appendData(data []byte) []byte {
 			data = append(data, e.Name...)
 		}
 		if entries = entries[n:]; len(entries) > 0 {
-			data = append(data, zeros[:blockSize-used]...)
+			data = append(data, zeros[:BlockSize-used]...)
 		}
 	}
 	return data
@@ -148,7 +148,7 @@ const (
 
 // superblock is the first block of the image.
 func superblock(root *Inode, p plan, blocks int64) []byte {
-	b := make([]byte, blockSize)
+	b := make([]byte, BlockSize)
 	le := binary.LittleEndian
 	le.PutUint32(b[superOffset:], magic)
 	le.PutUint32(b[superCompat:], compatChecksum|compatMtime)
@@ -160,4 +160,14 @@ func superblock(root *Inode, p plan, blocks int64) []byte {
 	sum := crc32.Checksum(b[superOffset:], crc32.MakeTable(crc32.Castagnoli))
 	le.PutUint32(b[superChecksum:], ^sum)
 	return b
+}
+
+// ContentEnd returns the offset behind the content of all files of an image that a
+// [Writer] made, as its superblock says.
+func ContentEnd(r io.ReaderAt) (int64, error) {
+	var b [4]byte
+	if _, err := r.ReadAt(b[:], superMetaAddress); err != nil {
+		return 0, fmt.Errorf("read superblock: %w", err)
+	}
+	return int64(binary.LittleEndian.Uint32(b[:])) * BlockSize, nil
 }

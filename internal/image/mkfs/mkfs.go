@@ -4,8 +4,8 @@
 // attributes, which gVisor refuses.
 //
 // It writes each byte once: file content goes to the image as it arrives,
-// metadata follows, the superblock comes last. It does not read images, and
-// knows nothing of layers.
+// metadata follows, the superblock comes last. Of an image it reads no more than where
+// the content ends, and knows nothing of layers.
 //
 // The format is https://docs.kernel.org/filesystems/erofs.html and
 // fs/erofs/erofs_fs.h of Linux.
@@ -19,8 +19,10 @@ import (
 	"math"
 )
 
+// BlockSize is the size of a block, in bytes.
+const BlockSize = 4096
+
 const (
-	blockSize = 4096
 	// bufferSize is what is collected before it is written; also the piece in
 	// which a hole is recognised.
 	bufferSize = 256 << 10
@@ -38,7 +40,7 @@ var ErrTooLarge = errors.New("erofs image is too large")
 // [Writer.Finish] once. It is for one goroutine.
 type Writer struct {
 	out    io.WriterAt
-	offset int64 // where buf begins in out; a multiple of blockSize
+	offset int64 // where buf begins in out; a multiple of BlockSize
 	buf    []byte
 	used   int
 }
@@ -47,15 +49,15 @@ type Writer struct {
 // holes.
 func NewWriter(out io.WriterAt) *Writer {
 	// Block 0 holds the superblock.
-	return &Writer{out: out, offset: blockSize, buf: make([]byte, bufferSize)}
+	return &Writer{out: out, offset: BlockSize, buf: make([]byte, bufferSize)}
 }
 
 // Append stores the next size bytes of r as the content of one file, and returns
 // the number of their first block, for [Inode.Block]. When r ends early the
 // error is io.ErrUnexpectedEOF.
 func (w *Writer) Append(r io.Reader, size int64) (uint32, error) {
-	block := (w.offset + int64(w.used)) / blockSize
-	if size < 0 || size > (math.MaxUint32-block)*blockSize {
+	block := (w.offset + int64(w.used)) / BlockSize
+	if size < 0 || size > (math.MaxUint32-block)*BlockSize {
 		return 0, ErrTooLarge
 	}
 	for size > 0 {
@@ -83,7 +85,7 @@ func (w *Writer) Append(r io.Reader, size int64) (uint32, error) {
 
 // pad fills the current block with zeros. The buffer is a multiple of blocks.
 func (w *Writer) pad() {
-	end := roundUp(w.used, blockSize)
+	end := roundUp(w.used, BlockSize)
 	clear(w.buf[w.used:end])
 	w.used = end
 }

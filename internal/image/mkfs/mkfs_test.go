@@ -55,7 +55,7 @@ func made(t *testing.T, root *Inode, contents map[string]string) (*os.File, fs.R
 // TestSizes has files at the edges of blocks and of the buffer.
 func TestSizes(t *testing.T) {
 	contents := map[string]string{}
-	for _, n := range []int{0, 1, blockSize - 1, blockSize, blockSize + 1, bufferSize - 1, bufferSize, bufferSize + 1, 3*bufferSize + 7} {
+	for _, n := range []int{0, 1, BlockSize - 1, BlockSize, BlockSize + 1, bufferSize - 1, bufferSize, bufferSize + 1, 3*bufferSize + 7} {
 		contents[fmt.Sprintf("file%d", n)] = strings.Repeat("0123456789abcdefghijklm", n/23+1)[:n]
 	}
 	_, fsys := made(t, newDir(), contents)
@@ -98,7 +98,7 @@ func TestLargeDirectory(t *testing.T) {
 func TestTails(t *testing.T) {
 	root := newDir()
 	want := map[string]string{}
-	for _, n := range []int{1, 31, 32, 33, blockSize - inodeSize - 1, blockSize - inodeSize, blockSize - inodeSize + 1, MaxTarget} {
+	for _, n := range []int{1, 31, 32, 33, BlockSize - inodeSize - 1, BlockSize - inodeSize, BlockSize - inodeSize + 1, MaxTarget} {
 		for copyOf := range 3 { // so that they begin at different places of a block
 			name := fmt.Sprintf("link%d.%d", n, copyOf)
 			want[name] = strings.Repeat("t/", n)[:n]
@@ -171,12 +171,12 @@ func TestSuperblock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(data)%blockSize != 0 || int(binary.LittleEndian.Uint32(data[superBlocks:])) != len(data)/blockSize {
+	if len(data)%BlockSize != 0 || int(binary.LittleEndian.Uint32(data[superBlocks:])) != len(data)/BlockSize {
 		t.Errorf("image of %d bytes says it has %d blocks", len(data), binary.LittleEndian.Uint32(data[superBlocks:]))
 	}
 	sum := binary.LittleEndian.Uint32(data[superChecksum:])
 	clear(data[superChecksum : superChecksum+4])
-	if want := ^crc32.Checksum(data[superOffset:blockSize], crc32.MakeTable(crc32.Castagnoli)); sum != want {
+	if want := ^crc32.Checksum(data[superOffset:BlockSize], crc32.MakeTable(crc32.Castagnoli)); sum != want {
 		t.Errorf("checksum is %x, want %x", sum, want)
 	}
 	if incompatible := binary.LittleEndian.Uint32(data[superOffset+80:]); incompatible != 0 {
@@ -228,7 +228,7 @@ func TestAppendRefuses(t *testing.T) {
 	if _, err := NewWriter(tempFile(t)).Append(strings.NewReader("abc"), 4); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("short content: %v", err)
 	}
-	for _, size := range []int64{-1, math.MaxInt64, math.MaxUint32 * blockSize} {
+	for _, size := range []int64{-1, math.MaxInt64, math.MaxUint32 * BlockSize} {
 		if _, err := NewWriter(tempFile(t)).Append(strings.NewReader(""), size); !errors.Is(err, ErrTooLarge) {
 			t.Errorf("size %d: %v", size, err)
 		}

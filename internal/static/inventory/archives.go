@@ -7,6 +7,7 @@ import (
 
 	"github.com/anchore/syft/syft/file"
 
+	"github.com/detonaut/detonaut/chamber/content"
 	"github.com/detonaut/detonaut/internal/image"
 )
 
@@ -25,6 +26,9 @@ var unread = []string{
 	"**/*.{class,html,htm,js,css,png,gif,jpg,svg,ttf,woff,woff2,java,kt,scala,xsd,dtd,so,dll,dylib,jnilib,exe}",
 }
 
+// isZip tells whether a file begins as a zip does.
+func isZip(k image.Kind) bool { return k == content.Zip || k == content.Jar }
+
 func maybeJava(p string) bool {
 	return slices.Contains(javaArchives, strings.ToLower(path.Ext(p)))
 }
@@ -36,7 +40,7 @@ func (a archives) FilesByMIMEType(...string) ([]file.Location, error) {
 	found := []file.Location{}
 	for i := range a.index.Entries {
 		e := &a.index.Entries[i]
-		if e.Kind == image.KindZip && maybeJava(e.Path) {
+		if isZip(e.Kind) && maybeJava(e.Path) {
 			found = append(found, a.location(int32(i), "/"+e.Path)) //nolint:gosec // bounded by image.Caps
 		}
 	}

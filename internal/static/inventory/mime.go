@@ -3,18 +3,26 @@ package inventory
 import (
 	"bytes"
 	"io/fs"
+	"strings"
 
 	stereoscope "github.com/anchore/stereoscope/pkg/file"
 
+	"github.com/detonaut/detonaut/chamber/content"
 	"github.com/detonaut/detonaut/internal/image"
 )
 
 // headSize is how much of a file is enough to tell its type.
 const headSize = 3072
 
-// mayRun tells whether a file of that kind can be a program for some machine.
+// mayRun tells whether a file of that kind can be a program for some machine, as syft
+// sees it: a class of Java begins as programs of several machines do.
 func mayRun(k image.Kind) bool {
-	return k == image.KindELF || k == image.KindPE || k == image.KindMachO || k == image.KindJava
+	switch k {
+	case content.PE, content.DOS, content.MachO, content.Java:
+		return true
+	}
+	family, _, _ := strings.Cut(string(k), "-")
+	return family == content.ELF
 }
 
 // mimeTypes are the types of the programs of the image, by position. The index tells

@@ -258,9 +258,9 @@ func (r *resolver) FileContentsByLocation(l file.Location) (io.ReadCloser, error
 		_ = f.Close() // nothing was written
 		return nil, fmt.Errorf("open file: %q: %w", l.RealPath, errNotSeekable)
 	}
-	c := &content{file: s, ctx: r.ctx, path: "/" + e.Path, bound: r.bound, left: &r.left}
+	c := &bounded{file: s, ctx: r.ctx, path: "/" + e.Path, bound: r.bound, left: &r.left}
 	c.problem = func(text string) { r.problems.add(r.cataloger, text) }
-	if mayRun(e.Kind) || e.Kind == image.KindZip {
+	if mayRun(e.Kind) || isZip(e.Kind) {
 		c.bound, c.left = r.limits.Program, nil
 	}
 	return c, nil

@@ -26,7 +26,7 @@ func FuzzMatch(f *testing.F) {
 		x := &image.Index{}
 		for p := range strings.SplitSeq(lines, "\n") {
 			if clean := strings.TrimPrefix(path.Clean("/"+p), "/"); clean == p && p != "" {
-				x.Entries = append(x.Entries, image.Entry{Path: p, Kind: image.KindText})
+				x.Entries = append(x.Entries, image.Entry{Path: p, Kind: "text"})
 			}
 		}
 		slices.SortFunc(x.Entries, func(a, b image.Entry) int { return strings.Compare(a.Path, b.Path) })

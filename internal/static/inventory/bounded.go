@@ -11,10 +11,10 @@ import (
 	"github.com/detonaut/detonaut"
 )
 
-// content is a file that is read until its bound, the bound of all files, or the end
+// bounded is a file that is read until its bound, the bound of all files, or the end
 // of its context. Whatever ends it early is an error to whoever reads, never an end of
 // the file, and a problem.
-type content struct {
+type bounded struct {
 	file    seekable
 	ctx     context.Context //nolint:containedctx // a Read has no other way to see it
 	path    string
@@ -31,7 +31,7 @@ type seekable interface {
 }
 
 // allow counts n bytes that somebody asks for.
-func (c *content) allow(n int) error {
+func (c *bounded) allow(n int) error {
 	switch {
 	case c.ctx.Err() != nil:
 		return c.fail("not read to its end, because its time was over", c.ctx.Err())
@@ -43,14 +43,14 @@ func (c *content) allow(n int) error {
 	return nil
 }
 
-func (c *content) fail(why string, err error) error {
+func (c *bounded) fail(why string, err error) error {
 	c.problem(c.path + ": " + why)
 	return fmt.Errorf("read %s: %w", c.path, err)
 }
 
 // Read implements io.Reader. What was read is counted, not what was asked for:
 // buffers are larger than files.
-func (c *content) Read(b []byte) (int, error) {
+func (c *bounded) Read(b []byte) (int, error) {
 	n, err := c.file.Read(b)
 	if denied := c.allow(n); denied != nil {
 		return 0, denied
@@ -59,7 +59,7 @@ func (c *content) Read(b []byte) (int, error) {
 }
 
 // ReadAt implements io.ReaderAt.
-func (c *content) ReadAt(b []byte, off int64) (int, error) {
+func (c *bounded) ReadAt(b []byte, off int64) (int, error) {
 	n, err := c.file.ReadAt(b, off)
 	if denied := c.allow(n); denied != nil {
 		return 0, denied
@@ -68,9 +68,9 @@ func (c *content) ReadAt(b []byte, off int64) (int, error) {
 }
 
 // Seek implements io.Seeker.
-func (c *content) Seek(offset int64, whence int) (int64, error) { return c.file.Seek(offset, whence) }
+func (c *bounded) Seek(offset int64, whence int) (int64, error) { return c.file.Seek(offset, whence) }
 
 // Close implements io.Closer.
-func (c *content) Close() error { return c.file.Close() }
+func (c *bounded) Close() error { return c.file.Close() }
 
 var errNotSeekable = errors.New("cannot be read at any offset")
