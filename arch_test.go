@@ -52,6 +52,12 @@ var doors = map[string][]string{
 	"github.com/glebarez/go-sqlite":          {"internal/static/inventory", "internal/static/memory"},
 	"github.com/anchore/stereoscope":         {"internal/static/inventory"},
 	"github.com/bmatcuk/doublestar/v4":       {"internal/static/inventory"},
+	"github.com/CycloneDX/cyclonedx-go":      {"internal/report"},
+	"github.com/spdx/tools-golang":           {"internal/report"},
+	"github.com/github/go-spdx/v2":           {"internal/report"},
+	"github.com/anchore/packageurl-go":       {"internal/report", "internal/static/inventory", "internal/static/vuln"},
+	"github.com/santhosh-tekuri/jsonschema":  {"internal/report"}, // tests only
+	"github.com/yuin/goldmark":               {"internal/report"}, // tests only
 	"golang.org/x/crypto":                    {"chamber/network"},
 	"golang.org/x/net":                       {"chamber/decode", "chamber/network"},
 	"golang.org/x/term":                      {"cmd/detonaut"},

@@ -24,8 +24,9 @@ type Writer interface {
 
 // Options say how to write.
 type Options struct {
-	// Many is set when the command is about more than one image: a table then
-	// has one line for each, JSON is an array.
+	// Many is set when the command is about more than one image: a table and
+	// Markdown then have one line for each, JSON is an array, and of bills of
+	// materials there is one a line.
 	Many bool
 	// Color allows colours in the table, for terminals.
 	Color bool
@@ -42,10 +43,22 @@ const (
 	JSON Format = "json"
 	// JSONLines is one report a line, written as soon as it is ready.
 	JSONLines Format = "jsonl"
+	// CycloneDX is a bill of materials with vulnerabilities, of CycloneDX 1.6 in JSON.
+	CycloneDX Format = "cyclonedx"
+	// SPDX is a bill of materials of SPDX 2.3 in JSON.
+	SPDX Format = "spdx"
+	// SARIF is a log of SARIF 2.1.0, for code scanning.
+	SARIF Format = "sarif"
+	// JUnit is a report of tests in XML, for CI.
+	JUnit Format = "junit"
+	// Markdown is a summary for comments on changes and for jobs of CI.
+	Markdown Format = "markdown"
 )
 
 // Formats lists every format, the default first.
-func Formats() []Format { return []Format{Table, JSON, JSONLines} }
+func Formats() []Format {
+	return []Format{Table, JSON, JSONLines, CycloneDX, SPDX, SARIF, JUnit, Markdown}
+}
 
 // New returns a writer of format f on w. An unknown format is
 // [detonaut.ErrUsage].
@@ -57,6 +70,16 @@ func New(f Format, w io.Writer, o Options) (Writer, error) {
 		return &jsonWriter{w: w, array: o.Many}, nil
 	case JSONLines:
 		return &jsonLinesWriter{w: w}, nil
+	case CycloneDX:
+		return &documentWriter{w: w, many: o.Many, encode: encodeCycloneDX}, nil
+	case SPDX:
+		return &documentWriter{w: w, many: o.Many, encode: encodeSPDX}, nil
+	case SARIF:
+		return &sarifWriter{w: w, many: o.Many}, nil
+	case JUnit:
+		return &junitWriter{w: w}, nil
+	case Markdown:
+		return &markdownWriter{w: w, many: o.Many}, nil
 	}
 	names := make([]string, 0, len(Formats()))
 	for _, f := range Formats() {

@@ -38,7 +38,9 @@ type row struct {
 	ref      string
 	digest   string
 	findings int
-	why      string
+	// holes is empty if vulnerabilities are none of the command's business.
+	holes string
+	why   string
 }
 
 func (w *tableWriter) Write(r *detonaut.Report) error {
@@ -47,9 +49,13 @@ func (w *tableWriter) Write(r *detonaut.Report) error {
 		p.report(r)
 		return write(w.w, p.buf.Bytes())
 	}
+	deeds, _ := apart(r.Findings)
 	row := row{
 		word: r.Verdict.Word, ref: Escape(string(r.Image.Ref)), digest: short(r.Image.Digest),
-		findings: len(r.Findings), why: why(r),
+		findings: len(deeds), why: why(r),
+	}
+	if _, ok := stage(r, detonaut.StageVulnerabilities); ok || looked(r) {
+		row.holes = vulnerabilityWorst(r)
 	}
 	w.rows = append(w.rows, row)
 	p.printf("%s  %s  %s\n", p.word(row.word, wordWidth), row.ref, cut(row.why, maxText))
@@ -64,16 +70,27 @@ func (w *tableWriter) Close() error {
 	slices.SortStableFunc(w.rows, func(a, b row) int {
 		return cmp.Or(cmp.Compare(b.word.Rank(), a.word.Rank()), cmp.Compare(a.ref, b.ref))
 	})
-	width := len("IMAGE")
+	width, holes := len("IMAGE"), 0
 	count := map[detonaut.Word]int{}
 	for _, r := range w.rows {
 		width = max(width, min(utf8.RuneCountInString(r.ref), 60))
+		if r.holes != "" {
+			holes = max(holes, len(holesHead), len(r.holes))
+		}
 		count[r.word]++
 	}
+	// The column of vulnerabilities is there if they were to be looked for in any.
+	column := func(s string) string {
+		if holes == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%-*s  ", holes, s)
+	}
 	p := &page{color: w.opts.Color}
-	p.printf("\n%-*s  %-*s  %-12s  %8s  %s\n", wordWidth, "VERDICT", width, "IMAGE", "DIGEST", "FINDINGS", "WHY")
+	p.printf("\n%-*s  %-*s  %-12s  %8s  %s%s\n", wordWidth, "VERDICT", width, "IMAGE", "DIGEST", "FINDINGS", column(holesHead), "WHY")
 	for _, r := range w.rows {
-		p.printf("%s  %-*s  %-12s  %8d  %s\n", p.word(r.word, wordWidth), width, cut(r.ref, width), r.digest, r.findings, cut(r.why, maxWhy))
+		p.printf("%s  %-*s  %-12s  %8d  %s%s\n",
+			p.word(r.word, wordWidth), width, cut(r.ref, width), r.digest, r.findings, column(r.holes), cut(r.why, maxWhy))
 	}
 	var sums []string
 	for _, word := range detonaut.Words() {
@@ -98,7 +115,10 @@ func why(r *detonaut.Report) string {
 	return s
 }
 
-const wordWidth = len(detonaut.Inconclusive)
+const (
+	wordWidth = len(detonaut.Inconclusive)
+	holesHead = "VULNERABILITIES"
+)
 
 // page collects the text about one image.
 type page struct {
@@ -157,16 +177,21 @@ func (p *page) report(r *detonaut.Report) {
 		}
 		p.printf("\n")
 	}
+	p.holes(r)
 	p.stories(r.Stories)
-	if len(r.Findings) > 0 {
+	deeds, weaknesses := apart(r.Findings)
+	if len(deeds) > 0 {
 		p.section("Findings")
-		for _, f := range r.Findings {
+		for _, f := range deeds {
 			p.finding(f)
 		}
 	}
 	if r.Run != nil {
 		p.run(r.Run)
 	}
+	p.vulnerabilities(r)
+	p.weaknesses(weaknesses)
+	p.packages(r.Inventory)
 	p.coverage(r)
 }
 

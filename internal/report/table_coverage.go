@@ -25,6 +25,7 @@ func (p *page) coverage(r *detonaut.Report) {
 	for _, gap := range c.Gaps {
 		p.printf("  - %s\n", cut(Escape(gap), 2*maxText))
 	}
+	p.stages(r)
 	p.printf("  %d events recorded, %d folded, %d cut short, %d lost\n", c.Events, c.Folded, c.Cut, c.Dropped)
 	p.line("limits reached", len(c.Bounds), escapeAll(c.Bounds))
 	p.line("made system calls that the sandbox does not have", len(c.Unimplemented), rows(c.Unimplemented, func(call *detonaut.Call) string {
