@@ -48,6 +48,7 @@ var doors = map[string][]string{
 	"github.com/google/cel-go":               {"internal/behavior"},
 	"go.yaml.in/yaml/v3":                     {"internal/behavior", "internal/config", "internal/verdict", "rules"},
 	"github.com/spf13/cobra":                 {"cmd/detonaut"},
+	"github.com/anchore/grype":               {"internal/static/vuln"},
 	"github.com/anchore/syft":                {"internal/static/inventory", "internal/static/vuln"},
 	"github.com/glebarez/go-sqlite":          {"internal/static/inventory", "internal/static/memory"},
 	"github.com/anchore/stereoscope":         {"internal/static/inventory"},
@@ -58,6 +59,7 @@ var doors = map[string][]string{
 	"github.com/anchore/packageurl-go":       {"internal/report", "internal/static/inventory", "internal/static/vuln"},
 	"github.com/santhosh-tekuri/jsonschema":  {"internal/report"}, // tests only
 	"github.com/yuin/goldmark":               {"internal/report"}, // tests only
+	"gorm.io/gorm":                           {"internal/static/vuln"},
 	"golang.org/x/crypto":                    {"chamber/network"},
 	"golang.org/x/net":                       {"chamber/decode", "chamber/network"},
 	"golang.org/x/term":                      {"cmd/detonaut"},

@@ -83,11 +83,17 @@ func convertPackage(p *pkg.Package, owner string) detonaut.Package {
 	}
 	slices.Sort(q.CPEs)
 	q.CPEs = slices.Compact(q.CPEs)
-	for _, l := range p.Locations.ToUnorderedSlice() {
-		q.Locations = append(q.Locations, convertLocation(l))
-	}
-	slices.SortFunc(q.Locations, compareLocations)
+	q.Locations = Locations(p.Locations)
 	return q
+}
+
+// Locations are those of a package, as [detonaut.Package] has them.
+func Locations(set file.LocationSet) (all []detonaut.Location) {
+	for _, l := range set.ToUnorderedSlice() {
+		all = append(all, convertLocation(l))
+	}
+	slices.SortFunc(all, compareLocations)
+	return all
 }
 
 func convertLocation(l file.Location) detonaut.Location {
