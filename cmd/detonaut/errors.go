@@ -12,6 +12,7 @@ import (
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/report"
+	"github.com/detonaut/detonaut/internal/static/vuln"
 )
 
 // Exit codes; docs/cli.md.
@@ -79,6 +80,8 @@ func hint(err error) string {
 		return "detonaut COMMAND --help shows how a command is used"
 	case errors.Is(err, detonaut.ErrUnauthorized):
 		return "log in with docker login, or check the credentials in ~/.docker/config.json"
+	case errors.Is(err, vuln.ErrNone):
+		return "detonaut db update gets one; without a network detonaut db import FILE takes one"
 	case errors.Is(err, detonaut.ErrNotFound):
 		return "check the spelling of the name or the path"
 	case errors.Is(err, detonaut.ErrPlatform):

@@ -15,6 +15,7 @@ import (
 	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/internal/image"
 	"github.com/detonaut/detonaut/internal/report"
+	"github.com/detonaut/detonaut/internal/static/vuln/vulndb"
 )
 
 // repaint is how often the line of progress is drawn anew.
@@ -167,16 +168,31 @@ func (s *status) pull(p image.Progress) {
 	if p.Layers > 0 {
 		fmt.Fprintf(&b, " layer %d of %d", p.Layer, p.Layers)
 	}
-	if p.Done > 0 {
-		fmt.Fprintf(&b, ", %.1f", float64(p.Done)/1e6)
-		if p.Total > 0 {
-			fmt.Fprintf(&b, " of %.1f", float64(p.Total)/1e6)
-		}
-		b.WriteString(" MB")
-	}
+	b.WriteString(megabytes(p.Done, p.Total))
 	s.mu.Lock()
 	s.detail = b.String()
 	s.mu.Unlock()
+}
+
+func (s *status) database(p vulndb.Progress) {
+	s.mu.Lock()
+	begins := p.Doing != s.doing
+	s.doing, s.detail = p.Doing, p.Doing+megabytes(p.Done, p.Total)
+	s.mu.Unlock()
+	if begins {
+		s.c.notice("%s: %s", s.name, p.Doing)
+	}
+}
+
+// megabytes tells how much of something is done, behind a comma; nothing of nothing.
+func megabytes(done, total int64) string {
+	switch {
+	case done <= 0:
+		return ""
+	case total <= 0:
+		return fmt.Sprintf(", %.1f MB", float64(done)/1e6)
+	}
+	return fmt.Sprintf(", %.1f of %.1f MB", float64(done)/1e6, float64(total)/1e6)
 }
 
 func (s *status) event(e *tape.Event) {

@@ -71,7 +71,7 @@ everything it does, and says what it thinks of it and why.`,
 	f.StringVar(&a.configFile, "config", "", "configuration `FILE` (default $XDG_CONFIG_HOME/detonaut/config.yaml)")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no notices on stderr, errors only")
 	f.BoolVar(&a.debug, "debug", false, "log what happens inside to stderr")
-	root.AddCommand(a.scan(), a.static(), a.replay(), a.explain(), a.rules(), a.doctor(), a.config(), a.version(), a.completion())
+	root.AddCommand(a.scan(), a.static(), a.replay(), a.explain(), a.rules(), a.db(), a.doctor(), a.config(), a.version(), a.completion())
 	return root
 }
 
@@ -130,6 +130,9 @@ var configFlags = []configFlag{
 	{"network", "run.network", ""}, // these two are made by addNetworkFlags
 	{"allow", "run.live.allow", ""},
 	{"answers", "run.answers", "`FILE` of canned answers to HTTP requests, in YAML"},
+	{"db-dir", "vulnerabilities.dir", "`DIR` of vulnerability databases"},
+	{"db-url", "vulnerabilities.url", "`URL` where vulnerability databases are published"},
+	{"db-mirrors", "vulnerabilities.mirrors", "`URLS` (url,...) that are tried after --db-url"},
 	{"jobs", "scan.jobs", "`NUMBER` of images to analyse at once"},
 }
 

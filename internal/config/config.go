@@ -9,6 +9,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"runtime"
 	"time"
 
@@ -27,8 +28,11 @@ type Config struct {
 	// Machine is what a subject is told of the machine that it runs on.
 	Machine Machine `yaml:"machine"`
 	Rules   Rules   `yaml:"rules"`
-	Static  Static  `yaml:"static"`
-	Scan    Scan    `yaml:"scan"`
+	// Static says how images are read.
+	Static Static `yaml:"static"`
+	// Vulnerabilities says where known vulnerabilities are looked up.
+	Vulnerabilities Vulnerabilities `yaml:"vulnerabilities"`
+	Scan            Scan            `yaml:"scan"`
 }
 
 // Image says how images are pulled, and what one may cost.
@@ -119,6 +123,22 @@ type Static struct {
 	Memory Bytes `yaml:"memory"`
 }
 
+// Vulnerabilities says where the database of known vulnerabilities is, and where
+// newer ones come from.
+type Vulnerabilities struct {
+	// Dir is the directory of databases; empty is below the user's cache directory.
+	Dir string `yaml:"dir"`
+	// URL is where they are published: that of a latest.json, or what is before
+	// /v6/latest.json. Mirrors are tried after it, in their order.
+	URL     string   `yaml:"url"`
+	Mirrors []string `yaml:"mirrors"`
+	// MaxAge is how old a database may be without a warning.
+	MaxAge time.Duration `yaml:"max_age"`
+	// MaxCompressed and MaxUncompressed bound an archive and the database in it.
+	MaxCompressed   Bytes `yaml:"max_compressed"`
+	MaxUncompressed Bytes `yaml:"max_uncompressed"`
+}
+
 // Scan says how a scan of many images goes.
 type Scan struct {
 	// Jobs is how many images are analysed at once.
@@ -152,7 +172,11 @@ func Default() Config {
 		},
 		Machine: defaultMachine(),
 		Static:  Static{Memory: 1 << 30},
-		Scan:    Scan{Jobs: 1},
+		Vulnerabilities: Vulnerabilities{
+			URL: "https://grype.anchore.io/databases", MaxAge: 5 * 24 * time.Hour, // as grype's command has it
+			MaxCompressed: 2 << 30, MaxUncompressed: 16 << 30,
+		},
+		Scan: Scan{Jobs: 1},
 	}
 }
 
@@ -172,6 +196,7 @@ func (c *Config) Validate() error {
 	c.Run.validateNetwork(bad)
 	m := c.Machine.Plan()
 	m.Validate(bad)
+	c.Vulnerabilities.validate(bad)
 	for _, n := range []struct {
 		key   string
 		value int64
@@ -198,6 +223,9 @@ func (c *Config) Validate() error {
 		{"run.live.bytes", int64(c.Run.Live.Bytes)},
 		{"run.live.connections", int64(c.Run.Live.Connections)},
 		{"run.live.rate", int64(c.Run.Live.Rate)},
+		{"vulnerabilities.max_age", int64(c.Vulnerabilities.MaxAge)},
+		{"vulnerabilities.max_compressed", int64(c.Vulnerabilities.MaxCompressed)},
+		{"vulnerabilities.max_uncompressed", int64(c.Vulnerabilities.MaxUncompressed)},
 		{"scan.jobs", int64(c.Scan.Jobs)},
 	} {
 		if n.value <= 0 {
@@ -205,6 +233,18 @@ func (c *Config) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func (v *Vulnerabilities) validate(bad func(key, format string, args ...any)) {
+	check := func(key, text string) {
+		if u, err := url.Parse(text); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+			bad(key, "%q is no URL of http or https", text)
+		}
+	}
+	check("vulnerabilities.url", v.URL)
+	for _, m := range v.Mirrors {
+		check("vulnerabilities.mirrors", m)
+	}
 }
 
 // Limits are those of a plan.

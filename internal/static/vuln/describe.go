@@ -197,7 +197,7 @@ func oneLine(s string) string {
 // bounded is s as valid UTF-8, and cut to about that many bytes.
 func bounded(s string, most int) string {
 	if len(s) > most {
-		return strings.ToValidUTF8(s[:most], "") + " ..."
+		return strings.TrimRight(strings.ToValidUTF8(s[:most], ""), " ") + " ..."
 	}
 	return strings.ToValidUTF8(s, "\uFFFD")
 }

@@ -59,16 +59,48 @@ func (s *Store) isCurrent(l *latest) bool {
 }
 
 // Import takes a database from a file, which is a database or an archive that has one,
-// and has it used, even if it is older than the one before it.
+// and has it used, even if it is older than the one before it. Instead of a file it may
+// be the folder in which a database is; if that is one of the store's own it is not
+// copied.
 func (s *Store) Import(ctx context.Context, file string) error {
 	whole, err := filepath.Abs(file)
 	if err == nil {
-		err = s.change(ctx, func() error { return s.install(ctx, file, whole) })
+		err = s.change(ctx, func() error { return s.take(ctx, whole) })
 	}
 	if err != nil {
 		return fmt.Errorf("import %s: %w", file, err)
 	}
 	return nil
+}
+
+func (s *Store) take(ctx context.Context, file string) error {
+	info, err := os.Stat(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %w", detonaut.ErrNotFound, err)
+	}
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return s.install(ctx, file, file)
+	}
+	parent, err := os.Stat(filepath.Dir(file))
+	if err != nil {
+		return err
+	}
+	own, err := os.Stat(s.o.Dir)
+	if err != nil {
+		return err
+	}
+	if name := filepath.Base(file); os.SameFile(parent, own) && nameRE.MatchString(name) {
+		s.o.Progress(Progress{Doing: "checking"})
+		if _, err := check(ctx, file); err != nil {
+			return err
+		}
+		return s.use(name)
+	}
+	file = filepath.Join(file, vuln.FileName)
+	return s.install(ctx, file, file)
 }
 
 // install makes a database of a file, checks it, and has it used.

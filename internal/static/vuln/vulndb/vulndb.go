@@ -33,16 +33,13 @@ import (
 	"github.com/detonaut/detonaut/internal/static/vuln"
 )
 
-// DefaultURL is where the makers of Grype publish databases.
-const DefaultURL = "https://grype.anchore.io/databases"
-
 // Options say where databases come from, and what they may cost. Zero fields take
 // their defaults.
 type Options struct {
 	// Dir is where they are kept; empty is below the user's cache directory.
 	Dir string
 	// URL is where they are published: that of a latest.json, or what is before
-	// /v6/latest.json. Mirrors are others, in the order in which they are tried.
+	// /v6/latest.json. It is not needed for what needs no network. Mirrors are others, in the order in which they are tried.
 	URL     string
 	Mirrors []string
 	// MaxCompressed bounds an archive, MaxUncompressed the database in it, in bytes.
@@ -87,9 +84,6 @@ func New(o Options) (*Store, error) {
 			return nil, err
 		}
 		o.Dir = dir
-	}
-	if o.URL == "" {
-		o.URL = DefaultURL
 	}
 	if o.MaxCompressed == 0 {
 		o.MaxCompressed = DefaultMaxCompressed
