@@ -81,7 +81,7 @@ Exit codes: 0 done, 1 something of ours failed, 2 --fail-on was reached,
 	fl.StringVar(&f.user, "user", "", "`USER[:GROUP]` instead of the image's")
 	addNetworkFlags(cmd, &f.network)
 	addConfigFlags(cmd, "platform", "profile", "travel-days", "travel-jumps", "stay", "no-baits", "detail", "duration", "memory", "processes", "file-size", "disk",
-		"max-output", "max-events", "jobs", "rules", "rules-only", "memory-size", "cache", "plain-http", "insecure", "chamber")
+		"max-output", "max-events", "jobs", "rules", "rules-only", "memory-size", "db-dir", "cache", "plain-http", "insecure", "chamber")
 	return cmd
 }
 
@@ -124,7 +124,10 @@ func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error
 	console := newConsole(a.stderr, a.quiet, len(refs))
 	defer console.close()
 
-	reader, done := a.reader(ctx, cfg)
+	reader, done, err := a.reader(ctx, cfg)
+	if err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, done()) }()
 	s := &scan{app: a, cfg: cfg, keep: keep, console: console, deps: rules.deps(), reader: reader, analyse: pipeline.Run}
 	s.deps.Reads = reader.Versions()

@@ -13,6 +13,8 @@ import (
 	"github.com/detonaut/detonaut/internal/report"
 	"github.com/detonaut/detonaut/internal/static/all"
 	"github.com/detonaut/detonaut/internal/static/memory"
+	"github.com/detonaut/detonaut/internal/static/vuln"
+	"github.com/detonaut/detonaut/internal/static/vuln/vulndb"
 )
 
 // staticFlags are the flags of static that are no configuration.
@@ -43,7 +45,7 @@ exit codes.`,
 	fl.StringVar(&f.list, "list", "", "`FILE` with one REF a line and # comments; - is standard input")
 	addOutputFlag(cmd, &f.output)
 	addThresholdFlags(cmd, &f.failOn, &f.strict)
-	addConfigFlags(cmd, "platform", "jobs", "memory-size", "cache", "plain-http", "insecure")
+	addConfigFlags(cmd, "platform", "jobs", "memory-size", "db-dir", "cache", "plain-http", "insecure")
 	return cmd
 }
 
@@ -60,7 +62,10 @@ func (a *app) runStatic(cmd *cobra.Command, args []string, f staticFlags) (err e
 	if err != nil {
 		return err
 	}
-	reader, done := a.reader(cmd.Context(), cfg)
+	reader, done, err := a.reader(cmd.Context(), cfg)
+	if err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, done()) }()
 	out, err := a.openOutputs(f.output, len(refs) > 1 || f.list != "")
 	if err != nil {
@@ -75,20 +80,46 @@ func (a *app) runStatic(cmd *cobra.Command, args []string, f staticFlags) (err e
 	return s.report(cmd.Context(), refs, threshold, out)
 }
 
-// reader makes what reads images as the configuration says, and what ends its use.
-// What it remembers is worth no failure.
-func (a *app) reader(ctx context.Context, cfg *config.Loaded) (_ *all.Reader, done func() error) {
+// reader makes what reads images as the configuration says, and what ends its use. What
+// it remembers is worth no failure, and neither is that there is no database.
+func (a *app) reader(ctx context.Context, cfg *config.Loaded) (_ *all.Reader, done func() error, err error) {
 	r := &all.Reader{Analyzers: all.Analyzers()}
-	if cfg.Static.Memory == 0 {
-		return r, func() error { return nil }
+	r.Database, err = openDatabase(cfg.Vulnerabilities)
+	switch {
+	case errors.Is(err, vuln.ErrNone):
+		r.NoDatabase = "there is no database of known vulnerabilities: run detonaut db update"
+	case err != nil:
+		return nil, nil, err
 	}
-	m, err := a.memory(ctx, cfg)
-	if err != nil {
-		fmt.Fprintf(a.stderr, "detonaut: warning: nothing is remembered of earlier images: %s\n", report.Escape(err.Error()))
-		return r, func() error { return nil }
+	var m *memory.Memory
+	if cfg.Static.Memory > 0 {
+		if m, err = a.memory(ctx, cfg); err != nil {
+			fmt.Fprintf(a.stderr, "detonaut: warning: nothing is remembered of earlier images: %s\n", report.Escape(err.Error()))
+		} else {
+			r.Memory = m
+		}
 	}
-	r.Memory = m
-	return r, m.Close
+	return r, func() error {
+		var errs []error
+		if m != nil {
+			errs = append(errs, m.Close())
+		}
+		if r.Database != nil {
+			errs = append(errs, r.Database.Close())
+		}
+		return errors.Join(errs...)
+	}, nil
+}
+
+func openDatabase(c config.Vulnerabilities) (*vuln.Database, error) {
+	dir := c.Dir
+	if dir == "" {
+		var err error
+		if dir, err = vulndb.DefaultDir(); err != nil {
+			return nil, err
+		}
+	}
+	return vuln.Open(dir, vuln.Options{MaxAge: c.MaxAge})
 }
 
 func (a *app) memory(ctx context.Context, cfg *config.Loaded) (*memory.Memory, error) {

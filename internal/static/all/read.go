@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -15,15 +13,21 @@ import (
 	"github.com/detonaut/detonaut/internal/static"
 	"github.com/detonaut/detonaut/internal/static/config"
 	"github.com/detonaut/detonaut/internal/static/inventory"
+	"github.com/detonaut/detonaut/internal/static/vuln"
 )
 
-// Reader reads images without running them: what they are made of, how they are
-// configured, and every file. It is used by several goroutines at once.
+// Reader reads images without running them: what they are made of and what that is
+// known for, how they are configured, and every file. It is used by several goroutines
+// at once.
 type Reader struct {
 	// Analyzers are given the files.
 	Analyzers []static.Analyzer
 	// Memory knows what was found in files of earlier images; nil knows nothing.
 	Memory static.Memory
+	// Database has known vulnerabilities. Without one they are not looked for, and
+	// NoDatabase says why, and what to do.
+	Database   *vuln.Database
+	NoDatabase string
 	// Now is the clock; nil is [time.Now].
 	Now func() time.Time
 }
@@ -32,12 +36,20 @@ type Reader struct {
 type Image struct {
 	detonaut.Image
 	Index *image.Index
-	Files fs.FS
+	Files *image.FS
+}
+
+// limits are those of the files of an image, which may be many gigabytes.
+func limits() static.Limits {
+	return static.Limits{File: 256 << 20, Total: 64 << 30, PerFile: 20 * time.Second, All: 15 * time.Minute, Findings: 1000}
 }
 
 // Versions names all that reads images, for the fingerprint of a report, sorted.
 func (r *Reader) Versions() []string {
 	versions := append(static.Versions(r.Analyzers), inventory.Version, "config@"+config.Version)
+	if r.Database != nil {
+		versions = append(versions, vuln.Version)
+	}
 	slices.Sort(versions)
 	return versions
 }
@@ -54,15 +66,45 @@ func (r *Reader) Read(ctx context.Context, img Image, tell func(stage string)) (
 	meanwhile.Go(func() {
 		inv, listed = inventory.Read(ctx, inventory.Input{Image: img.Image, Index: img.Index, Files: img.Files})
 	})
-	read.Findings = config.Check(&config.Subject{Image: img.Image, Index: img.Index, FS: img.Files, Now: r.now()})
+	settings := config.Check(&config.Subject{Image: img.Image, Index: img.Index, FS: img.Files, Now: r.now()})
+	files, err := static.Run(ctx, static.Files(img.Index, img.Files), r.Analyzers, static.Options{Limits: limits(), Memory: r.Memory})
 	meanwhile.Wait()
 
-	read.Stages = append(read.Stages, listed, detonaut.Stage{Name: detonaut.StageConfig, State: detonaut.Complete})
-	if listed.State != detonaut.Failed {
+	read.Stages = append(read.Stages, listed)
+	if listed.State == detonaut.Failed {
+		err = errors.Join(err, failure(listed))
+	} else {
 		read.Inventory, read.Owners = &inv.Inventory, inv.Owners(img.Index)
 	}
-	slices.SortStableFunc(read.Findings, func(a, b detonaut.Finding) int { return strings.Compare(a.ID, b.ID) })
-	return read, failures(read.Stages)
+	tell(detonaut.StageVulnerabilities)
+	err = errors.Join(err, r.match(ctx, &read, inv))
+	read.Stages = append(read.Stages, detonaut.Stage{Name: detonaut.StageConfig, State: detonaut.Complete})
+	for _, s := range files.Stages {
+		s.Name = detonaut.StageImage + s.Name
+		read.Stages = append(read.Stages, s)
+	}
+	read.Findings = slices.Concat(settings, files.Findings)
+	return read, err
+}
+
+// match looks up the vulnerabilities of the packages that were listed.
+func (r *Reader) match(ctx context.Context, read *static.Reading, inv inventory.Inventory) error {
+	stage := detonaut.Stage{Name: detonaut.StageVulnerabilities, State: detonaut.Skipped}
+	switch {
+	case r.Database == nil:
+		stage.Reason = r.NoDatabase
+	case read.Inventory == nil:
+		stage.Reason = "there is no list of packages"
+	default:
+		info := r.Database.Info()
+		read.Database = &info
+		read.Vulnerabilities, stage = r.Database.Match(ctx, inv)
+	}
+	read.Stages = append(read.Stages, stage)
+	if stage.State == detonaut.Failed {
+		return failure(stage)
+	}
+	return nil
 }
 
 func (r *Reader) now() time.Time {
@@ -72,13 +114,7 @@ func (r *Reader) now() time.Time {
 	return r.Now()
 }
 
-// failures are those of stages.
-func failures(stages []detonaut.Stage) error {
-	var errs []error
-	for _, s := range stages {
-		if s.State == detonaut.Failed {
-			errs = append(errs, fmt.Errorf("%s: %s", s.Name, s.Reason)) //nolint:err113 // what it was is not known any more
-		}
-	}
-	return errors.Join(errs...)
-}
+var errRead = errors.New("reading failed")
+
+// failure is the error of a stage.
+func failure(s detonaut.Stage) error { return fmt.Errorf("%s: %w: %s", s.Name, errRead, s.Reason) }
