@@ -13,6 +13,7 @@ import (
 	"github.com/detonaut/detonaut/internal/static"
 	"github.com/detonaut/detonaut/internal/static/config"
 	"github.com/detonaut/detonaut/internal/static/inventory"
+	"github.com/detonaut/detonaut/internal/static/memory"
 	"github.com/detonaut/detonaut/internal/static/vuln"
 )
 
@@ -22,8 +23,8 @@ import (
 type Reader struct {
 	// Analyzers are given the files.
 	Analyzers []static.Analyzer
-	// Memory knows what was found in files of earlier images; nil knows nothing.
-	Memory static.Memory
+	// Memory knows what was found in earlier images and their files; nil knows nothing.
+	Memory *memory.Memory
 	// Database has known vulnerabilities. Without one they are not looked for, and
 	// NoDatabase says why, and what to do.
 	Database   *vuln.Database
@@ -40,8 +41,14 @@ type Image struct {
 }
 
 // limits are those of the files of an image, which may be many gigabytes.
-func limits() static.Limits {
-	return static.Limits{File: 256 << 20, Total: 64 << 30, PerFile: 20 * time.Second, All: 15 * time.Minute, Findings: 1000}
+var limits = static.Limits{File: 256 << 20, Total: 64 << 30, PerFile: 20 * time.Second, All: 15 * time.Minute, Findings: 1000}
+
+func (r *Reader) options() static.Options {
+	o := static.Options{Limits: limits}
+	if r.Memory != nil {
+		o.Memory = r.Memory
+	}
+	return o
 }
 
 // Versions names all that reads images, for the fingerprint of a report, sorted.
@@ -60,24 +67,21 @@ func (r *Reader) Versions() []string {
 func (r *Reader) Read(ctx context.Context, img Image, tell func(stage string)) (static.Reading, error) {
 	tell(detonaut.StageInventory)
 	var read static.Reading
-	var inv inventory.Inventory
-	var listed detonaut.Stage
+	packages := &packages{Reader: r, input: inventory.Input{Image: img.Image, Index: img.Index, Files: img.Files}}
 	var meanwhile sync.WaitGroup
-	meanwhile.Go(func() {
-		inv, listed = inventory.Read(ctx, inventory.Input{Image: img.Image, Index: img.Index, Files: img.Files})
-	})
+	meanwhile.Go(func() { packages.read(ctx) })
 	settings := config.Check(&config.Subject{Image: img.Image, Index: img.Index, FS: img.Files, Now: r.now()})
-	files, err := static.Run(ctx, static.Files(img.Index, img.Files), r.Analyzers, static.Options{Limits: limits(), Memory: r.Memory})
+	files, err := static.Run(ctx, static.Files(img.Index, img.Files), r.Analyzers, r.options())
 	meanwhile.Wait()
 
-	read.Stages = append(read.Stages, listed)
-	if listed.State == detonaut.Failed {
-		err = errors.Join(err, failure(listed))
+	read.Stages = append(read.Stages, packages.stage)
+	if packages.stage.State == detonaut.Failed {
+		err = errors.Join(err, failure(packages.stage))
 	} else {
-		read.Inventory, read.Owners = &inv.Inventory, inv.Owners(img.Index)
+		read.Inventory, read.Owners = &packages.list.Inventory, packages.list.Owners(img.Index)
 	}
 	tell(detonaut.StageVulnerabilities)
-	err = errors.Join(err, r.match(ctx, &read, inv))
+	err = errors.Join(err, r.match(ctx, &read, packages))
 	read.Stages = append(read.Stages, detonaut.Stage{Name: detonaut.StageConfig, State: detonaut.Complete})
 	for _, s := range files.Stages {
 		s.Name = detonaut.StageImage + s.Name
@@ -88,7 +92,7 @@ func (r *Reader) Read(ctx context.Context, img Image, tell func(stage string)) (
 }
 
 // match looks up the vulnerabilities of the packages that were listed.
-func (r *Reader) match(ctx context.Context, read *static.Reading, inv inventory.Inventory) error {
+func (r *Reader) match(ctx context.Context, read *static.Reading, p *packages) error {
 	stage := detonaut.Stage{Name: detonaut.StageVulnerabilities, State: detonaut.Skipped}
 	switch {
 	case r.Database == nil:
@@ -98,7 +102,7 @@ func (r *Reader) match(ctx context.Context, read *static.Reading, inv inventory.
 	default:
 		info := r.Database.Info()
 		read.Database = &info
-		read.Vulnerabilities, stage = r.Database.Match(ctx, inv)
+		read.Vulnerabilities, stage = p.match(ctx)
 	}
 	read.Stages = append(read.Stages, stage)
 	if stage.State == detonaut.Failed {

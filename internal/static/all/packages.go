@@ -1,0 +1,72 @@
+package all
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/internal/static/inventory"
+	"github.com/detonaut/detonaut/internal/static/vuln"
+)
+
+// packages are those of one image, and what is known of them. What an earlier reading
+// of the same files said is taken from the memory, if that has it.
+type packages struct {
+	*Reader
+	input inventory.Input
+	name  [sha256.Size]byte // of what the list follows from
+
+	list  inventory.Inventory
+	stage detonaut.Stage
+	whole bool // the list has what the matcher needs
+}
+
+// read lists them.
+func (p *packages) read(ctx context.Context) {
+	if p.Memory != nil {
+		p.name = inventory.Name(p.input)
+		if note, err := p.Memory.Note(ctx, p.name); err == nil && note != nil && p.list.UnmarshalBinary(note) == nil {
+			p.stage = detonaut.Stage{Name: detonaut.StageInventory, State: detonaut.Complete}
+			return
+		}
+	}
+	p.readAnew(ctx)
+	if p.Memory == nil || p.stage.State != detonaut.Complete {
+		return // another time there may be more
+	}
+	if note, err := p.list.MarshalBinary(); err == nil {
+		_ = p.Memory.SetNote(ctx, p.name, note) // it is read again
+	}
+}
+
+func (p *packages) readAnew(ctx context.Context) {
+	p.list, p.stage = inventory.Read(ctx, p.input)
+	p.whole = true
+}
+
+// matches is what a database says of a list.
+type matches struct {
+	Vulnerabilities []detonaut.Vulnerability `json:"vulnerabilities"`
+}
+
+// match looks up their vulnerabilities.
+func (p *packages) match(ctx context.Context) ([]detonaut.Vulnerability, detonaut.Stage) {
+	about := sha256.Sum256([]byte(vuln.Version + " " + string(p.Database.Info().Digest) + " " + string(p.name[:])))
+	if p.Memory != nil {
+		var known matches
+		if note, err := p.Memory.Note(ctx, about); err == nil && note != nil && json.Unmarshal(note, &known) == nil {
+			return known.Vulnerabilities, detonaut.Stage{Name: detonaut.StageVulnerabilities, State: detonaut.Complete, Reason: p.Database.Warning()}
+		}
+	}
+	if !p.whole { // it is known, and the database is another
+		p.readAnew(ctx)
+	}
+	found, stage := p.Database.Match(ctx, p.list)
+	if p.Memory != nil && p.stage.State == detonaut.Complete && stage.State == detonaut.Complete {
+		if note, err := json.Marshal(matches{found}); err == nil {
+			_ = p.Memory.SetNote(ctx, about, note) // it is looked up again
+		}
+	}
+	return found, stage
+}
