@@ -29,6 +29,20 @@ func addOutputFlag(cmd *cobra.Command, specs *[]string) {
 	}
 	cmd.Flags().StringArrayVarP(specs, "output", "o", []string{string(report.Table)},
 		"`FORMAT[=FILE]` of the results, may be given more than once: "+strings.Join(names, ", "))
+	// It fails for a flag that is not there only.
+	_ = cmd.RegisterFlagCompletionFunc("output", completeOutput)
+}
+
+// completeOutput completes the formats, and behind = the files of the shell.
+func completeOutput(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	if strings.Contains(typed, "=") {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	var all []string
+	for _, f := range report.Formats() {
+		all = append(all, string(f)+"\t"+report.Describe(f))
+	}
+	return all, cobra.ShellCompDirectiveNoFileComp
 }
 
 // openOutputs opens every FORMAT[=FILE] of specs. The caller closes them.

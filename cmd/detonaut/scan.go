@@ -57,13 +57,15 @@ it reaches the hosts of --allow, and the simulation elsewhere: that cannot be
 configured, it is typed for the run that needs it.
 
 When there is more than one image, or a --list, one that fails does not keep
-the others from being analysed, a table has a line for each, and json is an
-array. Reports come in the order of the images.
+the others from being analysed, a table has a line for each, json is an array,
+and bills of materials are one a line. Reports come in the order of the images.
+docs/formats.md tells what each format is for.
 
 Exit codes: 0 done, 1 something of ours failed, 2 --fail-on was reached,
 3 an analysis was incomplete under --strict; the worst is 1, then 2, then 3.`,
 		Example: `  detonaut scan nginx:latest
   detonaut scan oci-dir:./image -o table -o json=report.json
+  detonaut scan app:1.2 -o table -o sarif=app.sarif -o cyclonedx=bom.json
   detonaut scan --list images.txt --jobs 4 -o jsonl=reports.jsonl --keep tapes
   detonaut scan app:1.2 --fail-on suspicious --strict --duration 1m
   detonaut scan app:1.2 --network live --allow '*.example.com,203.0.113.0/24'

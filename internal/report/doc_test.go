@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/internal/report"
 )
 
 var docRow = regexp.MustCompile("^\\| `([a-z0-9_]+)` \\|")
@@ -36,6 +37,29 @@ func TestDoc(t *testing.T) {
 	structFields(reflect.TypeFor[detonaut.Report](), want)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("docs/report.md and the structs differ (-structs +doc):\n%s", diff)
+	}
+}
+
+// TestDocFormats holds docs/formats.md to a row for each format, in their order.
+func TestDocFormats(t *testing.T) {
+	text, err := os.ReadFile("../../docs/formats.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []report.Format
+	table, _, _ := strings.Cut(string(text), "\n## ")
+	for line := range strings.Lines(table) {
+		if m := docRow.FindStringSubmatch(line); m != nil {
+			got = append(got, report.Format(m[1]))
+		}
+	}
+	if diff := cmp.Diff(report.Formats(), got); diff != "" {
+		t.Errorf("docs/formats.md (-formats +doc):\n%s", diff)
+	}
+	for _, f := range report.Formats() {
+		if report.Describe(f) == "" {
+			t.Errorf("nothing describes %s", f)
+		}
 	}
 }
 

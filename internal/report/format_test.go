@@ -233,7 +233,7 @@ func packageOf(c *cdx.Component) detonaut.Package {
 func TestSize(t *testing.T) {
 	r := large(2000, 1300)
 	for f, most := range map[report.Format]int{
-		report.JSONLines: 3_000_000, report.CycloneDX: 6_000_000, report.SPDX: 5_000_000, report.SARIF: 5_000_000, report.JUnit: 2_000_000,
+		report.JSON: 5_000_000, report.JSONLines: 3_000_000, report.CycloneDX: 6_000_000, report.SPDX: 5_000_000, report.SARIF: 5_000_000, report.JUnit: 2_000_000,
 		report.Markdown: 60_000, report.Table: 30_000,
 	} {
 		n := len(write(t, f, report.Options{}, r))
@@ -241,5 +241,23 @@ func TestSize(t *testing.T) {
 		if n > most {
 			t.Errorf("%s: %d bytes, want at most %d", f, n, most)
 		}
+	}
+}
+
+// BenchmarkFormats writes the report of a large image.
+func BenchmarkFormats(b *testing.B) {
+	r := large(2000, 1300)
+	for _, f := range report.Formats() {
+		b.Run(string(f), func(b *testing.B) {
+			for b.Loop() {
+				w, err := report.New(f, io.Discard, report.Options{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := errors.Join(w.Write(r), w.Close()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

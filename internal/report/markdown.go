@@ -155,7 +155,7 @@ func (s *summary) vulnerabilities(all []detonaut.Vulnerability) {
 	for i := range all[:min(len(all), maxSummaryHoles)] {
 		v := &all[i]
 		id := textOf(v.ID)
-		if u := sourceOf("", v.ID).URL; u != "" {
+		if u := sourceOf(v.ID).URL; u != "" {
 			id = "[" + v.ID + "](" + u + ")"
 		}
 		fixed := textOf(cmp.Or(v.Fix, "unknown"))

@@ -60,6 +60,15 @@ func Formats() []Format {
 	return []Format{Table, JSON, JSONLines, CycloneDX, SPDX, SARIF, JUnit, Markdown}
 }
 
+// Describe says in a few words what format f is for.
+func Describe(f Format) string {
+	return map[Format]string{
+		Table: "for people", JSON: "the whole report", JSONLines: "the whole report, one a line",
+		CycloneDX: "bill of materials and vulnerabilities, CycloneDX 1.6", SPDX: "bill of materials, SPDX 2.3",
+		SARIF: "for code scanning, SARIF 2.1.0", JUnit: "as tests, for CI", Markdown: "summary for comments and job summaries",
+	}[f]
+}
+
 // New returns a writer of format f on w. An unknown format is
 // [detonaut.ErrUsage].
 func New(f Format, w io.Writer, o Options) (Writer, error) {

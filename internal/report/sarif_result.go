@@ -217,7 +217,7 @@ func vulnerabilityRule(v *detonaut.Vulnerability) *sarifRule {
 		Properties: &sarifRuleProperties{Tags: []string{"security", "vulnerability"}, Precision: "very-high"},
 		rank:       scoreRank(v),
 	}
-	rule.HelpURI = sourceOf("", v.ID).URL
+	rule.HelpURI = sourceOf(v.ID).URL
 	for _, u := range v.URLs {
 		if rule.HelpURI == "" && webURL(u) {
 			rule.HelpURI = u
