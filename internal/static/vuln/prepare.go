@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	v6 "github.com/anchore/grype/grype/db/v6"
 	"github.com/spf13/afero"
@@ -31,7 +32,7 @@ func Prepare(ctx context.Context, folder string, r Record) (err error) {
 		return err
 	}
 	if err := v6.Hydrater()(escape(folder)); err != nil {
-		return fmt.Errorf("index vulnerability database: %w: %w", detonaut.ErrCorrupt, err)
+		return fmt.Errorf("index vulnerability database: %w", blame(err))
 	}
 	if err := ctx.Err(); err != nil {
 		return err
@@ -49,6 +50,20 @@ func Prepare(ctx context.Context, folder string, r Record) (err error) {
 		return err
 	}
 	return os.WriteFile(filepath.Join(folder, RecordName), append(b, '\n'), 0o644) //nolint:gosec // it is no secret
+}
+
+// blame tells a damaged database from a machine that cannot hold one.
+func blame(err error) error {
+	var coded interface{ Code() int } // an error of SQLite, sqlite.org/rescode.html
+	if errors.As(err, &coded) {
+		switch coded.Code() & 0xff {
+		case 13:
+			return fmt.Errorf("%w: %w", syscall.ENOSPC, err)
+		case 7, 10, 14: // no memory, no such file, a failure of input and output
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %w", detonaut.ErrCorrupt, err)
 }
 
 // Verify reads the whole database, and is [detonaut.ErrCorrupt] if that is damaged, or
