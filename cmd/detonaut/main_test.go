@@ -1,18 +1,26 @@
 package main
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/detonaut/detonaut/internal/golden"
 	"github.com/detonaut/detonaut/internal/image/imagetest"
+	"github.com/detonaut/detonaut/internal/static/vuln/vulntest"
 	"github.com/detonaut/detonaut/internal/testenv"
 )
 
@@ -25,6 +33,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	bin := testenv.Binaries(t)
 	hello := testenv.Program(t, "./actors/hello")
+	publisher := publishDatabase(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       golden.Updating(),
@@ -34,6 +43,8 @@ func TestScripts(t *testing.T) {
 			e.Setenv("HOME", filepath.Join(e.WorkDir, "home"))
 			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
 			e.Setenv("XDG_CACHE_HOME", filepath.Join(e.WorkDir, "cache"))
+			e.Setenv("VULNDB", filepath.Dir(vulntest.Archive(t)))
+			e.Setenv("PUBLISHER", publisher)
 			e.Setenv("DETONAUT_CHAMBER", filepath.Join(bin, "detonaut-chamber"))
 			return nil
 		},
@@ -42,6 +53,28 @@ func TestScripts(t *testing.T) {
 			"image": func(ts *testscript.TestScript, neg bool, args []string) { makeImage(ts, neg, args, hello) },
 		},
 	})
+}
+
+// publishDatabase serves a small vulnerability database, newer than that of the
+// repository, and returns where.
+func publishDatabase(t *testing.T) (url string) {
+	t.Helper()
+	built := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+	file := vulntest.Make(t, built, vulntest.Hole{ID: "GHSA-1", Provider: "github", Ecosystem: "python", Package: "alpha", Before: "2.0"})
+	archive, err := os.ReadFile(file) // which is as good as an archive
+	if err != nil {
+		t.Fatal(err)
+	}
+	latest := fmt.Sprintf(`{"status": "active", "schemaVersion": "v6.1.10", "built": %q, "path": "newer.tar.zst", "checksum": "sha256:%x"}`,
+		built.Format(time.RFC3339), sha256.Sum256(archive))
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v6/latest.json", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, latest) })
+	mux.HandleFunc("GET /v6/newer.tar.zst", func(w http.ResponseWriter, req *http.Request) {
+		http.ServeContent(w, req, "", built, bytes.NewReader(archive))
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
 // exits is the command "exits CODE PROGRAM ARG...": exec for those who care

@@ -86,7 +86,7 @@ func unpackTar(from io.Reader, out io.Writer, most int64) (digest detonaut.Diges
 			return "", fmt.Errorf("%w: there is no %s in it", detonaut.ErrCorrupt, vuln.FileName)
 		case errors.Is(err, io.EOF):
 			return digest, nil
-		case errors.Is(err, tar.ErrHeader) && n == 0:
+		case n == 0 && (errors.Is(err, tar.ErrHeader) || errors.Is(err, io.ErrUnexpectedEOF)):
 			return "", fmt.Errorf("%w: it is neither a database of SQLite nor an archive: %w", detonaut.ErrCorrupt, err)
 		case err != nil:
 			return "", spoilt(err)
