@@ -7,7 +7,8 @@ import "time"
 type Inventory struct {
 	// Distribution is nil if the image does not say what it is.
 	Distribution *Distribution `json:"distribution,omitempty"`
-	// Packages are sorted by name, version, type and first location.
+	// Packages are sorted by name, version, type and first location; hidden ones are
+	// the last.
 	Packages []Package `json:"packages"`
 }
 

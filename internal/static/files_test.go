@@ -3,6 +3,7 @@ package static_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -203,7 +204,7 @@ func BenchmarkFiles(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					if _, err := c.ReadAt(head, 0); err != nil && err != io.EOF {
+					if _, err := c.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 						b.Fatal(err)
 					}
 					c.Close()

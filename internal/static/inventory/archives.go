@@ -40,7 +40,7 @@ func (a archives) FilesByMIMEType(...string) ([]file.Location, error) {
 	found := []file.Location{}
 	for i := range a.index.Entries {
 		e := &a.index.Entries[i]
-		if isZip(e.Kind) && maybeJava(e.Path) {
+		if isZip(e.Kind) && maybeJava(e.Path) && a.finds(e.Path) {
 			found = append(found, a.location(int32(i), "/"+e.Path)) //nolint:gosec // bounded by image.Caps
 		}
 	}

@@ -21,8 +21,6 @@ const nothingInside = "no package identified in archive"
 type guarded struct {
 	pkg.Cataloger
 	*reading
-
-	count int // of packages, of the image and of archives together
 }
 
 // Catalog implements pkg.Cataloger. The view that it is given is of the image, or of
@@ -57,19 +55,24 @@ func (g *guarded) Catalog(ctx context.Context, view file.Resolver) ([]pkg.Packag
 			g.problems.add(name, text)
 		}
 	}
+	if g.known != nil {
+		found = slices.DeleteFunc(found, func(p pkg.Package) bool { return g.known[identity{string(p.Type), p.Name, p.Version}] })
+		related = nil // relations may be of those that are gone
+	}
 	named := 0
 	for i := range found {
 		if found[i].Name != "" {
 			named++
 		}
 	}
-	if room := g.limits.Packages - g.count; named > room {
+	count := g.count(name)
+	if room := g.limits.Packages - *count; named > room {
 		g.problems.add(name, fmt.Sprintf("%d packages left out, because there were more than %d", named-room, g.limits.Packages))
 		// Syft drops those without a name, after this.
 		found = slices.DeleteFunc(found, func(p pkg.Package) bool { return p.Name == "" })[:room]
-		related, named = nil, room // relations may be of those that are gone
+		related, named = nil, room // as above
 	}
-	g.count += named
+	*count += named
 	return found, related, nil
 }
 

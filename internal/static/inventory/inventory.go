@@ -21,11 +21,12 @@ import (
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/image"
+	"github.com/detonaut/detonaut/internal/static"
 )
 
 // Version names, for the fingerprint of a report, what the list depends on besides the
 // image: this package and syft.
-const Version = "inventory@1+syft-v1.57.0"
+const Version = "inventory@2+syft-v1.57.0"
 
 // Input is the image whose packages are listed. The caller keeps it open until
 // [Read] has returned.
@@ -34,6 +35,9 @@ type Input struct {
 	Image detonaut.Image
 	Index *image.Index
 	Files fs.FS
+	// Hidden opens the hidden files of the index: packages that are only in those are
+	// listed, too. Nil leaves them out. [*image.FS] is both.
+	Hidden static.Opener
 	// Limits bound what it may cost; zero fields take their defaults.
 	Limits Limits
 }
@@ -50,7 +54,8 @@ type Limits struct {
 	// Depth is how many are opened inside each other.
 	Archive int64
 	Depth   int
-	// Packages is the most packages of one kind, of all archives together.
+	// Packages is the most packages of one kind, of all archives together; and again of
+	// all hidden files together.
 	Packages int
 	// Kind is the most time for one kind of package, and for all archives together; All
 	// for everything.
@@ -75,8 +80,8 @@ type Inventory struct {
 	owned [][]string // files of each package
 }
 
-// SBOM is the inventory as syft says it, for the matcher of vulnerabilities alone. It
-// is never nil, and not to be changed.
+// SBOM is the inventory of the final view as syft says it, for the matcher of
+// vulnerabilities alone. It is never nil, and not to be changed.
 func (i *Inventory) SBOM() *sbom.SBOM { return i.bill }
 
 // Problem is something that could not be read.
@@ -95,6 +100,9 @@ func Read(ctx context.Context, in Input) (Inventory, detonaut.Stage) {
 	r := newReading(all, in, in.Limits.orDefault())
 	bill, err := r.catalog(in.Image)
 	inv := convert(bill)
+	if in.Hidden != nil && err == nil {
+		inv.Packages = append(inv.Packages, r.hidden(in, &inv)...)
+	}
 	inv.Problems = r.problems.sorted()
 	stage := detonaut.Stage{Name: detonaut.StageInventory, State: detonaut.Complete}
 	switch {

@@ -34,11 +34,17 @@ func (t *tree) link(name, target string) {
 // input is the tree as an image of one layer.
 func (t *tree) input(tb testing.TB) Input {
 	tb.Helper()
-	layer, err := imagetest.Layer(*t, imagetest.Plain)
+	return stack(tb, t)
+}
+
+// stack is an image of layers, base first.
+func stack(tb testing.TB, trees ...*tree) Input {
+	tb.Helper()
+	layers, err := each(imagetest.Layer, trees)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	img, err := imagetest.FromLayers(layer)
+	img, err := imagetest.FromLayers(layers...)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -47,6 +53,17 @@ func (t *tree) input(tb testing.TB) Input {
 		tb.Fatal(err)
 	}
 	return pull(tb, detonaut.Ref("oci-dir:"+dir))
+}
+
+func each[T any](layer func([]imagetest.File, imagetest.Compression) (T, error), trees []*tree) (layers []T, err error) {
+	for _, t := range trees {
+		l, err := layer(*t, imagetest.Plain)
+		if err != nil {
+			return nil, err
+		}
+		layers = append(layers, l)
+	}
+	return layers, nil
 }
 
 func pull(tb testing.TB, ref detonaut.Ref) Input {
@@ -292,23 +309,7 @@ func TestReadOfLayers(t *testing.T) {
 	lower := mixture(t)
 	upper := new(tree)
 	upper.file("app/node_modules/lodash/package.json", `{"name":"lodash","version":"4.17.21"}`)
-	base, err := imagetest.Layer(*lower, imagetest.Plain)
-	if err != nil {
-		t.Fatal(err)
-	}
-	top, err := imagetest.Layer(*upper, imagetest.Zstd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	img, err := imagetest.FromLayers(base, top)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	if err := imagetest.WriteOCIDir(img, dir); err != nil {
-		t.Fatal(err)
-	}
-	in := pull(t, detonaut.Ref("oci-dir:"+dir))
+	in := stack(t, lower, upper)
 	first, _ := Read(t.Context(), in)
 	second, _ := Read(t.Context(), in)
 	if diff := cmp.Diff(first.Packages, second.Packages); diff != "" {

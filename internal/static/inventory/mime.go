@@ -25,7 +25,7 @@ func mayRun(k image.Kind) bool {
 	return family == content.ELF
 }
 
-// mimeTypes are the types of the programs of the image, by position. The index tells
+// mimeTypes are the types of the programs that searches find, by position. The index tells
 // which files may be programs, so that the others are never opened.
 func (r *reading) mimeTypes() map[int32]string {
 	r.typed.Do(func() {
@@ -33,10 +33,10 @@ func (r *reading) mimeTypes() map[int32]string {
 		head := make([]byte, headSize)
 		for i := range r.index.Entries {
 			e := &r.index.Entries[i]
-			if !mayRun(e.Kind) {
+			if !mayRun(e.Kind) || !r.finds(e.Path) {
 				continue
 			}
-			n, err := r.head(e.Path, head)
+			n, err := r.head(e, head)
 			if err != nil {
 				r.problems.add("mime-type", "/"+e.Path+": "+err.Error())
 				continue
@@ -47,8 +47,8 @@ func (r *reading) mimeTypes() map[int32]string {
 	return r.types
 }
 
-func (r *reading) head(name string, b []byte) (int, error) {
-	f, err := r.files.Open(name)
+func (r *reading) head(e *image.Entry, b []byte) (int, error) {
+	f, err := r.open(e)
 	if err != nil {
 		return 0, err
 	}

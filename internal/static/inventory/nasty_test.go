@@ -119,26 +119,31 @@ func doubling() string {
 	return b.String()
 }
 
+// rpmDatabase is a database that the reader of RPM is tested with.
+func rpmDatabase(tb testing.TB, file string) string {
+	tb.Helper()
+	dir, err := exec.CommandContext(tb.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/anchore/go-rpmdb").Output()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	body, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "pkg", "testdata", file))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return string(body)
+}
+
 // Databases of RPM as they are in the wild, in every format that there was.
 func TestReadOfRPM(t *testing.T) {
-	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/anchore/go-rpmdb").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	data := filepath.Join(strings.TrimSpace(string(dir)), "pkg", "testdata")
 	for name, file := range map[string]string{
 		"var/lib/rpm/Packages":              "centos7-plain/Packages",
 		"usr/lib/sysimage/rpm/Packages.db":  "sle15-bci/Packages.db",
 		"usr/lib/sysimage/rpm/rpmdb.sqlite": "fedora35/rpmdb.sqlite",
 	} {
 		t.Run(file, func(t *testing.T) {
-			body, err := os.ReadFile(filepath.Join(data, file))
-			if err != nil {
-				t.Fatal(err)
-			}
 			tree := new(tree)
 			tree.file("etc/os-release", "ID=fedora\nVERSION_ID=35\n")
-			tree.file(name, string(body))
+			tree.file(name, rpmDatabase(t, file))
 			compareWithSyft(t, tree.input(t), tree.unpack(t))
 			inv, stage := Read(t.Context(), tree.input(t))
 			if len(inv.Packages) < 30 || stage.State != detonaut.Complete {

@@ -41,6 +41,16 @@ func (p *problems) add(cataloger, text string) {
 	}
 }
 
+// addAll keeps the problems of another reading, which is over, with a prefix.
+func (p *problems) addAll(q *problems, prefix string) {
+	for _, one := range q.sorted() {
+		p.add(one.Cataloger, prefix+one.Text)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.count += q.count - len(q.kept)
+}
+
 func (p *problems) sorted() []Problem {
 	slices.SortFunc(p.kept, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Cataloger, b.Cataloger), cmp.Compare(a.Text, b.Text))

@@ -1,6 +1,8 @@
 package inventory
 
 import (
+	"fmt"
+	"io/fs"
 	"os/exec"
 	"runtime"
 	"slices"
@@ -13,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/internal/image"
 	"github.com/detonaut/detonaut/internal/image/imagetest"
 	"github.com/detonaut/detonaut/internal/testenv"
 )
@@ -73,6 +76,55 @@ func comparePrograms(t *testing.T, in Input, root string) {
 	// Syft names the loader of programs twice, because a link leads to it.
 	if diff := cmp.Diff(slices.Compact(answers(t, want, werr)), answers(t, got, gerr)); diff != "" || len(got) < 100 {
 		t.Errorf("%d programs (-syft +ours):\n%s", len(got), diff)
+	}
+}
+
+// BenchmarkReadHidden reads that Debian below layers that each change its list of
+// packages, as an installation does, and the last of which removes Java: with and
+// without what is hidden.
+func BenchmarkReadHidden(b *testing.B) {
+	status, err := fs.ReadFile(realImage(b).Files, "var/lib/dpkg/status")
+	if err != nil {
+		b.Fatal(err)
+	}
+	base, err := imagetest.TarLayer(testenv.DebianClients(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	var trees []*tree
+	for i := range 10 {
+		upper := new(tree)
+		upper.file("var/lib/dpkg/status", fmt.Sprintf("%s\nPackage: more%d\nStatus: install ok installed\nVersion: 1\nArchitecture: all\nMaintainer: A <a@example.com>\nDescription: d\n\n", status, i))
+		trees = append(trees, upper)
+	}
+	trees[9].gone("usr/lib/jvm")
+	uppers, err := each(imagetest.Layer, trees)
+	if err != nil {
+		b.Fatal(err)
+	}
+	img, err := imagetest.FromLayers(slices.Insert(uppers, 0, base)...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	dir := b.TempDir()
+	if err := imagetest.WriteOCIDir(img, dir); err != nil {
+		b.Fatal(err)
+	}
+	in := pull(b, detonaut.Ref("oci-dir:"+dir))
+	for _, ask := range []bool{false, true} {
+		b.Run(fmt.Sprintf("hidden=%v", ask), func(b *testing.B) {
+			if ask {
+				in.Hidden, _ = in.Files.(*image.FS)
+			}
+			from := cpu()
+			for b.Loop() {
+				inv, stage := Read(b.Context(), in)
+				b.ReportMetric(float64(len(inv.Packages)), "packages")
+				b.Log(stage)
+			}
+			b.ReportMetric((cpu()-from).Seconds()/float64(b.N), "cpu-s/op")
+			b.ReportMetric(float64(len(in.Index.Hidden)), "hidden-files")
+		})
 	}
 }
 

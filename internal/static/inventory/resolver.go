@@ -18,28 +18,56 @@ import (
 	"github.com/detonaut/detonaut/internal/static/inventory/names"
 )
 
-// reading is a Read in progress.
+// reading is a Read in progress: of the final view, or of one that it hides.
 type reading struct {
 	ctx      context.Context //nolint:containedctx // resolvers have no other way to see it
 	limits   Limits
 	index    *image.Index
 	names    *names.Names
-	files    fs.FS
-	left     atomic.Int64
+	open     func(*image.Entry) (fs.File, error)
+	left     *atomic.Int64
+	counts   map[string]*int // of packages, by cataloger
 	problems problems
 	mu       sync.Mutex
 	refs     map[int32]*stereoscope.Reference
 	typed    sync.Once
 	types    map[int32]string
+	// only are the files that searches find, by path; nil is all. What is asked for by
+	// its place is always there.
+	only map[string]bool
+	few  *names.Names // of only
+	// known are the packages that need not be found again.
+	known map[identity]bool
 }
 
 func newReading(ctx context.Context, in Input, l Limits) *reading {
 	r := &reading{
-		ctx: ctx, limits: l, index: in.Index, names: names.New(in.Index), files: in.Files,
-		refs: map[int32]*stereoscope.Reference{},
+		ctx: ctx, limits: l, index: in.Index, names: names.New(in.Index), left: new(atomic.Int64),
+		open: func(e *image.Entry) (fs.File, error) { return in.Files.Open(e.Path) },
+		refs: map[int32]*stereoscope.Reference{}, counts: map[string]*int{},
 	}
 	r.left.Store(l.Total)
 	return r
+}
+
+// finds tells whether a search may find what is at a path.
+func (r *reading) finds(p string) bool { return r.only == nil || r.only[p] }
+
+// search finds files by a pattern: all of them, or, if it asks for files wherever they
+// are, what searches find.
+func (r *reading) search(pattern string) []names.Hit {
+	if r.only == nil || !isSearch(pattern) {
+		return r.names.Match(pattern)
+	}
+	return r.few.Match(pattern)
+}
+
+// count is how many packages a cataloger has found.
+func (r *reading) count(cataloger string) *int {
+	if r.counts[cataloger] == nil {
+		r.counts[cataloger] = new(int)
+	}
+	return r.counts[cataloger]
 }
 
 // resolver answers a cataloger from the index. It implements file.Resolver.
@@ -142,6 +170,10 @@ func isLicence(p string) bool {
 	return strings.HasPrefix(p, "/usr/share/doc/") && strings.HasSuffix(p, "/copyright")
 }
 
+// isSearch tells whether a pattern asks for files wherever they are. Others ask for
+// what is beside a file that was found.
+func isSearch(pattern string) bool { return strings.HasPrefix(pattern, "**") }
+
 // isListing tells whether a pattern asks for everything in one directory. Catalogers do
 // so beside each package, to find the text of its licence.
 func isListing(pattern string) bool {
@@ -164,7 +196,7 @@ func (r *resolver) FilesByGlob(patterns ...string) ([]file.Location, error) {
 			}
 			continue
 		}
-		for _, h := range r.names.Match(pattern) {
+		for _, h := range r.search(pattern) {
 			if !seen[h.Entry] {
 				seen[h.Entry] = true
 				found = append(found, r.location(h.Entry, h.By))
@@ -207,7 +239,7 @@ func (r *resolver) AllLocations(ctx context.Context) <-chan file.Location {
 	go func() {
 		defer close(out)
 		for i := range r.index.Entries {
-			if r.index.Entries[i].Path == "." {
+			if e := &r.index.Entries[i]; e.Path == "." || !r.finds(e.Path) {
 				continue
 			}
 			select {
@@ -249,7 +281,7 @@ func (r *resolver) FileContentsByLocation(l file.Location) (io.ReadCloser, error
 		r.problems.add(r.cataloger, "/"+e.Path+": not read, because its time was over")
 		return nil, fmt.Errorf("open file: %q: %w", l.RealPath, r.ctx.Err())
 	}
-	f, err := r.files.Open(e.Path)
+	f, err := r.open(e)
 	if err != nil {
 		return nil, err
 	}
@@ -258,7 +290,7 @@ func (r *resolver) FileContentsByLocation(l file.Location) (io.ReadCloser, error
 		_ = f.Close() // nothing was written
 		return nil, fmt.Errorf("open file: %q: %w", l.RealPath, errNotSeekable)
 	}
-	c := &bounded{file: s, ctx: r.ctx, path: "/" + e.Path, bound: r.bound, left: &r.left}
+	c := &bounded{file: s, ctx: r.ctx, path: "/" + e.Path, bound: r.bound, left: r.left}
 	c.problem = func(text string) { r.problems.add(r.cataloger, text) }
 	if mayRun(e.Kind) || isZip(e.Kind) {
 		c.bound, c.left = r.limits.Program, nil

@@ -63,6 +63,23 @@ func (n *Names) addLink(x *image.Index, i int) {
 	}
 }
 
+// Only returns the names of the files with some paths, links to them included. It
+// finds no others.
+func (n *Names) Only(paths map[string]bool) *Names {
+	few := *n
+	few.byBase = nil
+	for _, i := range n.byBase {
+		at, isLink := n.target[i]
+		if !isLink {
+			at = i
+		}
+		if paths[n.entries[at].Path] {
+			few.byBase = append(few.byBase, i)
+		}
+	}
+	return &few
+}
+
 // Find returns the position of a path without a leading slash. It follows no links.
 func (n *Names) Find(p string) (int32, bool) {
 	i, ok := slices.BinarySearchFunc(n.entries, p, func(e image.Entry, p string) int { return strings.Compare(e.Path, p) })
