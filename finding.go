@@ -27,6 +27,9 @@ type Finding struct {
 	Family string `json:"family,omitempty"`
 	// Techniques are ids of MITRE ATT&CK techniques, such as "T1059.004".
 	Techniques []string `json:"techniques,omitempty"`
+	// Suppressed is set when somebody decided that it does not matter here: never of
+	// one that is no weakness.
+	Suppressed *Suppression `json:"suppressed,omitempty"`
 	// Count is how often the behaviour was seen; at least 1.
 	Count int `json:"count"`
 	// Evidence leads back to the facts, the first occurrence first. It is

@@ -114,7 +114,7 @@ type Vulnerability struct {
 	Suppressed *Suppression `json:"suppressed,omitempty"`
 }
 
-// Suppression is why a vulnerability does not count.
+// Suppression is why a vulnerability or a weakness does not count.
 type Suppression struct {
 	// By is "ignore" or "vex", Source the file that says so.
 	By     string `json:"by"`
