@@ -60,6 +60,8 @@ var doors = map[string][]string{
 	"github.com/santhosh-tekuri/jsonschema":  {"internal/report"}, // tests only
 	"github.com/yuin/goldmark":               {"internal/report"}, // tests only
 	"gorm.io/gorm":                           {"internal/static/vuln"},
+	"github.com/zricethezav/gitleaks/v8":     {"internal/static/secret"},
+	"github.com/spf13/viper":                 {"internal/static/secret"},
 	"golang.org/x/crypto":                    {"chamber/network"},
 	"golang.org/x/net":                       {"chamber/decode", "chamber/network"},
 	"golang.org/x/term":                      {"cmd/detonaut"},
