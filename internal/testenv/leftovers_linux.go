@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -175,8 +177,8 @@ func named(path string) bool {
 	})
 }
 
-// suspect tells whether a file of a place that is shared may be of a run: its
-// processes are others than who runs the tests, or it names one of ours.
+// suspect tells whether a file of a place that is shared may be of a run: it names one
+// of ours, or it belongs to nobody whom the machine knows, as the processes of a run do.
 func suspect(path string) bool {
 	if named(path) {
 		return true
@@ -186,5 +188,9 @@ func suspect(path string) bool {
 		return false
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(stat.Uid) != os.Getuid()
+	if !ok || int(stat.Uid) == os.Getuid() {
+		return false
+	}
+	account, err := user.LookupId(strconv.Itoa(int(stat.Uid)))
+	return err != nil || account.Username == "nobody"
 }

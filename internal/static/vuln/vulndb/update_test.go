@@ -204,7 +204,7 @@ func TestUpdateThatFails(t *testing.T) {
 	empty := published(t, []byte("SQLite format 3\x00 and no more"))
 	for name, c := range map[string]struct {
 		archive []byte
-		spoil  func(p *publisher)
+		spoil   func(p *publisher)
 		want    error
 	}{
 		"a wrong checksum":      {good, func(p *publisher) { p.describe(day(2), "sha256:"+strings.Repeat("0", 64), "archive.tar.zst") }, detonaut.ErrCorrupt},
