@@ -114,6 +114,25 @@ func TestReadOfHidden(t *testing.T) {
 	if n := inv.SBOM().Artifacts.Packages.PackageCount(); n != len(plain.Packages) {
 		t.Errorf("the matcher is given %d packages, want the %d in the final view", n, len(plain.Packages))
 	}
+	var noted Inventory
+	if b, err := inv.MarshalBinary(); err != nil {
+		t.Error(err)
+	} else if err := noted.UnmarshalBinary(b); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(inv.Packages, noted.Packages); diff != "" {
+		t.Errorf("packages (-read +noted):\n%s", diff)
+	}
+	if Name(in) == Name(asked(t, in)) {
+		t.Error("an inventory with hidden packages has the name of one without")
+	}
+	other := asked(t, in)
+	changed := *in.Index
+	changed.Hidden = changed.Hidden[1:]
+	other.Index = &changed
+	if Name(other) == Name(asked(t, in)) {
+		t.Error("an inventory has the name of one of other hidden files")
+	}
 	again, _ := Read(t.Context(), asked(t, in))
 	if diff := cmp.Diff(inv.Packages, again.Packages); diff != "" {
 		t.Errorf("packages (-first +second):\n%s", diff)

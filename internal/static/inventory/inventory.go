@@ -101,7 +101,9 @@ func Read(ctx context.Context, in Input) (Inventory, detonaut.Stage) {
 	bill, err := r.catalog(in.Image)
 	inv := convert(bill)
 	if in.Hidden != nil && err == nil {
-		inv.Packages = append(inv.Packages, r.hidden(in, &inv)...)
+		hidden := r.hidden(in, &inv)
+		inv.Packages = append(inv.Packages, hidden...)
+		inv.owned = append(inv.owned, make([][]string, len(hidden))...) // their files are gone
 	}
 	inv.Problems = r.problems.sorted()
 	stage := detonaut.Stage{Name: detonaut.StageInventory, State: detonaut.Complete}

@@ -13,7 +13,8 @@ import (
 )
 
 // Name is the hash of all that an inventory follows from: this package, the names,
-// kinds, modes and contents of the files, and the layers that they are in.
+// kinds, modes and contents of the files, and the layers that they are in; hidden ones
+// only if they are asked for.
 func Name(in Input) (name [sha256.Size]byte) {
 	h := sha256.New()
 	put(h, Version, fmt.Sprint(in.Limits.orDefault()), fmt.Sprint(in.Index.Layers))
@@ -22,6 +23,16 @@ func Name(in Input) (name [sha256.Size]byte) {
 		put(h, e.Path, string(e.Kind), e.LinkTarget, string(e.SHA256[:]))
 		number(h, uint64(e.Mode))
 		number(h, uint64(e.Layer)) //nolint:gosec // it is a position
+	}
+	if in.Hidden != nil {
+		put(h, "hidden", fmt.Sprint(in.Index.Unlisted))
+		for i := range in.Index.Hidden {
+			e := &in.Index.Hidden[i]
+			put(h, e.Path, string(e.Kind), string(e.SHA256[:]))
+			for _, n := range []int{int(e.Mode), e.Layer, e.Since, e.Gone} {
+				number(h, uint64(n)) //nolint:gosec // bits, and positions
+			}
+		}
 	}
 	h.Sum(name[:0])
 	return name
