@@ -395,17 +395,22 @@ func TestHouseDecisions(t *testing.T) {
 	}
 }
 
-// A rule is rules/behavior/TACTIC/NAME.yaml, and its id is TACTIC/NAME.
+// A rule is rules/behavior/TACTIC/NAME.yaml, and its id is TACTIC/NAME. A list of malicious
+// packages is rules/packages/ECOSYSTEM.yaml; what is in it is for its own tests.
 func TestHouseRules(t *testing.T) {
-	rules := 0
+	rules, lists := 0, 0
 	walk(t, func(p string) {
 		if !inside(path.Dir(p), "rules") || path.Ext(p) == ".go" || path.Ext(p) == ".md" {
+			return
+		}
+		if path.Dir(p) == "rules/packages" && path.Ext(p) == ".yaml" {
+			lists++
 			return
 		}
 		rules++
 		parts := strings.Split(p, "/")
 		if len(parts) != 4 || parts[1] != "behavior" || path.Ext(p) != ".yaml" {
-			t.Errorf("%s: want rules/behavior/TACTIC/NAME.yaml", p)
+			t.Errorf("%s: want rules/behavior/TACTIC/NAME.yaml or rules/packages/ECOSYSTEM.yaml", p)
 			return
 		}
 		want := "id: " + parts[2] + "/" + strings.TrimSuffix(parts[3], ".yaml")
@@ -413,8 +418,8 @@ func TestHouseRules(t *testing.T) {
 			t.Errorf("%s: no line %q", p, want)
 		}
 	})
-	if rules == 0 {
-		t.Error("no rules")
+	if rules == 0 || lists == 0 {
+		t.Error("no rules, or no lists of packages")
 	}
 }
 

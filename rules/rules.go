@@ -1,5 +1,6 @@
 // Package rules carries the rules that come with Detonaut. It is data: what a
-// rule means is up to internal/behavior/rule.
+// rule means is up to internal/behavior/rule, and what a list of malicious packages
+// means to internal/static/malicious.
 package rules
 
 import (
@@ -7,12 +8,17 @@ import (
 	"io/fs"
 )
 
-//go:embed behavior
+//go:embed behavior packages
 var files embed.FS
 
 // Behavior is the rules about what a subject does, as <tactic>/<id>.yaml.
-func Behavior() fs.FS {
-	sub, err := fs.Sub(files, "behavior")
+func Behavior() fs.FS { return sub("behavior") }
+
+// Packages is the list of malicious packages, as <ecosystem>.yaml.
+func Packages() fs.FS { return sub("packages") }
+
+func sub(name string) fs.FS {
+	sub, err := fs.Sub(files, name)
 	if err != nil {
 		panic(err) // the name is a valid constant
 	}
