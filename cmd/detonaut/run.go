@@ -108,6 +108,9 @@ type configFlag struct{ name, key, usage string }
 var configFlags = []configFlag{
 	{"platform", "image.platform", "`OS/ARCH[/VARIANT]` of the image to pull"},
 	{"cache", "image.cache", "`DIR` of pulled images"},
+	{"ignore", "static.ignore", "`FILES` (file,...) that say what does not count (default .detonaut-ignore.yaml, if it is there)"},
+	{"vex", "static.vex", "`FILES` (file,...) of OpenVEX, CSAF or CycloneDX VEX"},
+	{"all-layers", "static.all_layers", "list packages of lower layers, too, that upper ones removed"},
 	{"memory-size", "static.memory", "`SIZE` of what is remembered of the files of earlier images; 0 remembers nothing"},
 	{"plain-http", "image.plain_http", "`REGISTRIES` (host:port,...) to be spoken to without TLS"},
 	{"insecure", "image.insecure", "`REGISTRIES` whose certificate is not checked"},

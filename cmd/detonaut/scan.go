@@ -82,8 +82,9 @@ Exit codes: 0 done, 1 something of ours failed, 2 --fail-on was reached,
 	fl.StringArrayVar(&f.env, "env", nil, "`NAME=VALUE` to set over the image's environment; NAME alone removes it")
 	fl.StringVar(&f.user, "user", "", "`USER[:GROUP]` instead of the image's")
 	addNetworkFlags(cmd, &f.network)
+	addConfigFlags(cmd, readFlags...)
 	addConfigFlags(cmd, "platform", "profile", "travel-days", "travel-jumps", "stay", "no-baits", "detail", "duration", "memory", "processes", "file-size", "disk",
-		"max-output", "max-events", "jobs", "rules", "rules-only", "memory-size", "db-dir", "cache", "plain-http", "insecure", "chamber")
+		"max-output", "max-events", "jobs", "rules", "rules-only", "cache", "plain-http", "insecure", "chamber")
 	return cmd
 }
 

@@ -1,20 +1,11 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
-	"github.com/detonaut/detonaut/internal/config"
-	"github.com/detonaut/detonaut/internal/image"
 	"github.com/detonaut/detonaut/internal/pipeline"
-	"github.com/detonaut/detonaut/internal/report"
-	"github.com/detonaut/detonaut/internal/static/all"
-	"github.com/detonaut/detonaut/internal/static/memory"
-	"github.com/detonaut/detonaut/internal/static/vuln"
-	"github.com/detonaut/detonaut/internal/static/vuln/vulndb"
 )
 
 // staticFlags are the flags of static that are no configuration.
@@ -45,7 +36,7 @@ exit codes.`,
 	fl.StringVar(&f.list, "list", "", "`FILE` with one REF a line and # comments; - is standard input")
 	addOutputFlag(cmd, &f.output)
 	addThresholdFlags(cmd, &f.failOn, &f.strict)
-	addConfigFlags(cmd, "platform", "jobs", "memory-size", "db-dir", "cache", "plain-http", "insecure")
+	addConfigFlags(cmd, append(readFlags, "platform", "jobs", "cache", "plain-http", "insecure")...)
 	return cmd
 }
 
@@ -78,57 +69,4 @@ func (a *app) runStatic(cmd *cobra.Command, args []string, f staticFlags) (err e
 	s := &scan{app: a, cfg: cfg, console: console, reader: reader, deps: pipeline.Deps{Reads: reader.Versions()}, analyse: pipeline.Read}
 	s.pull = s.pullImage
 	return s.report(cmd.Context(), refs, threshold, out)
-}
-
-// reader makes what reads images as the configuration says, and what ends its use. What
-// it remembers is worth no failure, and neither is that there is no database.
-func (a *app) reader(ctx context.Context, cfg *config.Loaded) (_ *all.Reader, done func() error, err error) {
-	r := &all.Reader{Analyzers: all.Analyzers()}
-	r.Database, err = openDatabase(cfg.Vulnerabilities)
-	switch {
-	case errors.Is(err, vuln.ErrNone):
-		r.NoDatabase = "there is no database of known vulnerabilities: run detonaut db update"
-	case err != nil:
-		return nil, nil, err
-	}
-	var m *memory.Memory
-	if cfg.Static.Memory > 0 {
-		if m, err = a.memory(ctx, cfg); err != nil {
-			fmt.Fprintf(a.stderr, "detonaut: warning: nothing is remembered of earlier images: %s\n", report.Escape(err.Error()))
-		} else {
-			r.Memory = m
-		}
-	}
-	return r, func() error {
-		var errs []error
-		if m != nil {
-			errs = append(errs, m.Close())
-		}
-		if r.Database != nil {
-			errs = append(errs, r.Database.Close())
-		}
-		return errors.Join(errs...)
-	}, nil
-}
-
-func openDatabase(c config.Vulnerabilities) (*vuln.Database, error) {
-	dir := c.Dir
-	if dir == "" {
-		var err error
-		if dir, err = vulndb.DefaultDir(); err != nil {
-			return nil, err
-		}
-	}
-	return vuln.Open(dir, vuln.Options{MaxAge: c.MaxAge})
-}
-
-func (a *app) memory(ctx context.Context, cfg *config.Loaded) (*memory.Memory, error) {
-	dir := cfg.Image.Cache
-	if dir == "" {
-		var err error
-		if dir, err = image.DefaultCacheDir(); err != nil {
-			return nil, err
-		}
-	}
-	return memory.Open(ctx, memory.Options{Dir: dir, Bytes: int64(cfg.Static.Memory)})
 }

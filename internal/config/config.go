@@ -121,6 +121,14 @@ type Static struct {
 	// Memory bounds what is remembered of the files of earlier images; 0 remembers
 	// nothing.
 	Memory Bytes `yaml:"memory"`
+	// AllLayers lists packages of lower layers, too, that upper ones removed.
+	AllLayers bool `yaml:"all_layers"`
+	// Ignore are files that say what does not count, VEX documents that do.
+	Ignore []string `yaml:"ignore"`
+	VEX    []string `yaml:"vex"`
+	// Salt is the file with which hashes of secrets are made; empty is below the user's
+	// configuration directory. It is made if it is not there.
+	Salt string `yaml:"salt"`
 }
 
 // Vulnerabilities says where the database of known vulnerabilities is, and where

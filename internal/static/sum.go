@@ -162,3 +162,24 @@ func (s *sum) result() Result {
 	}
 	return res
 }
+
+// Join makes one list of several, sorted by ID: findings of one ID become one, with the
+// evidence of all in their order.
+func Join(lists ...[]detonaut.Finding) []detonaut.Finding {
+	at := map[string]int{}
+	joined := []detonaut.Finding{}
+	for _, f := range slices.Concat(lists...) {
+		i, ok := at[f.ID]
+		if !ok {
+			at[f.ID] = len(joined)
+			joined = append(joined, f)
+			continue
+		}
+		have := &joined[i]
+		have.Count += f.Count
+		have.Evidence = slices.Concat(have.Evidence, f.Evidence)
+		have.Evidence = have.Evidence[:min(len(have.Evidence), maxEvidence)]
+	}
+	slices.SortFunc(joined, func(a, b detonaut.Finding) int { return cmp.Compare(a.ID, b.ID) })
+	return joined
+}

@@ -13,7 +13,10 @@ import (
 	"github.com/detonaut/detonaut/internal/static"
 	"github.com/detonaut/detonaut/internal/static/config"
 	"github.com/detonaut/detonaut/internal/static/inventory"
+	"github.com/detonaut/detonaut/internal/static/malicious"
 	"github.com/detonaut/detonaut/internal/static/memory"
+	"github.com/detonaut/detonaut/internal/static/secret"
+	"github.com/detonaut/detonaut/internal/static/suppress"
 	"github.com/detonaut/detonaut/internal/static/vuln"
 )
 
@@ -21,14 +24,24 @@ import (
 // known for, how they are configured, and every file. It is used by several goroutines
 // at once.
 type Reader struct {
-	// Analyzers are given the files.
+	// Analyzers are given the files, Secrets beside them, which looks at the config as
+	// well.
 	Analyzers []static.Analyzer
+	Secrets   secret.Analyzer
 	// Memory knows what was found in earlier images and their files; nil knows nothing.
 	Memory *memory.Memory
 	// Database has known vulnerabilities. Without one they are not looked for, and
 	// NoDatabase says why, and what to do.
 	Database   *vuln.Database
 	NoDatabase string
+	// Malicious are lists of malicious packages.
+	Malicious []malicious.List
+	// Suppressed are vulnerabilities and weaknesses that do not count; nil for none.
+	// Warn is told what is odd about these, in words that may have strings of the image.
+	Suppressed *suppress.Rules
+	Warn       func(string)
+	// Hidden lists packages of lower layers, too, that upper ones removed.
+	Hidden bool
 	// Now is the clock; nil is [time.Now].
 	Now func() time.Time
 }
@@ -53,46 +66,77 @@ func (r *Reader) options() static.Options {
 
 // Versions names all that reads images, for the fingerprint of a report, sorted.
 func (r *Reader) Versions() []string {
-	versions := append(static.Versions(r.Analyzers), inventory.Version, "config@"+config.Version)
+	versions := append(static.Versions(r.analyzers()), inventory.Version, "config@"+config.Version, malicious.Version(r.Malicious...))
 	if r.Database != nil {
 		versions = append(versions, vuln.Version)
+	}
+	if v := r.Suppressed.Version(); v != "" {
+		versions = append(versions, v)
 	}
 	slices.Sort(versions)
 	return versions
 }
+
+func (r *Reader) analyzers() []static.Analyzer { return append(slices.Clone(r.Analyzers), r.Secrets) }
 
 // Read reads an image, and tells of each stage as it begins, one at a time. The
 // packages are listed while the files are read. An error is a failure of ours, and in
 // the stages, too; the rest of the reading holds all the same.
 func (r *Reader) Read(ctx context.Context, img Image, tell func(stage string)) (static.Reading, error) {
 	tell(detonaut.StageInventory)
-	var read static.Reading
 	packages := &packages{Reader: r, input: inventory.Input{Image: img.Image, Index: img.Index, Files: img.Files}}
+	if r.Hidden {
+		packages.input.Hidden = img.Files
+	}
 	var meanwhile sync.WaitGroup
 	meanwhile.Go(func() { packages.read(ctx) })
 	settings := config.Check(&config.Subject{Image: img.Image, Index: img.Index, FS: img.Files, Now: r.now()})
-	files, err := static.Run(ctx, static.Files(img.Index, img.Files), r.Analyzers, r.options())
+	said, serr := r.Secrets.Config(ctx, img.Image)
+	files, err := static.Run(ctx, static.Files(img.Index, img.Files), r.analyzers(), r.options())
 	meanwhile.Wait()
 
-	read.Stages = append(read.Stages, packages.stage)
-	if packages.stage.State == detonaut.Failed {
-		err = errors.Join(err, failure(packages.stage))
-	} else {
+	read := static.Reading{Stages: []detonaut.Stage{packages.stage}}
+	err = errors.Join(err, failure(packages.stage))
+	if packages.stage.State != detonaut.Failed {
 		read.Inventory, read.Owners = &packages.list.Inventory, packages.list.Owners(img.Index)
 	}
+	known, looked := malicious.Check(malicious.Subject{Inventory: read.Inventory, Index: img.Index}, r.Malicious...)
 	tell(detonaut.StageVulnerabilities)
-	err = errors.Join(err, r.match(ctx, &read, packages))
-	read.Stages = append(read.Stages, detonaut.Stage{Name: detonaut.StageConfig, State: detonaut.Complete})
+	matched := r.match(ctx, &read, packages)
+	read.Stages = append(read.Stages, looked, matched, ended(detonaut.StageConfig, serr))
 	for _, s := range files.Stages {
 		s.Name = detonaut.StageImage + s.Name
 		read.Stages = append(read.Stages, s)
 	}
-	read.Findings = slices.Concat(settings, files.Findings)
-	return read, err
+	read.Findings = static.Join(settings, said, files.Findings, known)
+	r.suppress(img.Image, &read)
+	return read, errors.Join(err, serr, failure(looked), failure(matched))
+}
+
+// suppress sets aside what somebody decided not to count.
+func (r *Reader) suppress(img detonaut.Image, read *static.Reading) {
+	var warnings []string
+	if read.Database != nil {
+		read.Vulnerabilities, read.Suppressed, warnings = r.Suppressed.Apply(img, read.Inventory, read.Vulnerabilities, r.now())
+	}
+	warnings = append(warnings, r.Suppressed.ApplyFindings(img, read.Findings, r.now())...)
+	for _, w := range warnings {
+		if r.Warn != nil {
+			r.Warn(w)
+		}
+	}
+}
+
+// ended is a stage that is complete, unless there is an error.
+func ended(name string, err error) detonaut.Stage {
+	if err != nil {
+		return detonaut.Stage{Name: name, State: detonaut.Failed, Reason: err.Error()}
+	}
+	return detonaut.Stage{Name: name, State: detonaut.Complete}
 }
 
 // match looks up the vulnerabilities of the packages that were listed.
-func (r *Reader) match(ctx context.Context, read *static.Reading, p *packages) error {
+func (r *Reader) match(ctx context.Context, read *static.Reading, p *packages) detonaut.Stage {
 	stage := detonaut.Stage{Name: detonaut.StageVulnerabilities, State: detonaut.Skipped}
 	switch {
 	case r.Database == nil:
@@ -104,11 +148,7 @@ func (r *Reader) match(ctx context.Context, read *static.Reading, p *packages) e
 		read.Database = &info
 		read.Vulnerabilities, stage = p.match(ctx)
 	}
-	read.Stages = append(read.Stages, stage)
-	if stage.State == detonaut.Failed {
-		return failure(stage)
-	}
-	return nil
+	return stage
 }
 
 func (r *Reader) now() time.Time {
@@ -120,5 +160,10 @@ func (r *Reader) now() time.Time {
 
 var errRead = errors.New("reading failed")
 
-// failure is the error of a stage.
-func failure(s detonaut.Stage) error { return fmt.Errorf("%s: %w: %s", s.Name, errRead, s.Reason) }
+// failure is the error of a stage that failed.
+func failure(s detonaut.Stage) error {
+	if s.State != detonaut.Failed {
+		return nil
+	}
+	return fmt.Errorf("%s: %w: %s", s.Name, errRead, s.Reason)
+}

@@ -12,11 +12,11 @@ import (
 // has, its length, and a hash under a salt.
 type redactor struct{ salt []byte }
 
-// minSalt is the shortest salt that is used, in bytes: with less there are no hashes.
-const minSalt = 16
+// MinSalt is the shortest salt that is used, in bytes: with less there are no hashes.
+const MinSalt = 16
 
 func (a Analyzer) redactor() redactor {
-	if len(a.Salt) < minSalt {
+	if len(a.Salt) < MinSalt {
 		return redactor{}
 	}
 	return redactor{a.Salt}
