@@ -75,5 +75,7 @@ func (t threshold) reached(r *detonaut.Report) bool {
 		return false
 	}
 	return r.Verdict.Vulnerability.Rank() >= t.severity.Rank() ||
-		slices.ContainsFunc(r.Findings, func(f detonaut.Finding) bool { return f.Severity.Rank() >= t.severity.Rank() })
+		slices.ContainsFunc(r.Findings, func(f detonaut.Finding) bool {
+			return f.Suppressed == nil && f.Severity.Rank() >= t.severity.Rank()
+		})
 }

@@ -87,7 +87,11 @@ func suite(r *detonaut.Report, p *part, first bool) *junitSuite {
 	}
 	for i := range p.findings {
 		if f := &p.findings[i]; counts(f.Severity) {
-			s.add(findingCase(f, class))
+			c := findingCase(f, class)
+			if f.Suppressed != nil {
+				c.Failure, c.Skipped = nil, &junitSkipped{Message: Escape(f.Suppressed.Reason)}
+			}
+			s.add(c)
 		}
 	}
 	for i := range p.vulnerabilities {

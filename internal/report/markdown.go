@@ -36,7 +36,7 @@ func (w *markdownWriter) Write(r *detonaut.Report) error {
 		s.report(r)
 		return write(w.w, []byte(s.String()))
 	}
-	deeds, _ := apart(r.Findings)
+	deeds, _, _ := apart(r.Findings)
 	w.rows = append(w.rows, summaryRow{
 		word: r.Verdict.Word, ref: string(r.Image.Ref),
 		cells: []string{
@@ -113,10 +113,13 @@ func (s *summary) report(r *detonaut.Report) {
 		facts = append(facts, "family "+textOf(v.Family))
 	}
 	s.printf("%s\n", strings.Join(facts, ", "))
-	deeds, weaknesses := apart(r.Findings)
+	deeds, weaknesses, suppressed := apart(r.Findings)
 	s.findings("What it does", deeds)
 	s.vulnerabilities(r.Vulnerabilities)
 	s.findings("What others could use: configuration and secrets", weaknesses)
+	if suppressed > 0 {
+		s.printf("- and %d suppressed\n", suppressed)
+	}
 	s.missed(r)
 }
 

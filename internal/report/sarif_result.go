@@ -66,6 +66,9 @@ func (b *sarifBuilder) finding(f *detonaut.Finding) {
 			PartialFingerprints: b.fingerprints(f.ID, key), Locations: b.places(group),
 			Properties: map[string]any{"severity": f.Severity, "confidence": f.Confidence, "weakness": f.Weakness},
 		}
+		if s := f.Suppressed; s != nil {
+			res.Suppressions = suppressions(s)
+		}
 		if len(keys) == 1 && f.Count > 0 {
 			res.OccurrenceCount = f.Count
 		}
@@ -205,9 +208,13 @@ func (b *sarifBuilder) vulnerability(v *detonaut.Vulnerability) {
 		},
 	}
 	if s := v.Suppressed; s != nil {
-		res.Suppressions = []sarifSuppressed{{Kind: "external", Status: "accepted", Justification: plainMessage(s.Reason)}}
+		res.Suppressions = suppressions(s)
 	}
 	b.results = append(b.results, res)
+}
+
+func suppressions(s *detonaut.Suppression) []sarifSuppressed {
+	return []sarifSuppressed{{Kind: "external", Status: "accepted", Justification: plainMessage(s.Reason)}}
 }
 
 func vulnerabilityRule(v *detonaut.Vulnerability) *sarifRule {

@@ -49,7 +49,7 @@ func (w *tableWriter) Write(r *detonaut.Report) error {
 		p.report(r)
 		return write(w.w, p.buf.Bytes())
 	}
-	deeds, _ := apart(r.Findings)
+	deeds, _, _ := apart(r.Findings)
 	row := row{
 		word: r.Verdict.Word, ref: Escape(string(r.Image.Ref)), digest: short(r.Image.Digest),
 		findings: len(deeds), why: why(r),
@@ -179,7 +179,7 @@ func (p *page) report(r *detonaut.Report) {
 	}
 	p.holes(r)
 	p.stories(r.Stories)
-	deeds, weaknesses := apart(r.Findings)
+	deeds, weaknesses, suppressed := apart(r.Findings)
 	if len(deeds) > 0 {
 		p.section("Findings")
 		for _, f := range deeds {
@@ -190,7 +190,7 @@ func (p *page) report(r *detonaut.Report) {
 		p.run(r.Run)
 	}
 	p.vulnerabilities(r)
-	p.weaknesses(weaknesses)
+	p.weaknesses(weaknesses, suppressed)
 	p.packages(r.Inventory)
 	p.coverage(r)
 }

@@ -76,8 +76,8 @@ func hole(v *detonaut.Vulnerability) string {
 
 // weaknesses shows what others could use against whoever runs the image, apart from
 // what the image does.
-func (p *page) weaknesses(all []detonaut.Finding) {
-	if len(all) == 0 {
+func (p *page) weaknesses(all []detonaut.Finding, suppressed int) {
+	if len(all)+suppressed == 0 {
 		return
 	}
 	p.section("What others could use (its configuration, secrets in it)")
@@ -87,6 +87,9 @@ func (p *page) weaknesses(all []detonaut.Finding) {
 			break
 		}
 		p.finding(all[i])
+	}
+	if suppressed > 0 {
+		p.printf("  and %d suppressed\n", suppressed)
 	}
 }
 

@@ -195,14 +195,17 @@ type typeCount struct {
 }
 
 // apart parts findings: what the image does or is, and what others could use against
-// whoever runs it.
-func apart(findings []detonaut.Finding) (deeds, weaknesses []detonaut.Finding) {
+// whoever runs it, which is counted only where somebody decided that it does not matter.
+func apart(findings []detonaut.Finding) (deeds, weaknesses []detonaut.Finding, suppressed int) {
 	for _, f := range findings {
-		if f.Weakness {
+		switch {
+		case f.Suppressed != nil:
+			suppressed++
+		case f.Weakness:
 			weaknesses = append(weaknesses, f)
-		} else {
+		default:
 			deeds = append(deeds, f)
 		}
 	}
-	return deeds, weaknesses
+	return deeds, weaknesses, suppressed
 }
