@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -29,6 +30,15 @@ var crowd = []string{
 	"gcc", "git", "haproxy", "ldap-utils", "libc6-dev", "lighttpd", "logrotate", "make", "mariadb-server", "memcached", "mosquitto",
 	"mosquitto-clients", "nginx-light", "nodejs", "openssh-client", "openssh-server", "perl", "php-fpm", "postfix", "postgresql", "procps",
 	"prometheus-node-exporter", "python3", "rabbitmq-server", "redis-server", "ruby", "slapd", "squid", "supervisor", "unbound", "vsftpd",
+}
+
+// Releases are those of Debian that [DebianRelease] makes, by code name.
+var Releases = []string{"bullseye", "bookworm", "trixie"}
+
+// ecosystems are the packages of a root with libraries of several languages.
+var ecosystems = []string{
+	"ca-certificates", "libjackson2-databind-java", "liblog4j2-java", "linux-libc-dev", "node-lodash", "node-qs", "node-ws", "openssl",
+	"python3-cryptography", "python3-django", "python3-jinja2", "python3-requests", "ruby-nokogiri", "ruby-rack",
 }
 
 // Debian makes the root file system of this machine's Debian release with a few
@@ -59,9 +69,21 @@ func DebianCrowd(tb testing.TB) string {
 	return debian(tb, "debian-crowd", crowd)
 }
 
+// DebianRelease makes the root file system of a Debian release, as it was last
+// published, without what was mended since, with libraries of several languages.
+func DebianRelease(tb testing.TB, suite string) string {
+	tb.Helper()
+	return debianOf(tb, "debian-"+suite, suite, ecosystems, func() []string { return sourcesOf(tb, suite) })
+}
+
 func debian(tb testing.TB, name string, packages []string) string {
 	tb.Helper()
 	suite := release(tb)
+	return debianOf(tb, name, suite, packages, func() []string { return sources(tb, suite) })
+}
+
+func debianOf(tb testing.TB, name, suite string, packages []string, from func() []string) string {
+	tb.Helper()
 	args := []string{
 		"--variant=essential", "--include=" + strings.Join(packages, ","),
 		"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=path-exclude=/usr/share/man/*",
@@ -84,7 +106,7 @@ func debian(tb testing.TB, name string, packages []string) string {
 	}
 	half := filepath.Join(dir, "half.tar.gz") // the name tells mmdebstrap how to compress
 	tb.Log("making a Debian root: this takes some minutes, once")
-	run(tb, dir, "mmdebstrap", append(append([]string{mode}, args...), append([]string{half}, sources(tb, suite)...)...)...)
+	run(tb, dir, "mmdebstrap", append(append([]string{mode}, args...), append([]string{half}, from()...)...)...)
 	if err := os.Rename(half, file); err != nil {
 		tb.Fatalf("keep the Debian root: %v", err)
 	}
@@ -133,4 +155,59 @@ func sources(tb testing.TB, suite string) (files []string) {
 		tb.Fatalf("find package sources: no file of /etc/apt has the main component of %s", suite)
 	}
 	return files
+}
+
+// sourcesOf makes a list of sources for another release: that of this machine's, with
+// its main suite alone.
+func sourcesOf(tb testing.TB, suite string) []string {
+	tb.Helper()
+	own := release(tb)
+	var lines []string
+	for _, file := range sources(tb, own) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			tb.Fatalf("read package sources: %v", err)
+		}
+		for stanza := range strings.SplitSeq(string(text), "\n\n") {
+			lines = append(lines, ofSuite(stanza, own, suite)...)
+		}
+	}
+	if len(lines) == 0 {
+		tb.Fatalf("find package sources: no file of /etc/apt has the main component of %s itself", own)
+	}
+	list := filepath.Join(tb.TempDir(), "sources.list")
+	if err := os.WriteFile(list, []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
+		tb.Fatal(err)
+	}
+	return []string{list}
+}
+
+var (
+	oneLine = regexp.MustCompile(`(?m)^\s*deb\s+(\[[^\]]*\]\s+)?(\S+)\s+(\S+)\s+(?:.*\s)?main\b`)
+	field   = regexp.MustCompile(`(?m)^(URIs|Suites|Components|Signed-By):\s*(.*\S)\s*$`)
+)
+
+// ofSuite are the lines for suite that follow from a stanza, in either form, with the
+// suite own.
+func ofSuite(stanza, own, suite string) (lines []string) {
+	for _, m := range oneLine.FindAllStringSubmatch(stanza, -1) {
+		if m[3] == own {
+			lines = append(lines, "deb "+m[1]+m[2]+" "+suite+" main")
+		}
+	}
+	fields := map[string]string{}
+	for _, m := range field.FindAllStringSubmatch(stanza, -1) {
+		fields[m[1]] = m[2]
+	}
+	if !slices.Contains(strings.Fields(fields["Suites"]), own) || !slices.Contains(strings.Fields(fields["Components"]), "main") {
+		return lines
+	}
+	options := ""
+	if key := fields["Signed-By"]; key != "" {
+		options = "[signed-by=" + key + "] "
+	}
+	for _, uri := range strings.Fields(fields["URIs"]) {
+		lines = append(lines, "deb "+options+uri+" "+suite+" main")
+	}
+	return lines
 }

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -99,5 +100,29 @@ func Program(tb testing.TB, pkg string) string {
 	tb.Helper()
 	file := filepath.Join(tb.TempDir(), filepath.Base(pkg))
 	run(tb, Root(tb), "go", "build", "-buildvcs=false", "-o", file, pkg)
+	return file
+}
+
+// Grype builds grype's command in the version that go.mod names, once, and returns
+// where it is. Its modules are downloaded if they are not there.
+func Grype(tb testing.TB) string {
+	tb.Helper()
+	list := exec.CommandContext(tb.Context(), "go", "list", "-m", "-f", "{{.Version}}", "github.com/anchore/grype")
+	list.Dir = Root(tb)
+	version, err := list.Output()
+	if err != nil {
+		tb.Fatalf("find the version of grype: %v", err)
+	}
+	at := "github.com/anchore/grype/cmd/grype@" + strings.TrimSpace(string(version))
+	dir := keep(tb, "grype", at)
+	defer lock(tb, dir)()
+	file := filepath.Join(dir, "grype")
+	if _, err := os.Stat(file); err == nil {
+		return file
+	}
+	tb.Log("building grype's command: this takes some minutes, once")
+	half := tb.TempDir()
+	run(tb, half, "env", "GOBIN="+half, "go", "install", at)
+	run(tb, half, "mv", filepath.Join(half, "grype"), file)
 	return file
 }

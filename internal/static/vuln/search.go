@@ -10,10 +10,12 @@ import (
 	"github.com/anchore/grype/grype/vulnerability"
 )
 
-// maxTold is how many problems a stage tells, and maxReason the bytes of each.
+// maxTold is how many problems a stage tells, maxReason the bytes of each, and maxSeen
+// how many are told apart.
 const (
 	maxTold   = 4
 	maxReason = 300
+	maxSeen   = 1000
 )
 
 // search is one Match: its bounds, and what went wrong. It belongs to the goroutine
@@ -25,12 +27,13 @@ type search struct {
 	limits   Limits
 	matches  int
 	told     []string
+	seen     map[string]bool
 	count    int
 	panicked bool
 }
 
 func newSearch(ctx context.Context, limits Limits) *search {
-	s := &search{limits: limits}
+	s := &search{limits: limits, seen: map[string]bool{}}
 	s.ctx, s.end = context.WithTimeout(ctx, limits.Time)
 	return s
 }
@@ -38,10 +41,11 @@ func newSearch(ctx context.Context, limits Limits) *search {
 // problem notes what could not be found out, each thing once.
 func (s *search) problem(format string, args ...any) {
 	text := bounded(fmt.Sprintf(format, args...), maxReason)
-	for _, told := range s.told {
-		if told == text {
-			return
-		}
+	if s.seen[text] {
+		return
+	}
+	if len(s.seen) < maxSeen {
+		s.seen[text] = true
 	}
 	s.count++
 	if len(s.told) < maxTold {

@@ -19,8 +19,12 @@ type Hole struct {
 	// Severity is a word, CVSS a vector of version 3.1.
 	Severity, CVSS string
 	// Ecosystem and Package are what has it, in versions before Before: "python",
-	// "npm" ... Without a package there is the record alone.
+	// "npm" ... Vendor and Product are what has it by the names of CPE. Without either
+	// there is the record alone.
 	Ecosystem, Package, Before string
+	Vendor, Product            string
+	// Versions is how versions are compared; empty is any way.
+	Versions string
 	Fix                        v6.FixStatus
 	// What is known of ID as a CVE.
 	EPSS, Percentile float64
@@ -69,14 +73,19 @@ func add(tb testing.TB, w v6.ReadWriter, h *Hole) {
 		ProviderID: provider.ID, Provider: &provider, BlobValue: blob,
 	}
 	must(tb, w.AddVulnerabilities(handle))
+	of := v6.Range{Version: v6.Version{Type: h.Versions, Constraint: "< " + h.Before}, Fix: &v6.Fix{State: h.Fix}}
+	if h.Fix == v6.FixedStatus {
+		of.Fix.Version = h.Before
+	}
+	affected := &v6.PackageBlob{Ranges: []v6.Range{of}}
 	if h.Package != "" {
-		of := v6.Range{Version: v6.Version{Type: "semver", Constraint: "< " + h.Before}, Fix: &v6.Fix{State: h.Fix}}
-		if h.Fix == v6.FixedStatus {
-			of.Fix.Version = h.Before
-		}
 		must(tb, w.AddAffectedPackages(&v6.AffectedPackageHandle{
-			VulnerabilityID: handle.ID, Vulnerability: handle, Package: &v6.Package{Ecosystem: h.Ecosystem, Name: h.Package},
-			BlobValue: &v6.PackageBlob{Ranges: []v6.Range{of}},
+			VulnerabilityID: handle.ID, Vulnerability: handle, Package: &v6.Package{Ecosystem: h.Ecosystem, Name: h.Package}, BlobValue: affected,
+		}))
+	}
+	if h.Product != "" {
+		must(tb, w.AddAffectedCPEs(&v6.AffectedCPEHandle{
+			VulnerabilityID: handle.ID, Vulnerability: handle, CPE: &v6.Cpe{Part: "a", Vendor: h.Vendor, Product: h.Product}, BlobValue: affected,
 		}))
 	}
 	if h.EPSS != 0 {
