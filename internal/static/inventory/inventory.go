@@ -9,6 +9,7 @@
 // RPM and Nix are copied to a temporary file while they are parsed, within
 // [Limits.Database]. What does not fit into syft's memory of a program that UPX packed
 // goes to one as well, and so may the head of a model of a neural network.
+// docs/adr/0014-packages-by-syft-in-place.md has the reasons.
 package inventory
 
 import (

@@ -15,6 +15,7 @@ import (
 	"github.com/anchore/syft/syft/file"
 
 	"github.com/detonaut/detonaut/internal/image"
+	"github.com/detonaut/detonaut/internal/static"
 	"github.com/detonaut/detonaut/internal/static/inventory/names"
 )
 
@@ -45,6 +46,9 @@ func newReading(ctx context.Context, in Input, l Limits) *reading {
 		ctx: ctx, limits: l, index: in.Index, names: names.New(in.Index), left: new(atomic.Int64),
 		open: func(e *image.Entry) (fs.File, error) { return in.Files.Open(e.Path) },
 		refs: map[int32]*stereoscope.Reference{}, counts: map[string]*int{},
+	}
+	if o, ok := in.Files.(static.Opener); ok {
+		r.open = o.OpenEntry // without a look-up
 	}
 	r.left.Store(l.Total)
 	return r
