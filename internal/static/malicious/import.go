@@ -280,7 +280,7 @@ func (in *importer) keepOthers(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer old.Close() // it was only read
+	defer func() { _ = old.Close() }() // it was only read
 	all := make([]uint32, len(old.head.Blocks))
 	for i := range all {
 		all[i] = uint32(i) //nolint:gosec // at most maxBlocks

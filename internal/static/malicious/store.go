@@ -135,7 +135,7 @@ func write(w io.Writer, records []Record, newest time.Time) error {
 	if err != nil {
 		return fmt.Errorf("start compressing: %w", err)
 	}
-	defer enc.Close()
+	defer func() { _ = enc.Close() }() // it holds no data between blocks
 	h := storeHead{Schema: 1, Records: len(records), Newest: newest.UTC(), Blocks: []int64{}}
 	var names, sums []tableRow
 	var block bytes.Buffer
