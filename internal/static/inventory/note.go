@@ -71,7 +71,7 @@ func (i *Inventory) MarshalBinary() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode inventory: %w", err)
 	}
-	defer w.Close()
+	defer func() { _ = w.Close() }() // it has nothing to write
 	return w.EncodeAll(text, nil), nil
 }
 

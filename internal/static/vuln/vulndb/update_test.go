@@ -259,7 +259,7 @@ func TestUpdateTwiceAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if <-updates == <-updates {
+	if one, other := <-updates, <-updates; one == other {
 		t.Error("both, or none of them, did something")
 	}
 	if n := len(p.requests()); n != 3 {

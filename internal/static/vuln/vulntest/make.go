@@ -25,7 +25,7 @@ type Hole struct {
 	Vendor, Product            string
 	// Versions is how versions are compared; empty is any way.
 	Versions string
-	Fix                        v6.FixStatus
+	Fix      v6.FixStatus
 	// What is known of ID as a CVE.
 	EPSS, Percentile float64
 	Exploited        bool
