@@ -84,8 +84,9 @@ func find(re *syntax.Regexp, at place) []anchor {
 		return all
 	case syntax.OpConcat:
 		return findInConcat(re.Sub, at)
+	default:
+		return nil
 	}
-	return nil
 }
 
 // findInConcat returns the best anchors that a part has, or several in a row.
@@ -290,9 +291,10 @@ func spell(re *syntax.Regexp) spelling {
 		}
 		return s
 	case syntax.OpEmptyMatch, syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
-		return spelling{words: []string{""}}
+		return nothing
+	default:
+		return spelling{}
 	}
-	return spelling{}
 }
 
 // ascii is s if it is of ASCII only, else nothing.
@@ -363,6 +365,7 @@ func lengths(re *syntax.Regexp) (least, most int) {
 			return l * re.Min, unbounded
 		}
 		return l * re.Min, m * re.Max
+	default: // between characters
+		return 0, 0
 	}
-	return 0, 0
 }

@@ -213,21 +213,18 @@ func oneOf(random *rand.Rand, class []rune) rune {
 
 // TestFiles wants of the texts of this machine what gitleaks finds in them.
 func TestFiles(t *testing.T) {
-	most := 24 << 20
-	if os.Getenv("DETONAUT_SECRETS_ALL") != "" {
-		most = 1 << 30
-	}
+	const most = 8 << 20 // bytes of each directory
 	reference := theirs(t)
-	files, size, both := 0, 0, 0
-	for _, root := range []string{"/etc", "/usr/lib/python3", "/usr/lib/python3.11", "/usr/lib/node_modules", "/usr/share", "/usr/lib/ruby", "/usr/lib/jvm", "/usr/local"} {
-		size = min(size, most/2) // some of each
+	files, both := 0, 0
+	for _, root := range []string{"/etc", "/usr/lib", "/usr/share", "/usr/local"} {
+		size := 0 // some of each
 		err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
 			if err != nil || !d.Type().IsRegular() || size > most {
-				return nil
+				return nil //nolint:nilerr // what cannot be read is not compared
 			}
 			b, err := os.ReadFile(p)
 			if err != nil || len(b) > 4<<20 || !isText(content.Type(b[:min(len(b), content.HeadSize)])) {
-				return nil
+				return nil //nolint:nilerr // as above
 			}
 			files, size = files+1, size+len(b)
 			want, got := reference(b), ours(t, b)

@@ -165,8 +165,8 @@ func (s *scan) meet(word uint16, at, end int) {
 			s.seen[u.rule] = true
 			continue
 		}
-		s.spend(1)
-		if !s.cut && !u.anchor.fits(s.buf, at, end) {
+		ok, steps := u.anchor.fits(s.buf, at, end)
+		if s.spend(1 + steps/16); !ok {
 			continue
 		}
 		s.widen(u.rule, s.base+int64(max(at-u.before, 0)), s.base+int64(min(end+u.after, len(s.buf))))
@@ -176,12 +176,12 @@ func (s *scan) meet(word uint16, at, end int) {
 	}
 }
 
-// fits tells whether a match may have the word b[at:end].
-func (a *anchor) fits(b []byte, at, end int) bool {
-	if a.boundary && at > 0 && isWord(b[at-1]) {
-		return false
+// fits tells whether a match may have the word b[at:end], and in how many steps.
+func (a *anchor) fits(b []byte, at, end int) (ok bool, steps int) {
+	if a.boundary && at > 0 && isWord(b[at-1]) || a.cased != nil && !a.cased[string(b[at:end])] {
+		return false, 0
 	}
-	return a.tail.follows(b[end:]) && (a.cased == nil || a.cased[string(b[at:end])])
+	return a.tail.follows(b[end:])
 }
 
 // widen has the window of a rule take in one more part, or run, if it is another.
@@ -232,7 +232,9 @@ func (s *scan) run(n int) {
 	if s.spend(len(text)); s.cut {
 		return
 	}
-	for _, m := range r.Regex.FindAllIndex(text, maxMatches) {
+	matches := r.Regex.FindAllIndex(text, maxMatches)
+	s.spend(len(matches) * len(text) / 8) // each is looked for beyond its end
+	for _, m := range matches {
 		at, end := w.start+int64(m[0]), w.start+int64(m[1])
 		if m[1] == len(text) && w.end < s.size {
 			// It may be longer, or none at all.

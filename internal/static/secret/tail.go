@@ -35,23 +35,24 @@ func newTail(parts []*syntax.Regexp) *tail {
 	return t
 }
 
-// follows tells whether the beginning of b fulfils the condition.
-func (t *tail) follows(b []byte) bool {
+// maxTail is after how many bytes it is taken for fulfilled if it is not clear.
+const maxTail = 1 << 10
+
+// follows tells whether the beginning of b may fulfil the condition, and after how
+// many bytes that was clear.
+func (t *tail) follows(b []byte) (ok bool, steps int) {
 	if t == nil {
-		return true
+		return true, 0
 	}
 	states := t.skip(1)
-	for _, c := range b {
+	for i, c := range b[:min(len(b), maxTail)] {
 		hit := states & t.at[c]
 		states = t.skip(hit<<1 | hit&t.repeated)
-		if states == 0 {
-			return false
-		}
-		if states >= t.last {
-			return true
+		if states == 0 || states >= t.last {
+			return states != 0, i
 		}
 	}
-	return false
+	return len(b) > maxTail, maxTail
 }
 
 // skip adds the states that are reached by leaving positions out: a sum carries a
@@ -174,6 +175,7 @@ func gather(re *syntax.Regexp, set *[256]bool) {
 		}
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
 		include(set, 0, 0x80)
+	default: // made of others, or between characters
 	}
 	for _, sub := range re.Sub {
 		gather(sub, set)

@@ -18,7 +18,7 @@ import (
 
 var (
 	word = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
-	id   = regexp.MustCompile(`^[a-z][a-z0-9-]*/[a-z][a-z0-9-]*$`)
+	id   = regexp.MustCompile(`^[a-z][a-z0-9-]*/[a-z0-9][a-z0-9-]*$`)
 )
 
 // Run holds a to the contract, on files of which at least one has a finding.
