@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -106,7 +107,7 @@ func (r *Reader) Read(ctx context.Context, img Image, tell func(stage string)) (
 	read.Stages = append(read.Stages, looked, matched, ended(detonaut.StageConfig, serr))
 	for _, s := range files.Stages {
 		s.Name = detonaut.StageImage + s.Name
-		read.Stages = append(read.Stages, s)
+		read.Stages = append(read.Stages, lacking(s, img.Index.Unlisted.Files))
 	}
 	read.Findings = static.Join(settings, said, files.Findings, known)
 	r.suppress(img.Image, &read)
@@ -125,6 +126,16 @@ func (r *Reader) suppress(img detonaut.Image, read *static.Reading) {
 			r.Warn(w)
 		}
 	}
+}
+
+// lacking is a stage that was not given some hidden files, because there are too many.
+func lacking(s detonaut.Stage, files int) detonaut.Stage {
+	if files == 0 || s.State == detonaut.Failed {
+		return s
+	}
+	s.State = detonaut.Partial
+	s.Reason = strings.TrimPrefix(s.Reason+fmt.Sprintf("; files of lower layers not read, because there were too many: %d", files), "; ")
+	return s
 }
 
 // ended is a stage that is complete, unless there is an error.

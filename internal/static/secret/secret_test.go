@@ -303,7 +303,7 @@ func TestPublished(t *testing.T) {
 func TestHidden(t *testing.T) {
 	f := file([]byte(pkcs8(t)), static.Place{Path: "/root/.ssh/id", Layer: "sha256:1", Hidden: true})
 	files := func(yield func(static.File, error) bool) { yield(f, nil) }
-	got, err := static.Run(t.Context(), iter.Seq2[static.File, error](files), []static.Analyzer{Analyzer{Salt: salt}}, static.DefaultLimits())
+	got, err := static.Run(t.Context(), iter.Seq2[static.File, error](files), []static.Analyzer{Analyzer{Salt: salt}}, static.Options{})
 	if err != nil || len(got.Findings) != 1 {
 		t.Fatalf("got %+v, %v", got, err)
 	}
