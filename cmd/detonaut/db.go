@@ -11,6 +11,7 @@ import (
 	"github.com/detonaut/detonaut/chamber/version"
 	"github.com/detonaut/detonaut/internal/config"
 	"github.com/detonaut/detonaut/internal/report"
+	"github.com/detonaut/detonaut/internal/static/malicious"
 	"github.com/detonaut/detonaut/internal/static/vuln"
 	"github.com/detonaut/detonaut/internal/static/vuln/vulndb"
 )
@@ -129,9 +130,14 @@ func (a *app) dbImport() *cobra.Command {
 		Long: `Import takes a database from a file: an archive as it is published (.tar.zst,
 .tar.gz, .tar.xz or .tar), vulnerability.db itself, or the folder in which that
 is. It is indexed, checked and used, even if it is older than the one before it:
-with a folder that db list shows you go back to that one. No network is needed.`,
+with a folder that db list shows you go back to that one. No network is needed.
+
+A file, zip or folder of OSV's records of malicious packages (MAL-*.json; the
+all.zip of an ecosystem) goes beside the database: of each ecosystem in it the
+records before are replaced.`,
 		Example: `  detonaut db import vulnerability-db_v6.1.10.tar.zst
-  detonaut db import vulnerability.db --db-dir /srv/vulnerabilities`,
+  detonaut db import vulnerability.db --db-dir /srv/vulnerabilities
+  detonaut db import npm/all.zip`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return fmt.Errorf("%w: db import takes one file, not %d", detonaut.ErrUsage, len(args))
@@ -139,12 +145,37 @@ with a folder that db list shows you go back to that one. No network is needed.`
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if malicious.IsRecords(args[0]) {
+				return a.importRecords(cmd, args[0], format)
+			}
 			return a.changeDatabase(cmd, format, func(s *vulndb.Store) (bool, error) { return true, s.Import(cmd.Context(), args[0]) })
 		},
 	}
 	textOrJSON(cmd, &format)
 	addConfigFlags(cmd, "db-dir")
 	return cmd
+}
+
+// importRecords imports records of malicious packages, and tells what is there then.
+func (a *app) importRecords(cmd *cobra.Command, file, format string) error {
+	cfg, err := a.load(cmd)
+	if err != nil {
+		return err
+	}
+	dir, err := vulnerabilitiesDir(cfg.Vulnerabilities)
+	if err != nil {
+		return err
+	}
+	done, err := malicious.Import(cmd.Context(), file, dir)
+	if err != nil {
+		return err
+	}
+	for _, problem := range done.Problems {
+		fmt.Fprintf(a.stderr, "detonaut: warning: not imported: %s\n", report.Escape(problem))
+	}
+	return a.printResult(format, done, func(w io.Writer) {
+		fmt.Fprintf(w, "%d records of malicious packages, the newest of %s\n", done.Records, done.Newest.Format(time.DateOnly))
+	})
 }
 
 // changeDatabase changes something and tells what is used then.

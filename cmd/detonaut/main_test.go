@@ -102,7 +102,7 @@ func makeImage(ts *testscript.TestScript, neg bool, args []string, hello string)
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: image DIR LINE...")
 	}
-	img, err := imagetest.FromTxtar(strings.Join(append(args[1:], "ENV DETONAUT_ACTOR=1"), "\n") + "\n-- /bin/ --\n-- /.detonaut-actor --\n")
+	img, err := imagetest.FromTxtar(strings.Join(append([]string{"ENV DETONAUT_ACTOR=1"}, args[1:]...), "\n") + "\n-- /bin/ --\n-- /.detonaut-actor --\n")
 	ts.Check(err)
 	img, err = imagetest.AddFile(img, "/bin/hello", hello)
 	ts.Check(err)

@@ -31,14 +31,15 @@ const (
 type Imported struct {
 	// Records is how many the file has now, New how many of them came with this
 	// import; Ecosystems are those whose records were replaced, sorted.
-	Records, New int
-	Ecosystems   []Ecosystem
+	Records    int         `json:"records"`
+	New        int         `json:"new"`
+	Ecosystems []Ecosystem `json:"ecosystems"`
 	// Skipped are files that are no record that could be read, and Problems the first
 	// of them, with the reason.
-	Skipped  int
-	Problems []string
+	Skipped  int      `json:"skipped,omitempty"`
+	Problems []string `json:"problems,omitempty"`
 	// Newest is when the last record was changed.
-	Newest time.Time
+	Newest time.Time `json:"newest"`
 }
 
 // IsRecords tells whether a file or directory has records of malicious packages: a record

@@ -222,8 +222,11 @@ func TestKeyStore(t *testing.T) {
 		b    []byte
 		want int
 	}{
-		{"a key", keyStoreFile("\x01"), 1}, {"a key that is encrypted", keyStoreFile("\x02"), 1}, {"certificates", keyStoreFile("\x03"), 0},
-		{"not one", []byte("\x00\x01\x02"), 0}, {"cut short", keyStoreFile("\x02")[:20], 0},
+		{"a key", keyStoreFile("\x01"), 1},
+		{"a key that is encrypted", keyStoreFile("\x02"), 1},
+		{"certificates", keyStoreFile("\x03"), 0},
+		{"not one", []byte("\x00\x01\x02"), 0},
+		{"cut short", keyStoreFile("\x02")[:20], 0},
 	} {
 		f := file(test.b, static.Place{Path: "/app/key.P12"})
 		if f.Type != content.Data || !a.Wants(f) {
