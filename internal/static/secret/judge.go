@@ -98,16 +98,12 @@ func likely(m *match) bool {
 	if !quoted && (strings.HasPrefix(after, ";") && strings.Contains(before, " = ") || strings.HasPrefix(m.follows, "(")) {
 		return false // code
 	}
-	share := nameShare
-	if quoted {
-		share = quotedShare
-	}
-	return wordiness(value) < share && !isPublicKey(value)
+	return wordiness(value) < nameShare && !isPublicKey(value)
 }
 
-// What is at least so wordy is a name; of what is in quotes more is wanted. Of random
-// values of 20 letters less than one of 100 is: see TestRandom.
-const nameShare, quotedShare = 0.45, 0.55
+// nameShare is from how wordy on a value is a name. Of random values of 20 letters less
+// than one of 100 is: see TestRandom.
+const nameShare = 0.45
 
 // publicNames are names of what may be known: hashes and fingerprints, and tokens that
 // only keep the place in a list or tell one request from another.

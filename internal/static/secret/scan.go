@@ -273,7 +273,8 @@ func (s *scan) longer(n int, at int64) (end int64) {
 func (s *scan) lineAround(at, end int64) (line []byte, start int64) {
 	from := max(at-s.base-reach, 0)
 	to := min(end-s.base+reach, int64(len(s.buf)))
-	i := bytes.LastIndexByte(s.buf[from:at-s.base], '\n')
+	// A match that begins with the end of a line is on the next, as gitleaks has it.
+	i := bytes.LastIndexByte(s.buf[from:min(at-s.base+1, to)], '\n')
 	start = s.base + from + int64(i) + 1
 	if i < 0 && s.base+from > 0 {
 		start = -1
