@@ -165,8 +165,8 @@ func (r *reading) analyze(t *task) (found []detonaut.Finding, err error) {
 		return limited{c, ctx}, nil
 	}
 	found, err = r.analyzers[t.analyzer].Analyze(ctx, f)
-	if err != nil && ctx.Err() != nil {
-		err = errSlow // whatever it made of that
+	if err != nil && ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
+		err = errSlow // whatever it made of that, or because it would have been
 	}
 	return found, err
 }

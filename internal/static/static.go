@@ -34,7 +34,8 @@ type Analyzer interface {
 	//
 	// When ctx ends, reading f fails; what computes for long without reading
 	// looks at ctx itself. What was found until then may be returned beside the
-	// error.
+	// error. One that wraps [context.DeadlineExceeded] says that f is more work than
+	// any file is worth, whatever time there is.
 	Analyze(ctx context.Context, f File) ([]detonaut.Finding, error)
 }
 
