@@ -205,6 +205,8 @@ func TestValidate(t *testing.T) {
 		"image.max_entries": "0", "image.max_ratio": "0", "image.max_metadata": "0", "image.max_devices": "0",
 		"image.max_path": "0", "image.max_symlinks": "0", "run.network": "party", "run.live.allow": "https://example.com",
 		"machine.release": "6.1\n", "machine.mac": "ff:ff:ff:ff:ff:ff", "run.travel.days": "0", "run.travel.jumps": "-1", "run.live.ports": "0", "run.live.refuse": "10.0.0.1", "run.live.bytes": "0", "run.live.connections": "0", "run.live.rate": "-1",
+		"vulnerabilities.url": "example.com", "vulnerabilities.mirrors": "https://example.com,ftp://example.com", "vulnerabilities.max_age": "0s",
+		"vulnerabilities.max_compressed": "0", "vulnerabilities.max_uncompressed": "0",
 	}
 	for key, text := range bad {
 		if err := l.Set(key, text, "a test"); err != nil {
