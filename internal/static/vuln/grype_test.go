@@ -166,10 +166,13 @@ type answer struct {
 	packages []string // all of them
 	pairs    []string // of packages and vulnerabilities
 	names    map[string][]string
+	// What it cost: seconds of the processor, and MB of memory at most.
+	cpu  float64
+	peak int64
 }
 
 // command runs grype's command with the settings that it has by itself.
-func command(t *testing.T, db, what string) answer {
+func command(t testing.TB, db, what string) answer {
 	t.Helper()
 	dir := t.TempDir()
 	found, bill := filepath.Join(dir, "found.json"), filepath.Join(dir, "bill.json")
@@ -180,7 +183,6 @@ func command(t *testing.T, db, what string) answer {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	t.Logf("grype %s: %.1f CPU s, %d MB", strings.SplitN(what, ":", 2)[0], (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(), peak(cmd.ProcessState))
 	var doc struct {
 		Matches []struct {
 			Vulnerability struct {
@@ -197,7 +199,10 @@ func command(t *testing.T, db, what string) answer {
 		}
 	}
 	decode(t, found, &doc)
-	a := answer{names: map[string][]string{}}
+	a := answer{
+		names: map[string][]string{}, peak: peak(cmd.ProcessState),
+		cpu: (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(),
+	}
 	for _, m := range doc.Matches {
 		var paths []string
 		for _, l := range m.Artifact.Locations {
@@ -227,7 +232,7 @@ func command(t *testing.T, db, what string) answer {
 	return a
 }
 
-func decode(t *testing.T, file string, v any) {
+func decode(t testing.TB, file string, v any) {
 	t.Helper()
 	b, err := os.ReadFile(file)
 	if err == nil {
