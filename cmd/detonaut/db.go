@@ -47,6 +47,20 @@ func (a *app) databases(c config.Vulnerabilities) (store *vulndb.Store, done fun
 	}, err
 }
 
+// withDatabases looks at those of the configuration, and changes nothing.
+func (a *app) withDatabases(cmd *cobra.Command, look func(*vulndb.Store, config.Vulnerabilities) error) error {
+	cfg, err := a.load(cmd)
+	if err != nil {
+		return err
+	}
+	store, done, err := a.databases(cfg.Vulnerabilities)
+	defer done()
+	if err != nil {
+		return err
+	}
+	return look(store, cfg.Vulnerabilities)
+}
+
 // databaseState is what is told of the database in use.
 type databaseState struct {
 	vulndb.Entry
@@ -230,16 +244,9 @@ so. The exit code is 1 when there is none, or it is damaged.`,
   detonaut db status -o json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := a.load(cmd)
-			if err != nil {
-				return err
-			}
-			store, done, err := a.databases(cfg.Vulnerabilities)
-			defer done()
-			if err != nil {
-				return err
-			}
-			return a.showDatabase(cmd, store, cfg.Vulnerabilities, format, nil)
+			return a.withDatabases(cmd, func(store *vulndb.Store, c config.Vulnerabilities) error {
+				return a.showDatabase(cmd, store, c, format, nil)
+			})
 		},
 	}
 	textOrJSON(cmd, &format)
@@ -258,20 +265,13 @@ before it. To go back to that, import its folder.`,
   detonaut db list -o json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := a.load(cmd)
-			if err != nil {
-				return err
-			}
-			store, done, err := a.databases(cfg.Vulnerabilities)
-			defer done()
-			if err != nil {
-				return err
-			}
-			all, err := store.List()
-			if err != nil {
-				return err
-			}
-			return a.printResult(format, all, func(w io.Writer) { listDatabases(w, all) })
+			return a.withDatabases(cmd, func(store *vulndb.Store, _ config.Vulnerabilities) error {
+				all, err := store.List()
+				if err != nil {
+					return err
+				}
+				return a.printResult(format, all, func(w io.Writer) { listDatabases(w, all) })
+			})
 		},
 	}
 	textOrJSON(cmd, &format)

@@ -56,12 +56,9 @@ func (a *app) reader(ctx context.Context, cfg *config.Loaded) (_ *all.Reader, do
 	if err != nil {
 		return nil, nil, err
 	}
-	switch r.Database, err = vuln.Open(dir, vuln.Options{MaxAge: cfg.Vulnerabilities.MaxAge}); {
-	case errors.Is(err, vuln.ErrNone):
-		r.NoDatabase = "there is no database of known vulnerabilities: run detonaut db update"
-	case err != nil:
-		return nil, nil, err
-	default:
+	if r.Database, err = vuln.Open(dir, vuln.Options{MaxAge: cfg.Vulnerabilities.MaxAge}); err != nil {
+		r.NoDatabase = vuln.Unavailable(err) // the rest can be read all the same
+	} else {
 		open = append(open, r.Database)
 	}
 	lists, err := malicious.Load(rules.Packages())

@@ -8,8 +8,45 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/internal/config"
 )
+
+// imageFlags are the flags of commands about images that are no configuration.
+type imageFlags struct {
+	list   string
+	output []string
+	failOn string
+	strict bool
+}
+
+func (f *imageFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.list, "list", "", "`FILE` with one REF a line and # comments; - is standard input")
+	addOutputFlag(cmd, &f.output)
+	addThresholdFlags(cmd, &f.failOn, &f.strict)
+}
+
+// batch is what such a command is about.
+type batch struct {
+	cfg       *config.Loaded
+	threshold threshold
+	refs      []detonaut.Ref
+	many      bool // of which a table has a line each
+}
+
+func (a *app) batch(cmd *cobra.Command, args []string, f imageFlags) (b batch, err error) {
+	if b.cfg, err = a.load(cmd); err != nil {
+		return b, err
+	}
+	if b.threshold, err = parseThreshold(f.failOn, f.strict); err != nil {
+		return b, err
+	}
+	b.refs, err = a.refs(args, f.list)
+	b.many = len(b.refs) > 1 || f.list != ""
+	return b, err
+}
 
 // maxRef bounds a line of a list, in bytes.
 const maxRef = 4096

@@ -24,10 +24,7 @@ import (
 
 // scanFlags are the flags of scan that are no configuration.
 type scanFlags struct {
-	list            string
-	output          []string
-	failOn          string
-	strict          bool
+	imageFlags
 	keep            string
 	entrypoint, cmd string
 	env             []string
@@ -73,9 +70,7 @@ Exit codes: 0 done, 1 something of ours failed, 2 --fail-on was reached,
 		RunE: func(cmd *cobra.Command, refs []string) error { return a.runScan(cmd, refs, f) },
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&f.list, "list", "", "`FILE` with one REF a line and # comments; - is standard input")
-	addOutputFlag(cmd, &f.output)
-	addThresholdFlags(cmd, &f.failOn, &f.strict)
+	f.add(cmd)
 	fl.StringVar(&f.keep, "keep", "", "`DIR` in which tape.jsonl.zst, report.json, network.pcapng, network.har, bodies/ and payloads/ of each image are kept, in a folder named for its digest")
 	fl.StringVar(&f.entrypoint, "entrypoint", "", "`COMMAND` to run instead of the image's entrypoint: words, or a JSON array")
 	fl.StringVar(&f.cmd, "cmd", "", "`ARGUMENTS` instead of the image's cmd: words, or a JSON array")
@@ -90,18 +85,11 @@ Exit codes: 0 done, 1 something of ours failed, 2 --fail-on was reached,
 
 func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error) {
 	ctx := cmd.Context()
-	cfg, err := a.load(cmd)
+	b, err := a.batch(cmd, args, f.imageFlags)
 	if err != nil {
 		return err
 	}
-	threshold, err := parseThreshold(f.failOn, f.strict)
-	if err != nil {
-		return err
-	}
-	refs, err := a.refs(args, f.list)
-	if err != nil {
-		return err
-	}
+	cfg := b.cfg
 	overrides, err := f.overrides(cfg)
 	if err != nil {
 		return err
@@ -110,8 +98,7 @@ func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error
 	if err != nil {
 		return err
 	}
-	many := len(refs) > 1 || f.list != ""
-	keep, err := newKeeper(f.keep, f.network.record, many)
+	keep, err := newKeeper(f.keep, f.network.record, b.many)
 	if err != nil {
 		return err
 	}
@@ -119,12 +106,12 @@ func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error
 	if err != nil {
 		return err
 	}
-	out, err := a.openOutputs(f.output, many)
+	out, err := a.openOutputs(f.output, b.many)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, out.close()) }()
-	console := newConsole(a.stderr, a.quiet, len(refs))
+	console := newConsole(a.stderr, a.quiet, len(b.refs))
 	defer console.close()
 
 	reader, done, err := a.reader(ctx, cfg)
@@ -139,7 +126,7 @@ func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error
 	s.deps.Plan = func(img detonaut.Image, fsys fs.FS) (plan.Plan, error) {
 		return detonate.NewPlan(img, fsys, overrides)
 	}
-	return s.report(ctx, refs, threshold, out)
+	return s.report(ctx, b.refs, b.threshold, out)
 }
 
 // report analyses refs and writes what came of them. The error is the exit

@@ -8,16 +8,8 @@ import (
 	"github.com/detonaut/detonaut/internal/pipeline"
 )
 
-// staticFlags are the flags of static that are no configuration.
-type staticFlags struct {
-	list   string
-	output []string
-	failOn string
-	strict bool
-}
-
 func (a *app) static() *cobra.Command {
-	var f staticFlags
+	var f imageFlags
 	cmd := &cobra.Command{
 		Use:   "static [REF...]",
 		Short: "Read images without running them",
@@ -32,41 +24,30 @@ exit codes.`,
   detonaut static --list images.txt --jobs 2 --fail-on critical`,
 		RunE: func(cmd *cobra.Command, refs []string) error { return a.runStatic(cmd, refs, f) },
 	}
-	fl := cmd.Flags()
-	fl.StringVar(&f.list, "list", "", "`FILE` with one REF a line and # comments; - is standard input")
-	addOutputFlag(cmd, &f.output)
-	addThresholdFlags(cmd, &f.failOn, &f.strict)
+	f.add(cmd)
 	addConfigFlags(cmd, append(readFlags, "platform", "jobs", "cache", "plain-http", "insecure")...)
 	return cmd
 }
 
-func (a *app) runStatic(cmd *cobra.Command, args []string, f staticFlags) (err error) {
-	cfg, err := a.load(cmd)
+func (a *app) runStatic(cmd *cobra.Command, args []string, f imageFlags) (err error) {
+	b, err := a.batch(cmd, args, f)
 	if err != nil {
 		return err
 	}
-	threshold, err := parseThreshold(f.failOn, f.strict)
-	if err != nil {
-		return err
-	}
-	refs, err := a.refs(args, f.list)
-	if err != nil {
-		return err
-	}
-	reader, done, err := a.reader(cmd.Context(), cfg)
+	reader, done, err := a.reader(cmd.Context(), b.cfg)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	out, err := a.openOutputs(f.output, len(refs) > 1 || f.list != "")
+	out, err := a.openOutputs(f.output, b.many)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, out.close()) }()
-	console := newConsole(a.stderr, a.quiet, len(refs))
+	console := newConsole(a.stderr, a.quiet, len(b.refs))
 	defer console.close()
 
-	s := &scan{app: a, cfg: cfg, console: console, reader: reader, deps: pipeline.Deps{Reads: reader.Versions()}, analyse: pipeline.Read}
+	s := &scan{app: a, cfg: b.cfg, console: console, reader: reader, deps: pipeline.Deps{Reads: reader.Versions()}, analyse: pipeline.Read}
 	s.pull = s.pullImage
-	return s.report(cmd.Context(), refs, threshold, out)
+	return s.report(cmd.Context(), b.refs, b.threshold, out)
 }

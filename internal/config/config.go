@@ -9,6 +9,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"runtime"
 	"time"
@@ -200,6 +201,9 @@ func (c *Config) Validate() error {
 	}
 	if d := plan.Detail(c.Run.Detail); d != plan.Normal && d != plan.Full {
 		bad("run.detail", "%q is unknown: use %s or %s", c.Run.Detail, plan.Normal, plan.Full)
+	}
+	if c.Image.MaxEntries > math.MaxInt32/2 { // positions of files have 32 bits
+		bad("image.max_entries", "must be at most %d", math.MaxInt32/2)
 	}
 	c.Run.validateNetwork(bad)
 	m := c.Machine.Plan()

@@ -166,16 +166,8 @@ func TestFilesOfDebian(t *testing.T) {
 // debian is a Debian with Java, Node and Python.
 func debian(tb testing.TB) (*image.Image, *image.FS) {
 	tb.Helper()
-	layer, err := imagetest.TarLayer(testenv.DebianClients(tb))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	img, err := imagetest.FromLayers(layer)
-	if err != nil {
-		tb.Fatal(err)
-	}
 	dir := tb.TempDir()
-	if err := imagetest.WriteOCIDir(img, dir); err != nil {
+	if err := imagetest.WriteRoot(testenv.DebianClients(tb), dir); err != nil {
 		tb.Fatal(err)
 	}
 	return pull(tb, dir)

@@ -338,3 +338,17 @@ func Built(img v1.Image, made time.Time, instructions ...string) (v1.Image, erro
 	}
 	return mutate.ConfigFile(img, config)
 }
+
+// WriteRoot makes an OCI layout of an image for linux/amd64 whose only layer is a root
+// file system, a tar compressed with gzip.
+func WriteRoot(root, dir string) error {
+	layer, err := TarLayer(root)
+	if err != nil {
+		return err
+	}
+	img, err := FromLayers(layer)
+	if err != nil {
+		return err
+	}
+	return WriteOCIDir(img, dir)
+}

@@ -32,9 +32,9 @@ type Reader struct {
 	// Memory knows what was found in earlier images and their files; nil knows nothing.
 	Memory *memory.Memory
 	// Database has known vulnerabilities. Without one they are not looked for, and
-	// NoDatabase says why, and what to do.
+	// NoDatabase is the stage that says why, and what to do.
 	Database   *vuln.Database
-	NoDatabase string
+	NoDatabase detonaut.Stage
 	// Malicious are lists of malicious packages.
 	Malicious []malicious.List
 	// Suppressed are vulnerabilities and weaknesses that do not count; nil for none.
@@ -149,17 +149,16 @@ func ended(name string, err error) detonaut.Stage {
 
 // match looks up the vulnerabilities of the packages that were listed.
 func (r *Reader) match(ctx context.Context, read *static.Reading, p *packages) detonaut.Stage {
-	stage := detonaut.Stage{Name: detonaut.StageVulnerabilities, State: detonaut.Skipped}
 	switch {
 	case r.Database == nil:
-		stage.Reason = r.NoDatabase
+		return r.NoDatabase
 	case read.Inventory == nil:
-		stage.Reason = "there is no list of packages"
-	default:
-		info := r.Database.Info()
-		read.Database = &info
-		read.Vulnerabilities, stage = p.match(ctx)
+		return detonaut.Stage{Name: detonaut.StageVulnerabilities, State: detonaut.Skipped, Reason: "there is no list of packages"}
 	}
+	info := r.Database.Info()
+	read.Database = &info
+	var stage detonaut.Stage
+	read.Vulnerabilities, stage = p.match(ctx)
 	return stage
 }
 

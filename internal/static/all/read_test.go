@@ -1,6 +1,7 @@
 package all_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -88,7 +89,7 @@ func reader(t *testing.T, m *memory.Memory, d *vuln.Database) *all.Reader {
 		t.Fatal(err)
 	}
 	return &all.Reader{
-		Analyzers: all.Analyzers(), Memory: m, Database: d, NoDatabase: "there is none",
+		Analyzers: all.Analyzers(), Memory: m, Database: d, NoDatabase: vuln.Unavailable(vuln.ErrNone),
 		Malicious: []malicious.List{list}, Now: func() time.Time { return today },
 	}
 }
@@ -172,7 +173,7 @@ func TestRead(t *testing.T) {
 func TestReadWithout(t *testing.T) {
 	got := read(t, reader(t, nil, nil), pull(t, text))
 	i := slices.IndexFunc(got.Stages, func(s detonaut.Stage) bool { return s.Name == detonaut.StageVulnerabilities })
-	if s := got.Stages[i]; s.State != detonaut.Skipped || s.Reason != "there is none" || got.Database != nil || got.Vulnerabilities != nil {
+	if s := got.Stages[i]; s.State != detonaut.Skipped || !strings.Contains(s.Reason, "detonaut db update") || got.Database != nil || got.Vulnerabilities != nil {
 		t.Errorf("got %+v, %+v", s, got.Database)
 	}
 }
@@ -206,5 +207,19 @@ func TestReadSuppressed(t *testing.T) {
 	}
 	if v := r.Versions(); !slices.ContainsFunc(v, func(s string) bool { return strings.HasPrefix(s, "suppress@") }) || !slices.IsSorted(v) {
 		t.Errorf("got versions %v", v)
+	}
+}
+
+// TestReadBroken reads the rest when the database cannot be used, and says that it failed.
+func TestReadBroken(t *testing.T) {
+	r := reader(t, nil, nil)
+	r.NoDatabase = vuln.Unavailable(fmt.Errorf("open it: %w", detonaut.ErrCorrupt))
+	got, err := r.Read(t.Context(), pull(t, text), func(string) {})
+	if err == nil || !strings.Contains(err.Error(), "vulnerabilities") || got.Inventory == nil || got.Database != nil {
+		t.Errorf("got %+v, %v", got.Inventory, err)
+	}
+	i := slices.IndexFunc(got.Stages, func(s detonaut.Stage) bool { return s.Name == detonaut.StageVulnerabilities })
+	if s := got.Stages[i]; s.State != detonaut.Failed || !strings.Contains(s.Reason, "corrupt") {
+		t.Errorf("got %+v", s)
 	}
 }

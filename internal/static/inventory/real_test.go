@@ -23,16 +23,8 @@ import (
 // realImage is the root of a Debian with Java, Node and Python.
 func realImage(tb testing.TB) Input {
 	tb.Helper()
-	layer, err := imagetest.TarLayer(testenv.DebianClients(tb))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	img, err := imagetest.FromLayers(layer)
-	if err != nil {
-		tb.Fatal(err)
-	}
 	dir := tb.TempDir()
-	if err := imagetest.WriteOCIDir(img, dir); err != nil {
+	if err := imagetest.WriteRoot(testenv.DebianClients(tb), dir); err != nil {
 		tb.Fatal(err)
 	}
 	return pull(tb, detonaut.Ref("oci-dir:"+dir))

@@ -17,7 +17,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/detonaut/detonaut"
-	"github.com/detonaut/detonaut/internal/image"
 	"github.com/detonaut/detonaut/internal/image/imagetest"
 	"github.com/detonaut/detonaut/internal/static/inventory"
 	"github.com/detonaut/detonaut/internal/static/vuln"
@@ -65,20 +64,7 @@ func listed(tb testing.TB, text string) inventory.Inventory {
 	if err := imagetest.WriteOCIDir(img, dir); err != nil {
 		tb.Fatal(err)
 	}
-	got, err := image.Pull(tb.Context(), detonaut.Ref("oci-dir:"+dir), image.Options{CacheDir: tb.TempDir(), Platform: "linux/amd64"})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer got.Close()
-	files, err := got.FS()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	inv, stage := inventory.Read(tb.Context(), inventory.Input{Image: got.Image, Index: got.Index, Files: files})
-	if stage.State != detonaut.Complete {
-		tb.Fatal(stage)
-	}
-	return inv
+	return read(tb, dir)
 }
 
 // python is the file of an image that installs a package of Python.
