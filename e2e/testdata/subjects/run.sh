@@ -15,13 +15,17 @@ if [ "${2-}" != load ]; then
 	start
 	exit
 fi
+doing=starting
+trap 'status=$?; [ "$status" = 0 ] || echo "run.sh: it ended with $status while it was $doing" >&2' EXIT
 start &
 server=$!
 until ready 2>/dev/null; do sleep 0.2; done
+doing=serving
 load
 if [ "${tool-}" ]; then # which has ended, and load has seen how
 	exit
 fi
+doing=ending
 kill "$server" # a server that has not survived its clients fails here
 status=0
 wait "$server" || status=$?
