@@ -347,3 +347,6 @@ require (
 )
 
 replace github.com/detonaut/detonaut/chamber => ./chamber
+
+// Licences by their texts are not looked for (ADR 0014).
+replace github.com/google/licensecheck => ./internal/static/inventory/licensecheck

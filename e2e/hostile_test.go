@@ -72,13 +72,35 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// weigh runs a deed, and tells how it ended and the most memory that its
-// internet held.
-func weigh(t *testing.T, ref, deed string) (r detonaut.Report, end tape.End, held int64) {
+// A subject that does so is over when its time is: of what it piled up for its internet
+// nothing is waited for, which the tape says.
+func TestHostileInTime(t *testing.T) {
+	ref := programImage(t, "client", "hostile")
+	for _, deed := range []string{"flood", "slow", "deaf", "datagrams", "names"} {
+		t.Run(deed, func(t *testing.T) {
+			const limit = 3 * time.Second
+			r, end, _ := weigh(t, ref, deed, "--duration", limit.String())
+			if end.Dropped != 0 || end.Reason != tape.TimeLimit && end.Reason != tape.Exited {
+				t.Errorf("it ended with %+v", end)
+			}
+			if r.Run.Elapsed > limit+3*lateBy {
+				t.Errorf("it took %v, with %v allowed", r.Run.Elapsed, limit)
+			}
+			if slices.Contains(end.Bounds, "held") && (r.Coverage.Full || r.Verdict.Word == detonaut.Clean) {
+				t.Errorf("it was not heard out, and is %s, with gaps %q", r.Verdict.Word, r.Coverage.Gaps)
+			}
+			t.Logf("%s: %s after %v, %d events, bounds %q", deed, end.Reason, r.Run.Elapsed, r.Coverage.Events, end.Bounds)
+		})
+	}
+}
+
+// weigh runs a deed, with flags beside its own, and tells how it ended and the most
+// memory that its internet held.
+func weigh(t *testing.T, ref, deed string, flags ...string) (r detonaut.Report, end tape.End, held int64) {
 	t.Helper()
 	keep := filepath.Join(t.TempDir(), "keep")
-	cmd := exec.CommandContext(t.Context(), filepath.Join(testenv.Binaries(t), "detonaut"), "scan", "-q", "-o", "json",
-		"--duration", "3m", "--memory", "4GiB", "--keep", keep, "--cmd", deed, ref)
+	args := slices.Concat([]string{"scan", "-q", "-o", "json", "--duration", "3m", "--memory", "4GiB", "--keep", keep, "--cmd", deed}, flags, []string{ref})
+	cmd := exec.CommandContext(t.Context(), filepath.Join(testenv.Binaries(t), "detonaut"), args...)
 	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+t.TempDir(), "XDG_CONFIG_HOME="+t.TempDir(), "DETONAUT_CHAMBER=")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

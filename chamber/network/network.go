@@ -189,15 +189,20 @@ func (n *Internet) settle() {
 	}
 }
 
-// Close ends every flow, writes what is still to be written and returns the
-// names of the bounds that were reached, sorted. No event follows.
-func (n *Internet) Close() []string {
+// Cut ends every flow, also one that has not been heard out. None begins any more.
+func (n *Internet) Cut() {
 	n.cancel()
 	n.mu.Lock() // no flow is listed any more
+	defer n.mu.Unlock()
 	for f := range n.living {
 		f.abort()
 	}
-	n.mu.Unlock()
+}
+
+// Close ends every flow, writes what is still to be written and returns the
+// names of the bounds that were reached, sorted. No event follows.
+func (n *Internet) Close() []string {
+	n.Cut()
 	n.stack.close()
 	if n.stack.overrun() {
 		n.bound("flows")

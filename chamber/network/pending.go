@@ -27,6 +27,23 @@ func (n *Internet) Pending(stuck time.Duration) (at time.Time, is bool) {
 	return at, is
 }
 
+// Working tells whether a server is at work on what the subject said, and has got on with
+// it within that time. A live network works for others, and is not asked.
+func (n *Internet) Working(within time.Duration) bool {
+	now := time.Now()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for f := range n.living {
+		f.mu.Lock()
+		ours := !f.live && f.conn != nil
+		f.mu.Unlock()
+		if ours && !f.listening.Load() && now.Sub(time.Unix(0, f.moved.Load())) < within {
+			return true
+		}
+	}
+	return false
+}
+
 // acts tells when the server of f does something by itself.
 func (f *flow) acts(now time.Time, stuck time.Duration) (time.Time, bool) {
 	f.mu.Lock()

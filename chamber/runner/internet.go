@@ -17,8 +17,12 @@ import (
 )
 
 // maxHeard is how long the network may take to take what the sandbox sent last, and as
-// long again while it waits for a processor.
-const maxHeard = 400 * time.Millisecond
+// long again while it waits for a processor; maxTold is for how long it tells the sandbox
+// something when the run is over, and that is not held yet.
+const (
+	maxHeard = 400 * time.Millisecond
+	maxTold  = 100 * time.Millisecond
+)
 
 // internet is the network of one run; its zero value is none.
 type internet struct {
@@ -28,6 +32,9 @@ type internet struct {
 	far   *os.File // the sandbox's end of the cable
 	file  *os.File // of the artifacts
 	out   *artifact.Writer
+	// hearing is set while the subject listens no more, and cut when it was not heard out.
+	hearing *queue
+	cut     bool
 }
 
 // newInternet makes the network that the plan asks for. The caller closes it.
@@ -152,6 +159,28 @@ func (i *internet) part() {
 	}
 }
 
+// hush is part, and at the next call the end of what is still heard then: a subject of
+// thousands of connections can have piled up questions for minutes, which would keep the
+// processors and the reader of the tape busy. It tells after how long that is, or 0 when
+// there is no next call.
+func (i *internet) hush() time.Duration {
+	switch {
+	case i.net == nil:
+		return 0
+	case i.hearing == nil:
+		i.net.Part()
+		i.hearing = newQueue(os.Getpid(), maxHeard)
+		return maxHeard
+	}
+	if i.cut = i.net.Working(maxHeard); i.cut {
+		if more := i.hearing.grant(); more != 0 {
+			return more
+		}
+	}
+	i.net.Cut()
+	return 0
+}
+
 // heardOut waits until the network has taken what the sandbox, which is gone, sent
 // last, and tells whether it has.
 func (i *internet) heardOut() bool {
@@ -159,6 +188,9 @@ func (i *internet) heardOut() bool {
 		return true
 	}
 	network.Gone(i.far)
+	if i.cut {
+		return false
+	}
 	turn := newQueue(os.Getpid(), maxHeard)
 	unheard := func() bool {
 		sent, _ := network.InTransit(i.far)

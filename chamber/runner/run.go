@@ -225,13 +225,15 @@ func (s *sandbox) startAndWait(ctx context.Context, rec *recorder, events, broke
 // is held, so nothing waits any longer when it is a quarter above its memory. The
 // time is not counted for which the tape's reader, or a search for baits, has the
 // sandbox waiting: that is ours, and the events are there; nor is that for which it
-// waits for a processor.
+// waits for a processor. The network listens for a moment only.
 func (s *sandbox) askFlush(rec *recorder, idle *idle, use *usage) bool {
 	if err := s.events.Ask(wire.Finish); err != nil {
 		return true // it is gone; what it sent is read
 	}
 	enough := time.NewTimer(settle)
 	defer enough.Stop()
+	unheard := time.NewTimer(maxTold)
+	defer unheard.Stop()
 	turn := newQueue(use.mem.pid, maxQueue)
 	watch := time.NewTicker(watchInterval)
 	defer watch.Stop()
@@ -244,6 +246,10 @@ func (s *sandbox) askFlush(rec *recorder, idle *idle, use *usage) bool {
 			idle.asked = false // that was of the request before
 		case <-s.drained: // it is gone, or what it sent was no event
 			return true
+		case <-unheard.C:
+			if more := s.net.hush(); more != 0 {
+				unheard.Reset(more)
+			}
 		case <-enough.C:
 			more := turn.grant()
 			if more == 0 {

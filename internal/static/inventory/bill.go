@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/anchore/syft/syft"
 	"github.com/anchore/syft/syft/artifact"
-	"github.com/anchore/syft/syft/cataloging"
 	"github.com/anchore/syft/syft/cataloging/pkgcataloging"
 	"github.com/anchore/syft/syft/file"
 	"github.com/anchore/syft/syft/pkg"
@@ -30,10 +28,7 @@ func (r *reading) catalog(img detonaut.Image) (bill *sbom.SBOM, err error) {
 	}()
 	// The end of the reading must not end syft: what was found until then would be
 	// lost. Catalogers and readers see to it instead.
-	ctx, err := withScanner()
-	if err != nil {
-		return nil, err
-	}
+	ctx := context.WithoutCancel(r.ctx)
 	view := archives{&resolver{reading: r, ctx: r.ctx, cataloger: "archive-cataloger", bound: r.limits.Program}}
 	defer view.end()
 	bill, err = syft.CreateSBOM(ctx, subject{view, img}, r.config())
@@ -44,15 +39,8 @@ func (r *reading) catalog(img detonaut.Image) (bill *sbom.SBOM, err error) {
 	return bill, nil
 }
 
-// withScanner is a context with syft's scanner of licences. Nothing is scanned with it,
-// but syft makes one each time that it is given none, and that takes longer than to list
-// a small image.
-var withScanner = sync.OnceValues(func() (context.Context, error) {
-	return syft.SetContextLicenseScanner(context.Background(), cataloging.DefaultLicenseConfig())
-})
-
 // config is that of syft's command for an image, with less of what is not asked for:
-// files and their digests, licences, and which package owns which file, apart from the
+// files and their digests, and which package owns which file, apart from the
 // files that show another package. One cataloger runs after the other, so that equal
 // images have equal inventories.
 func (r *reading) config() *syft.CreateSBOMConfig {

@@ -83,8 +83,27 @@ func convertPackage(p *pkg.Package, owner string) detonaut.Package {
 	}
 	slices.Sort(q.CPEs)
 	q.CPEs = slices.Compact(q.CPEs)
+	q.Licenses = licenses(p.Licenses)
 	q.Locations = Locations(p.Locations)
 	return q
+}
+
+// maxLicenses and maxLicense bound what a package may say of its licences: how many,
+// and bytes of each.
+const maxLicenses, maxLicense = 32, 256
+
+// licenses are those that a package declares. Of a licence that is there as its text syft
+// knows a hash, which says nothing.
+func licenses(set pkg.LicenseSet) (all []string) {
+	for _, l := range set.ToSlice() {
+		name := cmp.Or(l.SPDXExpression, l.Value)
+		if name != "" && len(name) <= maxLicense && !strings.HasPrefix(name, "sha256:") {
+			all = append(all, name)
+		}
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	return all[:min(len(all), maxLicenses)]
 }
 
 // Locations are those of a package, as [detonaut.Package] has them.

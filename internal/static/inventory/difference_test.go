@@ -40,7 +40,7 @@ func own() *syft.CreateSBOMConfig {
 }
 
 // normal leaves out what depends on where the tree is: layers, copyright files, which
-// are not read here, and the source's id.
+// are not read here, with the licences in them, and the source's id.
 func normal(packages []detonaut.Package) []detonaut.Package {
 	made := slices.Clone(packages)
 	for i := range made {
@@ -48,6 +48,9 @@ func normal(packages []detonaut.Package) []detonaut.Package {
 		p.Locations = slices.DeleteFunc(slices.Clone(p.Locations), func(l detonaut.Location) bool { return isLicence(l.Path) })
 		for j := range p.Locations {
 			p.Locations[j].Layer = ""
+		}
+		if p.Type == "deb" {
+			p.Licenses = nil
 		}
 	}
 	slices.SortFunc(made, compare)

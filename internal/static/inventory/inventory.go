@@ -27,7 +27,7 @@ import (
 
 // Version names, for the fingerprint of a report, what the list depends on besides the
 // image: this package and syft.
-const Version = "inventory@2+syft-v1.57.0"
+const Version = "inventory@3+syft-v1.57.0"
 
 // Input is the image whose packages are listed. The caller keeps it open until
 // [Read] has returned.

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -252,6 +253,11 @@ func TestReadFindsEveryKind(t *testing.T) {
 	}
 	if six.Owner != "python3-six" || six.Language != "python" {
 		t.Errorf("six is %+v, want it owned by python3-six", six)
+	}
+	for _, p := range []detonaut.Package{six, find(t, inv, "npm", "lodash"), find(t, inv, "apk", "musl")} {
+		if !slices.Equal(p.Licenses, []string{"MIT"}) {
+			t.Errorf("%s has the licences %q, want that which it declares", p.Name, p.Licenses)
+		}
 	}
 	inner := detonaut.Location{Path: "/opt/app.jar", Within: "/BOOT-INF/lib/inner.jar", Layer: in.Index.Layers[0], Primary: true}
 	if diff := cmp.Diff([]detonaut.Location{inner}, find(t, inv, "java-archive", "inner").Locations); diff != "" {
