@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -104,6 +105,7 @@ type Recorder interface {
 func Run(ctx context.Context, d Deps, job Job) (*detonaut.Report, error) {
 	return d.analyse(ctx, job, func(r *report, s *Subject) error {
 		reading, failed := r.readImage(ctx, job, s)
+		debug.FreeOSMemory() // what reading took: the run may idle for long, beside others
 		used, err := r.detonate(ctx, d, job, s)
 		r.reach(used, reading.Owners)
 		return errors.Join(failed, err)
