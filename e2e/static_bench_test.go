@@ -3,6 +3,9 @@
 package e2e_test
 
 import (
+	"archive/tar"
+	"bufio"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,4 +71,45 @@ func BenchmarkStatic(b *testing.B) {
 		t.row(row[1], median(used[row[0]]), median(held[row[0]]))
 	}
 	t.publish(b, "static")
+}
+
+// million is about how many files an image may have.
+const million = 990_000
+
+// BenchmarkStaticTiny measures the same for an image of a million tiny files, no two of
+// which are alike.
+func BenchmarkStaticTiny(b *testing.B) {
+	bin, dir := testenv.Binaries(b), b.TempDir()
+	img, err := imagetest.FromTar(tiny(b), v1.Config{Cmd: []string{"/bin/sh"}}, v1.Platform{OS: "linux", Architecture: "amd64"})
+	must(b, err)
+	layout := filepath.Join(dir, "oci")
+	must(b, imagetest.WriteOCIDir(img, layout))
+	for b.Loop() {
+		cmd := exec.CommandContext(b.Context(), filepath.Join(bin, "detonaut"), "static", "-q", "-o", "json", "oci-dir:"+layout)
+		cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+dir, "XDG_CACHE_HOME="+b.TempDir(), "DETONAUT_CHAMBER=")
+		b.ReportMetric(cpu(b, cmd), "cpu-s")
+		b.ReportMetric(float64(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)/1e3, "MB")
+	}
+}
+
+// tiny writes the tar file of a root with so many files.
+func tiny(b *testing.B) string {
+	b.Helper()
+	f, err := os.Create(filepath.Join(b.TempDir(), "root.tar"))
+	must(b, err)
+	defer f.Close()
+	out := bufio.NewWriter(f)
+	w := tar.NewWriter(out)
+	for i := range million {
+		if i%1000 == 0 {
+			must(b, w.WriteHeader(&tar.Header{Name: fmt.Sprintf("d/%d/", i/1000), Typeflag: tar.TypeDir, Mode: 0o755}))
+		}
+		body := fmt.Sprintf("key %d\n", i)
+		must(b, w.WriteHeader(&tar.Header{Name: fmt.Sprintf("d/%d/%d.txt", i/1000, i), Mode: 0o644, Size: int64(len(body))}))
+		_, err := w.Write([]byte(body))
+		must(b, err)
+	}
+	must(b, w.Close())
+	must(b, out.Flush())
+	return f.Name()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -68,9 +69,43 @@ type databaseState struct {
 	Age int64 `json:"age_seconds"`
 	// Old is set when it is older than vulnerabilities.max_age.
 	Old bool `json:"old"`
+	// Malicious are the imported records of malicious packages; nil if there are none.
+	Malicious *recordsState `json:"malicious_packages,omitempty"`
 	// Updated tells whether it has just been taken into use; nil if nobody asked for
 	// that.
 	Updated *bool `json:"updated,omitempty"`
+}
+
+// recordsState is what is told of imported records of malicious packages.
+type recordsState struct {
+	Records int       `json:"records"`
+	Newest  time.Time `json:"newest,omitzero"`
+	// Problem says why they cannot be used.
+	Problem string `json:"problem,omitempty"`
+}
+
+// stateOfRecords looks at those of a directory; nil if there are none.
+func stateOfRecords(dir string) *recordsState {
+	list, err := malicious.Open(dir)
+	switch {
+	case errors.Is(err, detonaut.ErrNotFound):
+		return nil
+	case err != nil:
+		return &recordsState{Problem: err.Error()}
+	}
+	defer func() { _ = list.Close() }() // it was only read
+	return &recordsState{Records: list.Len(), Newest: list.Newest()}
+}
+
+func (s *recordsState) String() string {
+	switch {
+	case s == nil:
+		return ""
+	case s.Problem != "":
+		return "cannot be used: " + s.Problem
+	default:
+		return fmt.Sprintf("%d malicious packages, the newest of %s", s.Records, s.Newest.Format(time.DateOnly))
+	}
 }
 
 func stateOf(e vulndb.Entry, c config.Vulnerabilities) databaseState {
@@ -104,6 +139,7 @@ func (s databaseState) print(w io.Writer) {
 	default:
 		line("state", "sound")
 	}
+	line("records", s.Malicious.String())
 }
 
 func ago(at time.Time, seconds int64) string {
@@ -216,7 +252,7 @@ func (a *app) showDatabase(cmd *cobra.Command, store *vulndb.Store, c config.Vul
 		return err
 	}
 	state := stateOf(e, c)
-	state.Updated = updated
+	state.Malicious, state.Updated = stateOfRecords(store.Dir()), updated
 	err = a.printResult(format, state, func(w io.Writer) {
 		if updated != nil && !*updated {
 			fmt.Fprintln(w, "There is no newer one.")
@@ -226,7 +262,7 @@ func (a *app) showDatabase(cmd *cobra.Command, store *vulndb.Store, c config.Vul
 	if err != nil {
 		return err
 	}
-	if state.Problem != "" {
+	if state.Problem != "" || state.Malicious != nil && state.Malicious.Problem != "" {
 		return exitCode(exitError)
 	}
 	return nil
@@ -239,7 +275,8 @@ func (a *app) dbStatus() *cobra.Command {
 		Short: "Tell which database is used, how old it is, and whether it is sound",
 		Long: `Status reads the database that scans use, and tells what it is and how old. One
 that is older than vulnerabilities.max_age is used all the same, and reports say
-so. The exit code is 1 when there is none, or it is damaged.`,
+so. Imported records of malicious packages are counted. The exit code is 1 when
+there is no database, or it or the records are damaged.`,
 		Example: `  detonaut db status
   detonaut db status -o json`,
 		Args: noArgs,

@@ -69,7 +69,7 @@ func (a *app) reader(ctx context.Context, cfg *config.Loaded) (_ *all.Reader, do
 	switch imported, err := malicious.Open(dir); {
 	case errors.Is(err, detonaut.ErrNotFound):
 	case err != nil:
-		return nil, nil, errors.Join(err, open.close())
+		r.Malicious = append(r.Malicious, malicious.Unreadable{Err: err})
 	default:
 		r.Malicious, open = append(r.Malicious, imported), append(open, imported)
 	}

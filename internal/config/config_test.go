@@ -224,6 +224,19 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+// TestValidateEntries refuses more files than there are positions for in the index.
+func TestValidateEntries(t *testing.T) {
+	for text, good := range map[string]bool{"1073741823": true, "1073741824": false} {
+		l := config.Defaults()
+		if err := l.Set("image.max_entries", text, "a test"); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Validate(); (err == nil) != good {
+			t.Errorf("%s: got %v", text, err)
+		}
+	}
+}
+
 // TestYAML reads back what is printed.
 func TestYAML(t *testing.T) {
 	l := config.Defaults()

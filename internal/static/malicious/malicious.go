@@ -36,6 +36,16 @@ type List interface {
 	Find(packages []Key, sums []image.Sum) ([]Record, error)
 }
 
+// Unreadable is a list that is there and cannot be read, for the reason Err. With it
+// nothing is complete.
+type Unreadable struct{ Err error }
+
+// Version implements [List].
+func (Unreadable) Version() string { return "unreadable" }
+
+// Find implements [List].
+func (u Unreadable) Find([]Key, []image.Sum) ([]Record, error) { return nil, u.Err }
+
 // Version names the lists for the fingerprint of a report.
 func Version(lists ...List) string {
 	name := "malicious@" + version

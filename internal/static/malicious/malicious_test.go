@@ -250,18 +250,13 @@ func TestHashes(t *testing.T) {
 }
 
 // broken is a list that cannot be read.
-type broken struct{}
-
-func (broken) Version() string                           { return "broken" }
-func (broken) Find([]Key, []image.Sum) ([]Record, error) { return nil, errors.New("no disk") }
-
 func TestStages(t *testing.T) {
 	if _, stage := Check(Subject{}, curated(t)); stage.State != detonaut.Skipped || stage.Reason == "" {
 		t.Errorf("no subject: %+v", stage)
 	}
 	inv := &detonaut.Inventory{Packages: []detonaut.Package{installed("npm", "event-stream", "3.3.6")}}
-	findings, stage := Check(Subject{Inventory: inv}, broken{}, curated(t))
-	if stage.State != detonaut.Failed || stage.Reason != "look up broken: no disk" || len(findings) != 1 {
+	findings, stage := Check(Subject{Inventory: inv}, Unreadable{errors.New("no disk")}, curated(t))
+	if stage.State != detonaut.Failed || stage.Reason != "look up unreadable: no disk" || len(findings) != 1 {
 		t.Errorf("%+v %+v", stage, findings)
 	}
 	list := curated(t)
