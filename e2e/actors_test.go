@@ -2,10 +2,10 @@ package e2e_test
 
 import (
 	"fmt"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,30 +27,21 @@ func TestActors(t *testing.T) {
 	publishActors(t, seen)
 }
 
-// ahead is how many actors play at once. Most of them wait most of the time.
-const ahead = 6
-
 // play has every actor play, and puts what is said of it where it belongs.
 func play(t *testing.T, dir string, seen []*detonaut.Report) {
 	t.Helper()
-	actors := cast.All()
-	turns := make([]func() (*detonaut.Report, error), len(actors))
-	for i, a := range actors {
+	scans := turns{ahead: 6}
+	defer scans.end()
+	for _, a := range cast.All() {
 		flags := []string{"--duration", "20s"}
 		if a.Waits {
 			flags = []string{"--profile", "time", "--duration", "2m"}
 		}
-		ref := "oci-dir:" + filepath.Join(dir, a.Name)
-		turns[i] = sync.OnceValues(func() (*detonaut.Report, error) { return outcome(scanCommand(t, nil, ref, flags...)) })
+		scans.add(func() *exec.Cmd { return scanCommand(t, nil, "oci-dir:"+filepath.Join(dir, a.Name), flags...) })
 	}
-	var playing sync.WaitGroup
-	defer playing.Wait()
-	for i, a := range actors {
+	for i, a := range cast.All() {
 		t.Run(a.Name, func(t *testing.T) {
-			for _, turn := range turns[i:min(i+ahead, len(turns))] {
-				playing.Go(func() { _, _ = turn() }) // whoever waits for it is told
-			}
-			r, err := turns[i]()
+			r, err := scans.wait(i)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/detonaut/detonaut"
@@ -39,6 +40,12 @@ func scanCommand(t *testing.T, before []string, ref string, args ...string) *exe
 func reported(t *testing.T, ref string, cmd *exec.Cmd) *detonaut.Report {
 	t.Helper()
 	r, err := outcome(cmd)
+	return whole(t, ref, r, err)
+}
+
+// whole fails t for a scan that failed, or whose tape misses something.
+func whole(t *testing.T, ref string, r *detonaut.Report, err error) *detonaut.Report {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,6 +75,29 @@ func outcome(cmd *exec.Cmd) (*detonaut.Report, error) {
 	}
 	return &r, nil
 }
+
+// turns are commands of scanCommand whose reports are looked at one after the other, and
+// which run some of them ahead of that: most of them wait most of the time.
+type turns struct {
+	ahead   int // how many run at once
+	all     []func() (*detonaut.Report, error)
+	running sync.WaitGroup
+}
+
+func (r *turns) add(cmd func() *exec.Cmd) {
+	r.all = append(r.all, sync.OnceValues(func() (*detonaut.Report, error) { return outcome(cmd()) }))
+}
+
+// wait is the report of one, and has those behind it begin. Whoever calls it calls end.
+func (r *turns) wait(i int) (*detonaut.Report, error) {
+	for _, next := range r.all[i:min(i+r.ahead, len(r.all))] {
+		r.running.Go(func() { _, _ = next() }) // whoever waits for it is told
+	}
+	return r.all[i]()
+}
+
+// end returns when none of them runs any more.
+func (r *turns) end() { r.running.Wait() }
 
 // findings lists the ids of the findings, sorted. Those of weaknesses are left out:
 // every image that is made here has some.

@@ -24,26 +24,27 @@ import (
 // asks anything of them and under load. testdata/subjects has a script for each.
 func TestOrdinary(t *testing.T) {
 	image := newOrdinaryImage(t)
-	rows := make(map[string]*ordinary)
-	for _, name := range image.names {
-		rows[name] = &ordinary{name: name}
-	}
+	all := make([]*ordinary, len(image.names))
 	t.Run("subjects", func(t *testing.T) {
+		scans := turns{ahead: 4}
+		defer scans.end()
 		for _, name := range image.names {
+			scans.add(func() *exec.Cmd { return image.scan(t, name, "8s") })
+			scans.add(func() *exec.Cmd { return image.scan(t, name+" load", "2m") })
+		}
+		for i, name := range image.names {
+			all[i] = &ordinary{name: name}
 			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				rows[name].idle = image.judge(t, []string{name}, "8s")
+				r, err := scans.wait(2 * i)
+				all[i].idle = judge(t, whole(t, name, r, err), tape.Exited, tape.Quiescent, tape.TimeLimit)
 			})
 			t.Run(name+"-load", func(t *testing.T) {
-				t.Parallel()
-				rows[name].busy = image.judge(t, []string{name, "load"}, "2m")
+				r, err := scans.wait(2*i + 1)
+				// It comes to its end when its clients have been served.
+				all[i].busy = judge(t, whole(t, name, r, err), tape.Exited)
 			})
 		}
 	})
-	var all []*ordinary
-	for _, name := range image.names {
-		all = append(all, rows[name])
-	}
 	publishOrdinary(t, all)
 }
 
@@ -125,16 +126,17 @@ func (c *ordinaryImage) files(t *testing.T) (files []imagetest.File) {
 	return files
 }
 
-// judge runs a subject, and fails t unless it did its work and is clean.
-func (c *ordinaryImage) judge(t *testing.T, args []string, duration string) *detonaut.Report {
+// scan is the command that runs a subject.
+func (c *ordinaryImage) scan(t *testing.T, args, duration string) *exec.Cmd {
 	t.Helper()
-	cmd := scanCommand(t, nil, c.ref, "--cmd", strings.Join(args, " "), "--duration", duration, "--memory", "4GiB", "--processes", "2000", "--disk", "2GiB", "--file-size", "1GiB")
+	cmd := scanCommand(t, nil, c.ref, "--cmd", args, "--duration", duration, "--memory", "4GiB", "--processes", "2000", "--disk", "2GiB", "--file-size", "1GiB")
 	cmd.Env = append(cmd.Env, "XDG_CACHE_HOME="+c.cache)
-	r := reported(t, c.ref, cmd)
-	ends := []tape.Reason{tape.Exited, tape.Quiescent, tape.TimeLimit}
-	if len(args) > 1 {
-		ends = ends[:1] // it comes to its end when its clients have been served
-	}
+	return cmd
+}
+
+// judge fails t unless a subject did its work and is clean.
+func judge(t *testing.T, r *detonaut.Report, ends ...tape.Reason) *detonaut.Report {
+	t.Helper()
 	if !slices.Contains(ends, tape.Reason(r.Run.EndReason)) || r.Run.ExitCode != 0 {
 		t.Errorf("the run ended with %s (%s) and exit code %d; output:\n%s", r.Run.EndReason, r.Run.EndDetail, r.Run.ExitCode, r.Run.Output)
 	}
@@ -164,7 +166,7 @@ func proofs(r *detonaut.Report) string {
 // -update writes it.
 func publishOrdinary(t *testing.T, all []*ordinary) {
 	t.Helper()
-	if slices.ContainsFunc(all, func(o *ordinary) bool { return o.idle == nil || o.busy == nil }) {
+	if slices.ContainsFunc(all, func(o *ordinary) bool { return o == nil || o.idle == nil || o.busy == nil }) {
 		return // some were left out
 	}
 	var b strings.Builder
