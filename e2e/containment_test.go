@@ -176,7 +176,7 @@ func (p *place) play(t *testing.T, u user, network string) {
 		fmt.Fprintf(&list, "oci-dir:%s\n", filepath.Join(u.stage, "images", a.Name))
 	}
 	keep := filepath.Join(u.dir, "actors-"+network)
-	cmd := u.command(t, "detonaut", "scan", "-q", "-o", "json", "--network", network, "--duration", "3s", "--jobs", "2", "--keep", keep, "--list", "-")
+	cmd := u.command(t, "detonaut", "scan", "-q", "-o", "json", "--network", network, "--duration", "3s", "--jobs", "6", "--keep", keep, "--list", "-")
 	cmd.Stdin = strings.NewReader(list.String())
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", cmd, err, out)

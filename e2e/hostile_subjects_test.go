@@ -25,8 +25,10 @@ import (
 
 // What a run may take of the machine, whatever its subject does.
 const (
-	// lateBy is how long after its time limit a run may end.
-	lateBy = 2 * time.Second
+	// lateBy is how long after its time limit a run may end: what a sandbox gets for
+	// its last events, and where others want the processors, 8 s more (the runner's
+	// settle and maxQueue).
+	lateBy = 10 * time.Second
 	// ownMemory is what our processes may hold beside the plan's memory: for
 	// themselves, for a subject that is late to be ended, and two of them for the
 	// largest payload that is kept (artifact.DefaultLimits).
