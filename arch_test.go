@@ -35,7 +35,7 @@ var layers = [][]string{
 	{"chamber/tape"},
 	{""}, // the root: the words
 	{"rules"},
-	{"internal/behavior", "internal/config", "internal/detonate", "internal/doctor", "internal/har", "internal/image", "internal/report", "internal/static", "internal/verdict"},
+	{"internal/behavior", "internal/config", "internal/detonate", "internal/doctor", "internal/har", "internal/image", "internal/report", "internal/rulebook", "internal/static", "internal/verdict"},
 	{"internal/pipeline"},
 	{"actors", "cmd", "e2e", "internal/golden", "internal/testenv"},
 }
@@ -46,7 +46,7 @@ var doors = map[string][]string{
 	"github.com/erofs/go-erofs":              {"internal/image"},
 	"github.com/google/go-containerregistry": {"internal/image", "actors/cast", "e2e"},
 	"github.com/google/cel-go":               {"internal/behavior"},
-	"go.yaml.in/yaml/v3":                     {"internal/behavior", "internal/config", "internal/static/malicious", "internal/static/suppress", "internal/verdict", "rules"},
+	"go.yaml.in/yaml/v3":                     {"internal/behavior", "internal/config", "internal/rulebook", "internal/static/malicious", "internal/static/suppress", "internal/verdict", "rules"},
 	"github.com/spf13/cobra":                 {"cmd/detonaut"},
 	"github.com/anchore/grype":               {"internal/static/vuln"},
 	"github.com/anchore/syft":                {"internal/static/inventory", "internal/static/vuln"},

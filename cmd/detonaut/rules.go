@@ -17,6 +17,7 @@ import (
 	"github.com/detonaut/detonaut/internal/config"
 	"github.com/detonaut/detonaut/internal/pipeline"
 	"github.com/detonaut/detonaut/internal/report"
+	"github.com/detonaut/detonaut/internal/rulebook"
 	"github.com/detonaut/detonaut/internal/static/all"
 	"github.com/detonaut/detonaut/rules"
 )
@@ -74,7 +75,7 @@ func (s ruleSet) check() error {
 func (s ruleSet) path(system int, file string) string { return filepath.Join(s.names[system], file) }
 
 // where is a problem with the path of its file.
-func (s ruleSet) where(p rule.Problem) string {
+func (s ruleSet) where(p rulebook.Problem) string {
 	p.File = s.path(p.System, p.File)
 	return p.Error()
 }
@@ -136,7 +137,7 @@ type ruleList struct {
 }
 
 func (s ruleSet) list() ruleList {
-	list := ruleList{Attack: rule.Attack, Rules: []ruleInfo{}}
+	list := ruleList{Attack: rulebook.Attack, Rules: []ruleInfo{}}
 	for _, r := range s.Rules() {
 		f := r.Finding
 		list.Rules = append(list.Rules, ruleInfo{

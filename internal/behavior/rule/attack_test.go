@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/detonaut/detonaut/internal/behavior/rule"
+	"github.com/detonaut/detonaut/internal/rulebook"
 )
 
 // techniques reads the tactics of every technique.
@@ -73,8 +73,8 @@ func TestRulesNameTechniquesThatExist(t *testing.T) {
 		}
 	}
 	for _, file := range []string{"testdata/attack.txt", "../../../docs/new-rule.md"} {
-		if text, err := os.ReadFile(file); err != nil || !regexp.MustCompile(`MITRE ATT&CK (Enterprise, version )?`+regexp.QuoteMeta(rule.Attack)+`\b`).Match(text) {
-			t.Errorf("%s is not about version %s: %v", file, rule.Attack, err)
+		if text, err := os.ReadFile(file); err != nil || !regexp.MustCompile(`MITRE ATT&CK (Enterprise, version )?`+regexp.QuoteMeta(rulebook.Attack)+`\b`).Match(text) {
+			t.Errorf("%s is not about version %s: %v", file, rulebook.Attack, err)
 		}
 	}
 	if n := len(slices.Collect(maps.Keys(all))); n < 650 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/internal/behavior"
+	"github.com/detonaut/detonaut/internal/rulebook"
 )
 
 // maxExampleEvents is how many events one example has at most, repetitions
@@ -26,30 +27,19 @@ type example struct {
 	Image facts `yaml:"image"`
 }
 
-// Failure is an example that its rule gets wrong, or a rule that lacks one.
-type Failure struct {
-	Rule   string
-	System int // as that of a [Problem]
-	File   string
-	// Example is its name; empty if there is none.
-	Example string
-	// Reason is one line.
-	Reason string
-}
-
 // Test runs the examples of all rules, each on its own rule only. They are not
 // looked at before: a rule whose examples are wrong works all the same.
-func (s *Set) Test() []Failure {
-	var failures []Failure
+func (s *Set) Test() []rulebook.Failure {
+	var failures []rulebook.Failure
 	for _, r := range s.rules {
 		failures = append(failures, r.test()...)
 	}
 	return failures
 }
 
-func (r *Rule) test() (failures []Failure) {
+func (r *Rule) test() (failures []rulebook.Failure) {
 	fail := func(example, reason string) {
-		failures = append(failures, Failure{Rule: r.Finding.ID, System: r.System, File: r.File, Example: example, Reason: reason})
+		failures = append(failures, rulebook.Failure{Place: r.Place, Rule: r.Finding.ID, Example: example, Reason: reason})
 	}
 	for _, list := range []struct {
 		match    bool
@@ -106,7 +96,7 @@ func (x *example) tape() ([]*tape.Event, error) {
 		bad := func(err error) error { return fmt.Errorf("line %d: %w", n.Line, err) }
 		var fields map[string]any
 		if err := n.Decode(&fields); err != nil {
-			return nil, bad(yamlError(err))
+			return nil, bad(rulebook.LineOf(err))
 		}
 		if fields == nil {
 			return nil, bad(errors.New("an event has at least a kind"))

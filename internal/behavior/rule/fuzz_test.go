@@ -9,6 +9,7 @@ import (
 
 	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/internal/behavior"
+	"github.com/detonaut/detonaut/internal/rulebook"
 	"github.com/detonaut/detonaut/rules"
 )
 
@@ -38,7 +39,7 @@ func FuzzCompileRule(f *testing.F) {
 			}
 			return
 		}
-		if len(data) > maxDocument || len(r.steps) == 0 || len(r.steps) > maxSteps || r.Finding.ID == "" {
+		if len(data) > rulebook.MaxDocument || len(r.steps) == 0 || len(r.steps) > maxSteps || r.Finding.ID == "" {
 			t.Errorf("accepted: %d bytes, %d steps, id %q", len(data), len(r.steps), r.Finding.ID)
 		}
 		r.test()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/chamber/tape"
+	"github.com/detonaut/detonaut/internal/rulebook"
 )
 
 const good = `id: test/good
@@ -50,7 +51,7 @@ func TestBadRulesAreReportedWithTheirLine(t *testing.T) {
 		"another id":                   {with("id:", "id: test/other"), `the id is "test/other"; by its path it must be "test/good"`},
 		"an alias":                     {with("meaning:", "meaning: &m A sentence."), "test/good.yaml:3: anchors"},
 		"two documents":                {good + "---\n" + good, "more than one document"},
-		"too long":                     {good + "# " + strings.Repeat("x", maxDocument), "more than 65536 bytes"},
+		"too long":                     {good + "# " + strings.Repeat("x", rulebook.MaxDocument), "more than 65536 bytes"},
 		"no title":                     {with("title:", ""), "title and meaning are required"},
 		"a severity that is no word":   {with("severity:", "severity: awful"), `severity "awful" is none of`},
 		"a category that is no word":   {with("on:", "category: pest\non: [file.open]"), `category "pest" is unknown`},
@@ -140,7 +141,7 @@ func TestExamplesThatFail(t *testing.T) {
 		"an error":              {with("when:", "when: process.args[3] == ''"), "could not look at 1 events"},
 	} {
 		failures := loadText(t, tt.text).Test()
-		if !slices.ContainsFunc(failures, func(f Failure) bool { return strings.Contains(f.Reason, tt.want) && f.Rule == "test/good" }) {
+		if !slices.ContainsFunc(failures, func(f rulebook.Failure) bool { return strings.Contains(f.Reason, tt.want) && f.Rule == "test/good" }) {
 			t.Errorf("%s: got %v, want %q", name, failures, tt.want)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/chamber/tape"
+	"github.com/detonaut/detonaut/internal/rulebook"
 )
 
 // Rule is one compiled rule. It is immutable.
@@ -24,9 +25,8 @@ type Rule struct {
 	Finding detonaut.Finding
 	// References say where the behaviour is described.
 	References []string
-	// File is where it was read from, in the file system of that number.
-	System int
-	File   string
+	// Place is where it was read from.
+	rulebook.Place
 
 	line     int // of the id
 	steps    []step
