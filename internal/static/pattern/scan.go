@@ -1,0 +1,124 @@
+package pattern
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+)
+
+const (
+	// chunk is how much of a file is read at once, and around how much what is around an
+	// atom may matter.
+	chunk  = 256 << 10
+	around = max(4*reach, maxLength) + 4
+)
+
+// scan is one file that is looked through.
+type scan struct {
+	set  *Set
+	hits []Hit
+	// until is, for each pattern, before which offset no atom matters any more, and told
+	// where the last match ends of one that has such an offset.
+	until, told []int64
+	// base is where in the file the window begins.
+	base int64
+	w    window
+}
+
+// Scan looks for the patterns in a file of that size, and returns what was found of each.
+// The hits are the same however the file is read. When ctx ends, or r fails, the error
+// comes with what was found until then.
+func (s *Set) Scan(ctx context.Context, r io.ReaderAt, size int64) ([]Hit, error) {
+	return s.scan(ctx, r, size, chunk)
+}
+
+func (s *Set) scan(ctx context.Context, r io.ReaderAt, size int64, chunk int) ([]Hit, error) {
+	n := len(s.patterns)
+	c := &scan{set: s, hits: make([]Hit, n), until: make([]int64, n), told: make([]int64, n)}
+	if len(s.next) <= s.width { // there is nothing to look for
+		return c.hits, nil
+	}
+	buffer := make([]byte, 0, min(size, int64(chunk+2*around)))
+	row, at := uint32(0), int64(0) // the state, and what is read next
+	for at < size {
+		if err := ctx.Err(); err != nil {
+			return c.hits, err
+		}
+		buffer = c.move(buffer, at)
+		n, err := readFull(r, buffer[len(buffer):min(int64(cap(buffer)), size-c.base)], c.base+int64(len(buffer)))
+		buffer = buffer[:len(buffer)+n]
+		if err != nil {
+			return c.hits, fmt.Errorf("read at %d: %w", c.base+int64(len(buffer)), err)
+		}
+		c.w = window{bytes: buffer, begins: c.base == 0, ends: c.base+int64(len(buffer)) == size}
+		end := len(buffer)
+		if !c.w.ends {
+			end -= around
+		}
+		row = c.run(row, int(at-c.base), end)
+		at = c.base + int64(end)
+	}
+	for i := range c.hits {
+		slices.SortStableFunc(c.hits[i].Places, func(a, b Place) int { return int(a.Offset - b.Offset) })
+	}
+	return c.hits, nil
+}
+
+// move keeps of a buffer what is around an offset.
+func (c *scan) move(buffer []byte, at int64) []byte {
+	keep := max(int(at-c.base)-around, 0)
+	c.base += int64(keep)
+	return append(buffer[:0], buffer[keep:]...)
+}
+
+func readFull(r io.ReaderAt, b []byte, at int64) (n int, err error) {
+	n, err = r.ReadAt(b, at)
+	if n == len(b) || errors.Is(err, io.EOF) && n > 0 {
+		return n, nil
+	}
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	return n, err
+}
+
+// run goes through the window from one position to another, and returns the last state.
+func (c *scan) run(row uint32, from, to int) uint32 {
+	next, class, ending := c.set.next, &c.set.class, c.set.ending
+	for i, b := range c.w.bytes[from:to] {
+		row = next[row+uint32(class[b])]
+		if row >= ending {
+			c.ended(row, from+i+1)
+		}
+	}
+	return row
+}
+
+// ended compares the patterns of the atoms that end before w[end].
+func (c *scan) ended(row uint32, end int) {
+	atoms := c.set.ends(row)
+	for i := range atoms {
+		a := &atoms[i]
+		at := end - len(a.bytes)
+		hit := &c.hits[a.pattern]
+		if hit.Count >= maxCount || c.base+int64(at) < c.until[a.pattern] {
+			continue
+		}
+		last := int64(0)
+		until := c.set.patterns[a.pattern].match(c.w, at, a, func(from, to int) {
+			if c.base+int64(from) < c.told[a.pattern] {
+				return // it was in what was looked at before, too
+			}
+			last = c.base + int64(to)
+			hit.Count++
+			if len(hit.Places) < maxPlaces {
+				hit.Places = append(hit.Places, Place{Offset: c.base + int64(from), Length: to - from})
+			}
+		})
+		if until > 0 {
+			c.until[a.pattern], c.told[a.pattern] = c.base+int64(until), max(last, c.told[a.pattern])
+		}
+	}
+}
