@@ -45,8 +45,8 @@ var doors = map[string][]string{
 	"github.com/regclient/regclient":         {"internal/image"},
 	"github.com/erofs/go-erofs":              {"internal/image"},
 	"github.com/google/go-containerregistry": {"internal/image", "actors/cast", "e2e"},
-	"github.com/google/cel-go":               {"internal/behavior"},
-	"go.yaml.in/yaml/v3":                     {"internal/behavior", "internal/config", "internal/rulebook", "internal/static/malicious", "internal/static/suppress", "internal/verdict", "rules"},
+	"github.com/google/cel-go":               {"internal/behavior", "internal/static/malware"},
+	"go.yaml.in/yaml/v3":                     {"internal/behavior", "internal/config", "internal/rulebook", "internal/static/malicious", "internal/static/malware", "internal/static/suppress", "internal/verdict", "rules"},
 	"github.com/spf13/cobra":                 {"cmd/detonaut"},
 	"github.com/anchore/grype":               {"internal/static/vuln"},
 	"github.com/anchore/syft":                {"internal/static/inventory", "internal/static/vuln"},
@@ -395,7 +395,8 @@ func TestHouseDecisions(t *testing.T) {
 	}
 }
 
-// A rule is rules/behavior/TACTIC/NAME.yaml, and its id is TACTIC/NAME. A list of malicious
+// A rule is rules/behavior/TACTIC/NAME.yaml or rules/files/CATEGORY/NAME.yaml, and its id is
+// what stands behind the first of these. A list of malicious
 // packages is rules/packages/ECOSYSTEM.yaml; what is in it is for its own tests.
 func TestHouseRules(t *testing.T) {
 	rules, lists := 0, 0
@@ -409,8 +410,8 @@ func TestHouseRules(t *testing.T) {
 		}
 		rules++
 		parts := strings.Split(p, "/")
-		if len(parts) != 4 || parts[1] != "behavior" || path.Ext(p) != ".yaml" {
-			t.Errorf("%s: want rules/behavior/TACTIC/NAME.yaml or rules/packages/ECOSYSTEM.yaml", p)
+		if len(parts) != 4 || !slices.Contains([]string{"behavior", "files"}, parts[1]) || path.Ext(p) != ".yaml" {
+			t.Errorf("%s: want rules/behavior/TACTIC/NAME.yaml, rules/files/CATEGORY/NAME.yaml or rules/packages/ECOSYSTEM.yaml", p)
 			return
 		}
 		want := "id: " + parts[2] + "/" + strings.TrimSuffix(parts[3], ".yaml")

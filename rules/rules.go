@@ -8,11 +8,14 @@ import (
 	"io/fs"
 )
 
-//go:embed behavior packages
+//go:embed behavior files packages
 var files embed.FS
 
 // Behavior is the rules about what a subject does, as <tactic>/<id>.yaml.
 func Behavior() fs.FS { return sub("behavior") }
+
+// Files is the rules about what a file is, as <category>/<id>.yaml.
+func Files() fs.FS { return sub("files") }
 
 // Packages is the list of malicious packages, as <ecosystem>.yaml.
 func Packages() fs.FS { return sub("packages") }

@@ -29,6 +29,7 @@ need pip3 python3-pip
 need psql postgresql-client
 need redis-cli redis-tools
 need ssh-keygen openssh-client
+need tlsh tlsh-tools # is what our TLSH is compared with
 need tshark tshark
 if [ "${1:-}" = bench ]; then
 	need strace strace # is what tracing is compared with
