@@ -62,6 +62,30 @@ type Failure struct {
 	Reason string
 }
 
+// Try gives a rule its examples: those that it must match, and those that it must not. try
+// says what is wrong with one. A rule without either kind fails, too.
+func Try[X any](at Place, rule string, yes, no []X, name func(*X) string, try func(x *X, match bool) error) (failures []Failure) {
+	fail := func(example, reason string) {
+		failures = append(failures, Failure{Place: at, Rule: rule, Example: example, Reason: reason})
+	}
+	for _, list := range []struct {
+		match    bool
+		kind     string
+		examples []X
+	}{{true, "yes", yes}, {false, "no", no}} {
+		if len(list.examples) == 0 {
+			fail("", "there is no "+list.kind+" example")
+		}
+		for i := range list.examples {
+			x := &list.examples[i]
+			if err := try(x, list.match); err != nil {
+				fail(name(x), err.Error())
+			}
+		}
+	}
+	return failures
+}
+
 // Book is what was read.
 type Book struct {
 	// Problems are in the order of the file systems and the files in them.

@@ -37,27 +37,17 @@ func (s *Set) Test() []rulebook.Failure {
 	return failures
 }
 
-func (r *Rule) test() (failures []rulebook.Failure) {
-	fail := func(example, reason string) {
-		failures = append(failures, rulebook.Failure{Place: r.Place, Rule: r.Finding.ID, Example: example, Reason: reason})
-	}
-	for _, list := range []struct {
-		match    bool
-		examples []example
-	}{{true, r.yes}, {false, r.no}} {
-		if len(list.examples) == 0 {
-			fail("", map[bool]string{true: "there is no yes example", false: "there is no no example"}[list.match])
+func (r *Rule) test() []rulebook.Failure {
+	return rulebook.Try(r.Place, r.Finding.ID, r.yes, r.no, func(x *example) string { return x.Name }, func(x *example, match bool) error {
+		events, err := x.tape()
+		if err != nil {
+			return err
 		}
-		for _, x := range list.examples {
-			events, err := x.tape()
-			if err != nil {
-				fail(x.Name, err.Error())
-			} else if reason := r.try(events, &x.Image, list.match); reason != "" {
-				fail(x.Name, reason)
-			}
+		if reason := r.try(events, &x.Image, match); reason != "" {
+			return errors.New(reason)
 		}
-	}
-	return failures
+		return nil
+	})
 }
 
 // try runs the rule over events and says what is wrong with it.

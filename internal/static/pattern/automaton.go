@@ -2,7 +2,10 @@ package pattern
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+
+	"github.com/detonaut/detonaut"
 )
 
 // automaton finds atoms, as Aho and Corasick do. Its table has a row for each state and a
@@ -27,7 +30,7 @@ type node struct {
 	state int
 }
 
-func newAutomaton(atoms []atom) (a automaton) {
+func newAutomaton(atoms []atom, most int) (a automaton, err error) {
 	a.width = 1
 	for i := range atoms {
 		for j := range len(atoms[i].bytes) {
@@ -40,13 +43,17 @@ func newAutomaton(atoms []atom) (a automaton) {
 	for c := range a.class {
 		a.class[c] = a.class[fold[c]]
 	}
-	nodes := a.trie(atoms)
+	nodes, err := a.trie(atoms, most/a.width)
+	if err != nil {
+		return a, err
+	}
 	order := link(nodes)
 	a.fill(nodes, order)
-	return a
+	return a, nil
 }
 
-func (a *automaton) trie(atoms []atom) []node {
+// trie has as many nodes as are allowed, or there is an error.
+func (a *automaton) trie(atoms []atom, most int) ([]node, error) {
 	nodes := []node{{next: map[uint8]int{}}}
 	for _, one := range atoms {
 		at := 0
@@ -54,7 +61,9 @@ func (a *automaton) trie(atoms []atom) []node {
 			c := a.class[one.bytes[i]]
 			to, ok := nodes[at].next[c]
 			if !ok {
-				to = len(nodes)
+				if to = len(nodes); to >= most {
+					return nil, fmt.Errorf("%w: the patterns together need more than %d states", detonaut.ErrLimit, most)
+				}
 				nodes = append(nodes, node{next: map[uint8]int{}})
 				nodes[at].next[c] = to
 			}
@@ -62,7 +71,7 @@ func (a *automaton) trie(atoms []atom) []node {
 		}
 		nodes[at].atoms = append(nodes[at].atoms, one)
 	}
-	return nodes
+	return nodes, nil
 }
 
 // link gives each node the longest other one that it ends with, and returns them by their
@@ -110,7 +119,7 @@ func (a *automaton) fill(nodes []node, order []int) {
 	slices.SortStableFunc(byEnding, func(x, y int) int {
 		return cmp.Compare(min(len(nodes[x].atoms), 1), min(len(nodes[y].atoms), 1))
 	})
-	a.ending = uint32(len(nodes) * a.width) //nolint:gosec // bounded by the patterns
+	a.ending = uint32(len(nodes) * a.width) //nolint:gosec // at most maxCells
 	for i, n := range byEnding {
 		nodes[n].state = i
 		if len(nodes[n].atoms) > 0 {

@@ -42,6 +42,9 @@ const (
 	minAtom     = 3       // bytes that a pattern must have at one place
 	maxAtom     = 6
 	maxAtoms    = 64 // of a pattern
+	// maxCells is how many entries the table of all atoms may have, of four bytes each:
+	// it is what bounds the memory of a set, whoever wrote its patterns.
+	maxCells = 16 << 20
 )
 
 // Bounds of what is found in one file.
@@ -87,7 +90,7 @@ type window struct {
 }
 
 // Compile makes a set of patterns, in whose order hits are told. An error names the
-// pattern, and is [detonaut.ErrUsage].
+// pattern, and is [detonaut.ErrUsage]; that there are too many is [detonaut.ErrLimit].
 func Compile(patterns []Pattern) (*Set, error) {
 	if len(patterns) > maxPatterns {
 		return nil, fmt.Errorf("%w: %d patterns, at most %d", detonaut.ErrLimit, len(patterns), maxPatterns)
@@ -104,8 +107,9 @@ func Compile(patterns []Pattern) (*Set, error) {
 		}
 		s.patterns, atoms = append(s.patterns, m), append(atoms, of...)
 	}
-	s.automaton = newAutomaton(atoms)
-	return s, nil
+	var err error
+	s.automaton, err = newAutomaton(atoms, maxCells)
+	return s, err
 }
 
 // Len is how many patterns there are.
