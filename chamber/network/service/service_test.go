@@ -127,7 +127,12 @@ func listen(t *testing.T, v Service) (at netip.AddrPort, stop func() []tape.Mess
 	})
 	var once sync.Once
 	stop = func() []tape.Message {
-		once.Do(func() { l.Close(); cancel(); running.Wait() })
+		once.Do(func() {
+			l.Close()
+			time.AfterFunc(5*time.Second, cancel) // what a client said before it left is read first
+			running.Wait()
+			cancel()
+		})
 		return h.said
 	}
 	t.Cleanup(func() { stop() })
