@@ -55,7 +55,23 @@ type Evidence struct {
 	// Hidden is set when the file is in a lower layer only: an upper one removed or
 	// replaced it.
 	Hidden bool `json:"hidden,omitempty"`
+	// Use is what the run had to do with the file; empty for one of the image that it did
+	// not run.
+	Use Use `json:"use,omitempty"`
 }
+
+// Use is what a run had to do with a file.
+type Use string
+
+// Uses of files.
+const (
+	Ran        Use = "ran"         // it was in the image, and was executed or loaded
+	Dropped    Use = "dropped"     // the run made it
+	DroppedRan Use = "dropped-ran" // the run made it, and executed or loaded it
+)
+
+// Uses lists every use, that which says least first.
+func Uses() []Use { return []Use{Dropped, Ran, DroppedRan} }
 
 // Severity is how bad something is. The words are those of vulnerability
 // databases, and serve findings as well.

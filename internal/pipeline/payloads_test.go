@@ -92,8 +92,10 @@ func TestRead(t *testing.T) {
 		}
 	}
 	want := []detonaut.Finding{
-		finding("first", detonaut.Evidence{Path: "/tmp/x", Events: []uint64{4, 5}}, detonaut.Evidence{Path: "/tmp/y", Events: []uint64{4, 5}}),
-		finding("second", detonaut.Evidence{Path: "/tmp/z", Events: []uint64{3}}),
+		finding("first",
+			detonaut.Evidence{Path: "/tmp/x", Events: []uint64{4, 5}, Use: detonaut.DroppedRan},
+			detonaut.Evidence{Path: "/tmp/y", Events: []uint64{4, 5}, Use: detonaut.DroppedRan}),
+		finding("second", detonaut.Evidence{Path: "/tmp/z", Events: []uint64{3}, Use: detonaut.Dropped}),
 		finding("untold", detonaut.Evidence{}), // for which the report had no room
 	}
 	if diff := cmp.Diff(want, r.Findings); diff != "" {

@@ -107,6 +107,7 @@ func Run(ctx context.Context, d Deps, job Job) (*detonaut.Report, error) {
 		reading, failed := r.readImage(ctx, job, s)
 		debug.FreeOSMemory() // what reading took: the run may idle for long, beside others
 		used, err := r.detonate(ctx, d, job, s)
+		r.ran(used, reading)
 		r.reach(used, reading.Owners)
 		return errors.Join(failed, err)
 	})

@@ -111,6 +111,51 @@ func (r *report) reach(used []behavior.Use, owners func(string) []int) {
 	}
 }
 
+// ran says which of the contents that something was found in were run: that weighs more
+// than what only lies there.
+func (r *report) ran(used []behavior.Use, reading static.Reading) {
+	if reading.Content == nil {
+		return
+	}
+	at := map[string]int{}
+	for i := range r.Findings {
+		at[r.Findings[i].ID] = i
+	}
+	for _, u := range used {
+		sum, layer := reading.Content(u.Path)
+		for _, id := range reading.Within[sum] {
+			if i, ok := at[id]; ok {
+				markRan(&r.Findings[i], detonaut.Evidence{Path: u.Path, Layer: layer, SHA256: sum, Use: detonaut.Ran})
+			}
+		}
+	}
+}
+
+// markRan notes that a content that f is about ran. Of evidence there may be no more than
+// some, and what ran is worth more than its last piece.
+func markRan(f *detonaut.Finding, ran detonaut.Evidence) {
+	if f.Weakness {
+		return
+	}
+	same := func(e detonaut.Evidence) bool { return e.SHA256 == ran.SHA256 && e.Layer != "" }
+	i := slices.IndexFunc(f.Evidence, func(e detonaut.Evidence) bool { return same(e) && e.Path == ran.Path })
+	if i < 0 {
+		if j := slices.IndexFunc(f.Evidence, same); j >= 0 {
+			ran.Summary, ran.Offset = f.Evidence[j].Summary, f.Evidence[j].Offset
+		}
+		if len(f.Evidence) < static.MaxEvidence {
+			f.Evidence = append(f.Evidence, ran)
+			return
+		}
+		i = slices.IndexFunc(f.Evidence, func(e detonaut.Evidence) bool { return e.Use == "" })
+		if i < 0 {
+			return
+		}
+		f.Evidence[i] = ran
+	}
+	f.Evidence[i].Use = detonaut.Ran
+}
+
 // first is the first place of a package, as a vulnerability of it tells.
 func first(l []detonaut.Location) string {
 	if len(l) == 0 {

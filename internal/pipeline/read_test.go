@@ -23,7 +23,17 @@ func aReading() static.Reading {
 	}
 	place := []detonaut.Location{{Path: "/var/lib/dpkg/status"}}
 	return static.Reading{
-		Findings:  []detonaut.Finding{{ID: "config/root-user", Severity: detonaut.High, Confidence: detonaut.Certain, Weakness: true}},
+		Findings: []detonaut.Finding{
+			{ID: "config/root-user", Severity: detonaut.High, Confidence: detonaut.Certain, Weakness: true},
+			{
+				ID: "trojan/x", Severity: detonaut.Low, Confidence: detonaut.Probable, Category: detonaut.Trojan, Count: 2,
+				Evidence: []detonaut.Evidence{{Path: "/a", SHA256: "aa", Layer: "sha256:l"}, {Path: "/copy", SHA256: "bb", Layer: "sha256:l"}},
+			},
+		},
+		Within: map[string][]string{"aa": {"trojan/x"}, "bb": {"trojan/x"}},
+		Content: func(path string) (string, detonaut.Digest) {
+			return map[string]string{"/app": "bb", "/a": "aa"}[path], "sha256:l"
+		},
 		Stages:    []detonaut.Stage{{Name: detonaut.StageInventory, State: detonaut.Complete}},
 		Inventory: &detonaut.Inventory{Packages: []detonaut.Package{{Name: "app", Version: "1", Type: "deb", Locations: place}, {Name: "idle", Version: "1", Type: "deb", Locations: place}}},
 		Vulnerabilities: []detonaut.Vulnerability{
@@ -47,8 +57,17 @@ func TestReadImage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Verdict.Word != detonaut.Clean || r.Verdict.Vulnerability != detonaut.High || len(r.Findings) != 1 {
+	if r.Verdict.Word != detonaut.Clean || r.Verdict.Vulnerability != detonaut.High || len(r.Findings) != 2 {
 		t.Errorf("got %+v, want a clean image with a hole", r.Verdict)
+	}
+	want := []detonaut.Evidence{
+		{Path: "/a", SHA256: "aa", Layer: "sha256:l"}, {Path: "/copy", SHA256: "bb", Layer: "sha256:l"},
+		{Path: "/app", SHA256: "bb", Layer: "sha256:l", Use: detonaut.Ran},
+	}
+	for _, f := range r.Findings {
+		if diff := cmp.Diff(want, f.Evidence); f.ID == "trojan/x" && diff != "" {
+			t.Errorf("evidence (-want +got):\n%s", diff)
+		}
 	}
 	if diff := cmp.Diff(&detonaut.Reached{How: "executed", Path: "/app", Event: 2}, r.Inventory.Packages[0].Reached); diff != "" || r.Inventory.Packages[1].Reached != nil {
 		t.Errorf("packages %+v (-want +got):\n%s", r.Inventory.Packages, diff)

@@ -155,6 +155,9 @@ func (b *sarifBuilder) places(evidence []detonaut.Evidence) []sarifLocation {
 		if e.Layer != "" {
 			notes = append(notes, "in layer "+Escape(string(e.Layer)))
 		}
+		if e.Use != "" {
+			notes = append(notes, strings.Trim(said(e.Use), " ()"))
+		}
 		if len(notes) > 0 {
 			at.Message = &sarifText{Text: plainMessage(strings.Join(notes, ", "))}
 		}

@@ -247,6 +247,20 @@ func (p *page) finding(f detonaut.Finding) {
 	}
 }
 
+// said says what the run had to do with a file.
+func said(u detonaut.Use) string {
+	switch u {
+	case detonaut.Ran:
+		return " (it ran)"
+	case detonaut.Dropped:
+		return " (dropped)"
+	case detonaut.DroppedRan:
+		return " (dropped, and ran)"
+	default:
+		return ""
+	}
+}
+
 // evidence shows where a claim can be checked, escaped.
 func evidence(e detonaut.Evidence) string {
 	var parts []string
@@ -261,7 +275,7 @@ func evidence(e detonaut.Evidence) string {
 		if e.Layer != "" {
 			at += " in layer " + short(e.Layer)
 		}
-		parts = append(parts, at)
+		parts = append(parts, at+said(e.Use))
 	}
 	if len(e.Events) > 0 {
 		parts = append(parts, "["+eventNumbers(e.Events)+"]")

@@ -19,4 +19,9 @@ type Reading struct {
 	// Owners are the packages of Inventory that a file of the image belongs to, by
 	// their positions. The path is absolute. Nil if nobody knows.
 	Owners func(path string) []int
+	// Content is the hash, in hex, of the content of the file of the image at an absolute
+	// path, and its layer; nil if nobody knows. Within is that of
+	// [Result].
+	Content func(path string) (sha256 string, layer detonaut.Digest)
+	Within  map[string][]string
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/tape"
 )
 
 // Analyzer looks for one kind of thing in files. It is used by several
@@ -54,6 +55,19 @@ type File struct {
 	Events []uint64
 	// Open opens the content. Whoever opens it closes it.
 	Open func() (Content, error)
+}
+
+// use is what a run had to do with f, as far as f tells.
+func (f *File) use() detonaut.Use {
+	runs := []tape.How{tape.Executed, tape.Loaded, tape.Stdin, tape.Code}
+	switch {
+	case len(f.Hows) == 0:
+		return ""
+	case slices.ContainsFunc(f.Hows, func(h string) bool { return slices.Contains(runs, tape.How(h)) }):
+		return detonaut.DroppedRan
+	default:
+		return detonaut.Dropped
+	}
 }
 
 // Content is read at any offset, by several goroutines at once.

@@ -85,9 +85,31 @@ func list(files ...static.File) iter.Seq2[static.File, error] {
 	}
 }
 
+// TestWithin tells what may count in a verdict by the content that it was found in, and
+// what of the run a content is.
+func TestWithin(t *testing.T) {
+	grave := finds{"grave", func(_ context.Context, f static.File) ([]detonaut.Finding, error) {
+		return []detonaut.Finding{
+			{ID: "low", Severity: detonaut.Low}, {ID: "weak", Severity: detonaut.High, Weakness: true}, {ID: "grave", Severity: detonaut.Medium},
+		}, nil
+	}}
+	left := file("left")
+	left.Hows = []string{"deleted", "left"}
+	got, err := static.Run(t.Context(), list(file("a"), left), []static.Analyzer{grave}, static.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string][]string{hash("a"): {"grave"}, hash("left"): {"grave"}}, got.Within); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if e := got.Findings[0].Evidence; e[0].Use != "" || e[1].Use != detonaut.Dropped {
+		t.Errorf("got %+v", e)
+	}
+}
+
 func TestRun(t *testing.T) {
 	payload := file("b a", static.Place{Path: "/tmp/x"})
-	payload.Events = []uint64{7, 9}
+	payload.Events, payload.Hows = []uint64{7, 9}, []string{"left", "executed"}
 	got, err := static.Run(t.Context(), list(
 		file("a", static.Place{Path: "/a", Layer: "sha256:1"}, static.Place{Path: "/b", Layer: "sha256:2"}), payload, file("a c"),
 	), []static.Analyzer{words}, static.Options{})
@@ -102,14 +124,15 @@ func TestRun(t *testing.T) {
 		Findings: []detonaut.Finding{
 			{ID: "words/a", Severity: detonaut.Low, Count: 3, Evidence: []detonaut.Evidence{
 				of("a", "a", detonaut.Evidence{Path: "/a", Layer: "sha256:1"}), of("a", "a", detonaut.Evidence{Path: "/b", Layer: "sha256:2"}),
-				of("b a", "a", detonaut.Evidence{Path: "/tmp/x", Events: []uint64{7, 9}, Offset: 2}), of("a c", "a", detonaut.Evidence{}),
+				of("b a", "a", detonaut.Evidence{Path: "/tmp/x", Events: []uint64{7, 9}, Offset: 2, Use: detonaut.DroppedRan}), of("a c", "a", detonaut.Evidence{}),
 			}},
 			{ID: "words/b", Severity: detonaut.Low, Count: 1, Evidence: []detonaut.Evidence{
-				of("b a", "b", detonaut.Evidence{Path: "/tmp/x", Events: []uint64{7, 9}}),
+				of("b a", "b", detonaut.Evidence{Path: "/tmp/x", Events: []uint64{7, 9}, Use: detonaut.DroppedRan}),
 			}},
 			{ID: "words/c", Severity: detonaut.Low, Count: 1, Evidence: []detonaut.Evidence{of("a c", "c", detonaut.Evidence{Offset: 2})}},
 		},
 		Stages: []detonaut.Stage{{Name: "words", State: detonaut.Complete}},
+		Within: map[string][]string{},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

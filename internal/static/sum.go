@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// maxEvidence is how many pieces of evidence a finding keeps.
-	maxEvidence = 8
+	// MaxEvidence is how many pieces of evidence a finding keeps.
+	MaxEvidence = 8
 	// maxErrors is how many failures are told. There may be one for every file.
 	maxErrors = 8
 )
@@ -36,6 +36,9 @@ type Result struct {
 	// Stages tell how far each analyzer got, by its name and in the order in which
 	// they were given: partial when a bound was hit or ctx ended, failed when it was.
 	Stages []detonaut.Stage
+	// Within are the IDs of the findings in each content that may count in a verdict,
+	// by its hash in hex.
+	Within map[string][]string
 }
 
 // Stage is all stages as one of that name.
@@ -60,13 +63,14 @@ type sum struct {
 	analyzers []Analyzer
 	limit     int // of findings
 	findings  map[string]*detonaut.Finding
+	within    map[string][]string
 	missed    []map[string]int // of each analyzer, how many, by what to say of them
 	failed    [][]error        // of each analyzer
 	errs      []error          // the first of all
 }
 
 func newSum(analyzers []Analyzer, limit int) *sum {
-	s := &sum{analyzers: analyzers, limit: limit, findings: map[string]*detonaut.Finding{}}
+	s := &sum{analyzers: analyzers, limit: limit, findings: map[string]*detonaut.Finding{}, within: map[string][]string{}}
 	s.missed, s.failed = make([]map[string]int, len(analyzers)), make([][]error, len(analyzers))
 	for i := range analyzers {
 		s.missed[i] = map[string]int{}
@@ -119,6 +123,9 @@ func (s *sum) add(found *detonaut.Finding, t *task) {
 		have.Count, have.Evidence = 0, nil
 		s.findings[found.ID] = have
 	}
+	if !found.Weakness && found.Severity.Rank() >= detonaut.Medium.Rank() {
+		s.within[t.file.SHA256] = append(s.within[t.file.SHA256], found.ID)
+	}
 	have.Count += max(found.Count, 1)
 	given := found.Evidence
 	if len(given) == 0 {
@@ -130,18 +137,19 @@ func (s *sum) add(found *detonaut.Finding, t *task) {
 	}
 	for _, e := range given {
 		for _, p := range places {
-			if len(have.Evidence) == maxEvidence {
+			if len(have.Evidence) == MaxEvidence {
 				return
 			}
 			have.Evidence = append(have.Evidence, detonaut.Evidence{
 				Events: t.file.Events, Summary: e.Summary, Layer: p.Layer, Path: p.Path, Hidden: p.Hidden, Offset: e.Offset, SHA256: t.file.SHA256,
+				Use: t.file.use(),
 			})
 		}
 	}
 }
 
 func (s *sum) result() Result {
-	res := Result{Findings: []detonaut.Finding{}}
+	res := Result{Findings: []detonaut.Finding{}, Within: s.within}
 	for _, f := range s.findings {
 		res.Findings = append(res.Findings, *f)
 	}
@@ -178,7 +186,7 @@ func Join(lists ...[]detonaut.Finding) []detonaut.Finding {
 		have := &joined[i]
 		have.Count += f.Count
 		have.Evidence = slices.Concat(have.Evidence, f.Evidence)
-		have.Evidence = have.Evidence[:min(len(have.Evidence), maxEvidence)]
+		have.Evidence = have.Evidence[:min(len(have.Evidence), MaxEvidence)]
 	}
 	slices.SortFunc(joined, func(a, b detonaut.Finding) int { return cmp.Compare(a.ID, b.ID) })
 	return joined

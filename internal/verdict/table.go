@@ -53,6 +53,7 @@ type requirement struct {
 	Confidence []detonaut.Confidence `yaml:"confidence"`
 	Category   categories            `yaml:"category"`
 	Declared   []declaration         `yaml:"declared"` // none is any
+	Use        []detonaut.Use        `yaml:"use"`      // none is any
 	Findings   int                   `yaml:"findings"`
 }
 
@@ -97,7 +98,8 @@ func (c *categories) has(k detonaut.Category) bool {
 // fits tells whether a finding is of the kind that q asks for.
 func (q *requirement) fits(s *sighting) bool {
 	return s.Severity.Rank() >= q.Severity.Rank() && slices.Contains(q.Confidence, s.Confidence) &&
-		q.Category.has(s.Category) && (len(q.Declared) == 0 || slices.Contains(q.Declared, s.declared))
+		q.Category.has(s.Category) && (len(q.Declared) == 0 || slices.Contains(q.Declared, s.declared)) &&
+		(len(q.Use) == 0 || slices.Contains(q.Use, s.use()))
 }
 
 // requires returns the number of the first requirement of r that s fits, and -1 if
@@ -248,6 +250,11 @@ func (q *requirement) check() error {
 	for _, d := range q.Declared {
 		if d != byName && d != byLabel && d != undeclared {
 			return fmt.Errorf("declared: want name, label or no, not %q", d)
+		}
+	}
+	for _, u := range q.Use {
+		if u != asDeed && !slices.Contains(detonaut.Uses(), u) {
+			return fmt.Errorf("use: want %s or one of %v, not %q", asDeed, detonaut.Uses(), u)
 		}
 	}
 	return nil

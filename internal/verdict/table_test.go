@@ -79,6 +79,15 @@ func words(r *row) string {
 		default:
 			s += ", declared by " + d
 		}
+		switch u := fmt.Sprint(q.Use); u {
+		case "[]":
+		case "[deed ran dropped-ran]":
+			s += ", that is a deed, or of a file that **ran**"
+		case "[dropped-ran]":
+			s += ", of a file that was **dropped and ran**"
+		default:
+			s += ", of a file of use " + u
+		}
 		parts = append(parts, s)
 	}
 	s := strings.Join(parts, "; and ")

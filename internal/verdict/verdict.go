@@ -72,7 +72,29 @@ func (s *sighting) deed() string {
 
 // held tells whether it was made in a file alone, which was not seen running.
 func (s *sighting) held() bool {
-	return len(s.Evidence) > 0 && !slices.ContainsFunc(s.Evidence, func(e detonaut.Evidence) bool { return len(e.Events) > 0 })
+	return len(s.Evidence) > 0 && !slices.ContainsFunc(s.Evidence, func(e detonaut.Evidence) bool {
+		return len(e.Events) > 0 && e.Use != detonaut.Dropped || e.Use == detonaut.Ran
+	})
+}
+
+// asDeed is the use of what is no claim about a file.
+const asDeed detonaut.Use = "deed"
+
+// use is the worst use of the files that it is about; asDeed if there are none.
+func (s *sighting) use() (worst detonaut.Use) {
+	rank := -1
+	for _, e := range s.Evidence {
+		if e.SHA256 == "" || len(e.Events) > 0 && e.Use == "" {
+			return asDeed
+		}
+		if r := slices.Index(detonaut.Uses(), e.Use); r > rank {
+			worst, rank = e.Use, r
+		}
+	}
+	if len(s.Evidence) == 0 {
+		return asDeed
+	}
+	return worst
 }
 
 // weigh returns those for which some row fits, those of the upper rows first, then
