@@ -108,27 +108,34 @@ func replayTape(ctx context.Context, deps pipeline.Deps, name string) (_ *detona
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
-	left, err := keptPayloads(name)
+	left, err := keptContents(name)
 	if err != nil {
 		return nil, err
 	}
-	r, err := pipeline.Replay(ctx, deps, pipeline.Stored{Image: known, Tape: t, Payloads: left})
+	r, err := pipeline.Replay(ctx, deps, pipeline.Stored{Image: known, Tape: t, Left: left})
 	if err != nil {
 		err = fmt.Errorf("replay %s: %w", name, err)
 	}
 	return r, err
 }
 
-// keptPayloads are the contents that are kept beside a tape, if any are.
-func keptPayloads(tapeName string) ([]static.File, error) {
+// keptContents are the payloads and bodies that are kept beside a tape, if any are.
+func keptContents(tapeName string) (all []static.File, err error) {
 	if filepath.Base(tapeName) != tapeFile {
 		return nil, nil
 	}
-	dir := filepath.Join(filepath.Dir(tapeName), payloadsDir)
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	for _, name := range []string{payloadsDir, bodiesDir} {
+		dir := filepath.Join(filepath.Dir(tapeName), name)
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		kept, err := static.Folder(os.DirFS(dir))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, kept...)
 	}
-	return static.Folder(os.DirFS(dir))
+	return all, nil
 }
 
 // knownImage is what the report beside a tape says of its image. Without one

@@ -46,18 +46,21 @@ func hash(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// keeps is the tape of a subject that writes a program, runs it and deletes it,
-// and whose payloads were all kept.
+// keeps is the tape of a subject that writes a program, runs it, deletes it, and sends
+// something to somebody; all of it was kept.
 func keeps() []*tape.Event {
 	keep := func(seq uint64, how tape.How, path, text string) *tape.Event {
 		return &tape.Event{Seq: seq, Time: int64(seq), Kind: tape.PayloadKeep, PID: 1, TID: 1, Payload: &tape.Payload{
 			How: how, Path: path, SHA256: hash(text), Size: int64(len(text)), Type: "text", Kept: true,
 		}}
 	}
-	events := aTape(tape.End{Reason: tape.Exited, Events: 6})
+	sent := &tape.Event{Seq: 6, Time: 6, Kind: tape.HTTPExchange, HTTP: &tape.HTTP{
+		Method: "POST", URL: "http://host.example/x", Version: "HTTP/1.1", Status: 200, Body: &tape.Body{Size: 4, SHA256: hash("body"), Kept: true},
+	}}
+	events := aTape(tape.End{Reason: tape.Exited, Events: 7})
 	return append(append(events[:2:2],
-		keep(3, tape.Deleted, "/tmp/z", "second"), keep(4, tape.Executed, "/tmp/x", "first"), keep(5, tape.Deleted, "/tmp/y", "first")),
-		&tape.Event{Seq: 6, Time: 6, Kind: tape.RunEnd, End: events[3].End})
+		keep(3, tape.Deleted, "/tmp/z", "second"), keep(4, tape.Executed, "/tmp/x", "first"), keep(5, tape.Deleted, "/tmp/y", "first"), sent),
+		&tape.Event{Seq: 7, Time: 7, Kind: tape.RunEnd, End: events[3].End})
 }
 
 // hands hands over payloads, and more that is not wanted by analyzers.
@@ -91,12 +94,15 @@ func TestRead(t *testing.T) {
 			ID: "reads/" + text, Title: text, Severity: detonaut.Low, Confidence: detonaut.Certain, Count: 1, Evidence: e,
 		}
 	}
+	body := finding("body", detonaut.Evidence{Events: []uint64{6}})
+	body.Evidence[0].Summary = "sent by POST http://host.example/x: text"
 	want := []detonaut.Finding{
+		body,
 		finding("first",
 			detonaut.Evidence{Path: "/tmp/x", Events: []uint64{4, 5}, Use: detonaut.DroppedRan},
 			detonaut.Evidence{Path: "/tmp/y", Events: []uint64{4, 5}, Use: detonaut.DroppedRan}),
 		finding("second", detonaut.Evidence{Path: "/tmp/z", Events: []uint64{3}, Use: detonaut.Dropped}),
-		finding("untold", detonaut.Evidence{}), // for which the report had no room
+		finding("untold", detonaut.Evidence{Use: detonaut.Dropped}), // for which the report had no room
 	}
 	if diff := cmp.Diff(want, r.Findings); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -134,12 +140,12 @@ func TestReadFalters(t *testing.T) {
 	}{
 		{
 			show: "a payload that did not come", sandbox: fake.Sandbox{Events: keeps(), Artifacts: hands("first")},
-			want: detonaut.Stage{State: detonaut.Partial, Reason: "payloads that the tape tells of and that are not there: 1"},
+			want: detonaut.Stage{State: detonaut.Partial, Reason: "payloads and bodies that the tape tells of and that are not there: 1"},
 		},
 		{
 			show: "an analyzer that fails", sandbox: fake.Sandbox{Events: keeps(), Artifacts: hands("first", "second")},
 			analyzer: reads{broken}, err: broken,
-			want: detonaut.Stage{State: detonaut.Failed, Reason: "reads: file " + hash("first") + ": broken; file " + hash("second") + ": broken"},
+			want: detonaut.Stage{State: detonaut.Failed, Reason: "reads: file " + hash("first") + ": broken; file " + hash("second") + ": broken; file " + hash("body") + ": broken"},
 		},
 		{
 			show: "a run that fails", sandbox: fake.Sandbox{Events: aTape(tape.End{Reason: tape.Broken})}, err: detonaut.ErrSandbox,
@@ -169,7 +175,7 @@ func TestWants(t *testing.T) {
 		want      artifact.Kinds
 	}{
 		{"nothing", nil, false, 0},
-		{"analyzers", []static.Analyzer{reads{}}, false, artifact.Payloads},
+		{"analyzers", []static.Analyzer{reads{}}, false, artifact.Payloads | artifact.Bodies},
 		{"kept", nil, true, artifact.Everything},
 		{"both", []static.Analyzer{reads{}}, true, artifact.Everything},
 	} {
@@ -190,15 +196,15 @@ func TestReplayReads(t *testing.T) {
 	deps := pipeline.Deps{Detectors: func(detonaut.Image) []behavior.Detector { return nil }, Analyzers: []static.Analyzer{reads{}}}
 	var spool static.Spool
 	defer spool.Close()
-	if err := errors.Join(spool.Put([]byte("first")), spool.Put([]byte("second"))); err != nil {
+	if err := errors.Join(spool.Put([]byte("first")), spool.Put([]byte("second")), spool.Put([]byte("body"))); err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
 		payloads []static.File
 		want     detonaut.Word
 		findings int
-	}{{spool.Files(), detonaut.Clean, 2}, {nil, detonaut.Inconclusive, 0}} {
-		r, err := pipeline.Replay(t.Context(), deps, pipeline.Stored{Tape: &source{keeps(), io.EOF}, Payloads: test.payloads})
+	}{{spool.Files(), detonaut.Clean, 3}, {nil, detonaut.Inconclusive, 0}} {
+		r, err := pipeline.Replay(t.Context(), deps, pipeline.Stored{Tape: &source{keeps(), io.EOF}, Left: test.payloads})
 		if err != nil || r.Verdict.Word != test.want || len(r.Findings) != test.findings {
 			t.Errorf("%d payloads: got %+v, %v, want %s", len(test.payloads), r, err, test.want)
 		}

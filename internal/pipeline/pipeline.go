@@ -126,8 +126,8 @@ type Stored struct {
 	Image detonaut.Image
 	// Tape is its tape.
 	Tape behavior.Source
-	// Payloads are the files that are kept beside it, in any order.
-	Payloads []static.File
+	// Left are the payloads and bodies that are kept beside it, in any order.
+	Left []static.File
 }
 
 // Replay judges a stored run again. The report has the digest that the tape has.
@@ -141,11 +141,14 @@ func Replay(ctx context.Context, d Deps, run Stored) (*detonaut.Report, error) {
 	}
 	var p plan.Plan
 	var started time.Time
-	teller := story.New()
+	teller, exchanged := story.New(), new(bodies)
 	res, err := behavior.Run(sourceFunc(func() (*tape.Event, error) {
 		e, err := run.Tape.Next()
 		if err == nil && e.Start != nil {
 			p, started = e.Start.Plan, time.Unix(0, e.Start.Wall)
+		}
+		if err == nil {
+			err = exchanged.Record(e)
 		}
 		return e, err
 	}), append(d.Detectors(about), teller)...)
@@ -161,7 +164,7 @@ func Replay(ctx context.Context, d Deps, run Stored) (*detonaut.Report, error) {
 	known.Digest = detonaut.Digest(p.Digest)
 	r := newReport(known, d, started)
 	r.Fingerprint.Plan = detonate.Digest(p)
-	err = r.detonated(ctx, d, Job{}, res, run.Payloads)
+	err = r.detonated(ctx, d, Job{}, res, left{run.Left, exchanged.told})
 	r.Stories = teller.Tell(r.Findings)
 	r.Elapsed = res.Run.Elapsed
 	r.judge()
@@ -234,9 +237,9 @@ func (r *report) detonate(ctx context.Context, d Deps, job Job, s *Subject) ([]b
 	p.Image = s.Root
 	teller := story.New()
 	analysis := behavior.NewAnalysis(append(d.Detectors(s.Image), teller)...)
-	left := new(payloads)
-	defer func() { _ = left.Close() }() // it was only read
-	if err := d.run(ctx, job, p, analysis, left); err != nil {
+	spooled, exchanged := new(payloads), new(bodies)
+	defer func() { _ = spooled.Close() }() // it was only read
+	if err := d.run(ctx, job, p, spooled, analysis, exchanged); err != nil {
 		r.missed(detonaut.Failed, err.Error())
 		return nil, err
 	}
@@ -244,7 +247,7 @@ func (r *report) detonate(ctx context.Context, d Deps, job Job, s *Subject) ([]b
 	if s.Programs != nil {
 		res.Coverage.Unstarted = res.Unstarted(s.Programs)
 	}
-	err = r.detonated(ctx, d, job, res, left.Files())
+	err = r.detonated(ctx, d, job, res, left{spooled.Files(), exchanged.told})
 	r.Stories = teller.Tell(r.Findings)
 	return res.Used, err
 }
@@ -259,8 +262,7 @@ func (d Deps) plan(s *Subject) (plan.Plan, error) {
 }
 
 // run runs p and gives its tape to everybody who wants it.
-func (d Deps) run(ctx context.Context, job Job, p plan.Plan, analysis tape.Sink, left *payloads) (err error) {
-	sinks := []tape.Sink{analysis}
+func (d Deps) run(ctx context.Context, job Job, p plan.Plan, left *payloads, sinks ...tape.Sink) (err error) {
 	var artifacts artifact.Sink
 	if len(d.Analyzers) > 0 {
 		artifacts = left
@@ -305,7 +307,7 @@ func (d Deps) run(ctx context.Context, job Job, p plan.Plan, analysis tape.Sink,
 
 // detonated takes over what a whole tape told, and what is found in the files
 // that the run left. An error is a failure of ours, already in the report.
-func (r *report) detonated(ctx context.Context, d Deps, job Job, res behavior.Result, left []static.File) error {
+func (r *report) detonated(ctx context.Context, d Deps, job Job, res behavior.Result, left left) error {
 	r.Coverage = res.Coverage
 	r.Run = &res.Run
 	if tape.Reason(res.Run.EndReason) == tape.Killed {

@@ -156,7 +156,7 @@ func (r *reading) analyze(t *task) (found []detonaut.Finding, err error) {
 	ctx, cancel := context.WithTimeout(r.ctx, r.options.Limits.PerFile)
 	defer cancel()
 	f := t.file
-	f.Places, f.Hows, f.Events = nil, nil, nil
+	f.Places, f.Events, f.Use, f.From = nil, nil, "", ""
 	f.Open = func() (Content, error) {
 		c, err := t.file.Open()
 		if err != nil {

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/detonaut/detonaut"
-	"github.com/detonaut/detonaut/chamber/tape"
 )
 
 // Analyzer looks for one kind of thing in files. It is used by several
@@ -49,25 +48,14 @@ type File struct {
 	Type string
 	// Places are where it was; none if that is not known.
 	Places []Place
-	// Hows and Events are those of a payload of a run (docs/tape.md): why it was
-	// kept, and the events that it belongs to. A file of the image has none.
-	Hows   []string
+	// Use and Events are those of what a run left: what it had to do with the content,
+	// and the events that it belongs to. From says in a few words where it is from, if it
+	// was in no file. A file of the image has none of these.
+	Use    detonaut.Use
 	Events []uint64
+	From   string
 	// Open opens the content. Whoever opens it closes it.
 	Open func() (Content, error)
-}
-
-// use is what a run had to do with f, as far as f tells.
-func (f *File) use() detonaut.Use {
-	runs := []tape.How{tape.Executed, tape.Loaded, tape.Stdin, tape.Code}
-	switch {
-	case len(f.Hows) == 0:
-		return ""
-	case slices.ContainsFunc(f.Hows, func(h string) bool { return slices.Contains(runs, tape.How(h)) }):
-		return detonaut.DroppedRan
-	default:
-		return detonaut.Dropped
-	}
 }
 
 // Content is read at any offset, by several goroutines at once.

@@ -94,7 +94,7 @@ func TestWithin(t *testing.T) {
 		}, nil
 	}}
 	left := file("left")
-	left.Hows = []string{"deleted", "left"}
+	left.Use, left.From = detonaut.Dropped, "sent by POST http://x/"
 	got, err := static.Run(t.Context(), list(file("a"), left), []static.Analyzer{grave}, static.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -102,14 +102,14 @@ func TestWithin(t *testing.T) {
 	if diff := cmp.Diff(map[string][]string{hash("a"): {"grave"}, hash("left"): {"grave"}}, got.Within); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if e := got.Findings[0].Evidence; e[0].Use != "" || e[1].Use != detonaut.Dropped {
+	if e := got.Findings[0].Evidence; e[0].Use != "" || e[1].Use != detonaut.Dropped || e[1].Summary != "sent by POST http://x/: " {
 		t.Errorf("got %+v", e)
 	}
 }
 
 func TestRun(t *testing.T) {
 	payload := file("b a", static.Place{Path: "/tmp/x"})
-	payload.Events, payload.Hows = []uint64{7, 9}, []string{"left", "executed"}
+	payload.Events, payload.Use = []uint64{7, 9}, detonaut.DroppedRan
 	got, err := static.Run(t.Context(), list(
 		file("a", static.Place{Path: "/a", Layer: "sha256:1"}, static.Place{Path: "/b", Layer: "sha256:2"}), payload, file("a c"),
 	), []static.Analyzer{words}, static.Options{})

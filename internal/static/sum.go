@@ -136,13 +136,16 @@ func (s *sum) add(found *detonaut.Finding, t *task) {
 		places = make([]Place, 1)
 	}
 	for _, e := range given {
+		if t.file.From != "" {
+			e.Summary = t.file.From + ": " + e.Summary
+		}
 		for _, p := range places {
 			if len(have.Evidence) == MaxEvidence {
 				return
 			}
 			have.Evidence = append(have.Evidence, detonaut.Evidence{
 				Events: t.file.Events, Summary: e.Summary, Layer: p.Layer, Path: p.Path, Hidden: p.Hidden, Offset: e.Offset, SHA256: t.file.SHA256,
-				Use: t.file.use(),
+				Use: t.file.Use,
 			})
 		}
 	}

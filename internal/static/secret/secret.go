@@ -53,7 +53,7 @@ const maxContainer = 1 << 20
 // with no secret in it, and files named as key stores. It refuses what a run left:
 // there the credentials are that Detonaut planted.
 func (Analyzer) Wants(f static.File) bool {
-	if f.Size == 0 || len(f.Events) > 0 || len(f.Hows) > 0 {
+	if f.Size == 0 || f.Use != "" {
 		return false
 	}
 	if f.Type == content.Data {

@@ -165,7 +165,7 @@ func TestWants(t *testing.T) {
 		t.Error("a content is not wanted that is somewhere else, too, or nobody knows where")
 	}
 	payload := at("/app/.env")
-	payload.Events, payload.Hows = []uint64{3}, []string{"left"}
+	payload.Use = detonaut.Dropped
 	elf, empty, large := at("/bin/x"), file(nil), file(keyStoreFile("\x02"), static.Place{Path: "/a.p12"})
 	elf.Type, large.Size = content.ELF, maxContainer+1
 	for show, f := range map[string]static.File{"a payload of a run": payload, "a program": elf, "nothing": empty, "too large a key store": large} {
