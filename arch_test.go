@@ -396,22 +396,22 @@ func TestHouseDecisions(t *testing.T) {
 }
 
 // A rule is rules/behavior/TACTIC/NAME.yaml or rules/files/CATEGORY/NAME.yaml, and its id is
-// what stands behind the first of these. A list of malicious
-// packages is rules/packages/ECOSYSTEM.yaml; what is in it is for its own tests.
+// what stands behind the first of these. Lists are rules/packages/ECOSYSTEM.yaml, of
+// malicious packages, and rules/tools/KIND.yaml; what is in one is for its own tests.
 func TestHouseRules(t *testing.T) {
 	rules, lists := 0, 0
 	walk(t, func(p string) {
 		if !inside(path.Dir(p), "rules") || path.Ext(p) == ".go" || path.Ext(p) == ".md" {
 			return
 		}
-		if path.Dir(p) == "rules/packages" && path.Ext(p) == ".yaml" {
+		if path.Ext(p) == ".yaml" && (path.Dir(p) == "rules/packages" || path.Dir(p) == "rules/tools") {
 			lists++
 			return
 		}
 		rules++
 		parts := strings.Split(p, "/")
 		if len(parts) != 4 || !slices.Contains([]string{"behavior", "files"}, parts[1]) || path.Ext(p) != ".yaml" {
-			t.Errorf("%s: want rules/behavior/TACTIC/NAME.yaml, rules/files/CATEGORY/NAME.yaml or rules/packages/ECOSYSTEM.yaml", p)
+			t.Errorf("%s: want rules/behavior/TACTIC/NAME.yaml, rules/files/CATEGORY/NAME.yaml, rules/packages/ECOSYSTEM.yaml or rules/tools/KIND.yaml", p)
 			return
 		}
 		want := "id: " + parts[2] + "/" + strings.TrimSuffix(parts[3], ".yaml")
@@ -420,7 +420,7 @@ func TestHouseRules(t *testing.T) {
 		}
 	})
 	if rules == 0 || lists == 0 {
-		t.Error("no rules, or no lists of packages")
+		t.Error("no rules, or no lists")
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"io/fs"
 )
 
-//go:embed behavior files packages
+//go:embed behavior files packages tools
 var files embed.FS
 
 // Behavior is the rules about what a subject does, as <tactic>/<id>.yaml.
@@ -19,6 +19,9 @@ func Files() fs.FS { return sub("files") }
 
 // Packages is the list of malicious packages, as <ecosystem>.yaml.
 func Packages() fs.FS { return sub("packages") }
+
+// Tools is the catalogue of tools, as <kind>.yaml.
+func Tools() fs.FS { return sub("tools") }
 
 func sub(name string) fs.FS {
 	sub, err := fs.Sub(files, name)
