@@ -31,6 +31,13 @@ need redis-cli redis-tools
 need ssh-keygen openssh-client
 need tlsh tlsh-tools # is what our TLSH is compared with
 need tshark tshark
+# Makers of archives, and of what is compressed.
+need 7z p7zip-full
+need cpio cpio
+need lz4 lz4
+need xz xz-utils
+need zip zip
+need zstd zstd
 if [ "${1:-}" = bench ]; then
 	need strace strace # is what tracing is compared with
 fi
