@@ -105,3 +105,29 @@ func compiledPython(head []byte) bool {
 	n := binary.LittleEndian.Uint16(head)
 	return n >= 3000 && n < 4000 || n >= 62011 && n <= 62211
 }
+
+// oldCPIO tells whether head begins as the binary archives of cpio do, of either order:
+// with a number, and a name of a length, which ends with a zero.
+func oldCPIO(head []byte) bool {
+	const name = 26
+	if len(head) < name {
+		return false
+	}
+	var order binary.ByteOrder = binary.LittleEndian
+	if head[0] == 0x71 {
+		order = binary.BigEndian
+	}
+	size := int(order.Uint16(head[20:]))
+	return order.Uint16(head) == 0o70707 && size > 1 && name+size <= len(head) && head[name+size-1] == 0 && head[name] != 0
+}
+
+// arj tells whether head begins as archives of ARJ do: with a number, the size of a
+// header, and that of a part of it; and what the header describes is an archive.
+func arj(head []byte) bool {
+	const sizeAt, partAt, kindAt = 2, 4, 10
+	if !has(head, 0, "\x60\xea") || len(head) <= kindAt {
+		return false
+	}
+	size, part := binary.LittleEndian.Uint16(head[sizeAt:]), uint16(head[partAt])
+	return size <= 2600 && part >= 30 && part < size && head[kindAt] == 2
+}

@@ -53,13 +53,23 @@ const (
 	Archive  = "ar"
 	Deb      = "deb"
 	RPM      = "rpm"
+	Cabinet  = "cab"
+	ARJ      = "arj"
+	SZDD     = "szdd"
+	SIS      = "sis"
+	CHM      = "chm"
 
 	PNG    = "png"
 	JPEG   = "jpeg"
 	GIF    = "gif"
 	PDF    = "pdf"
 	OLE    = "ole"
+	RTF    = "rtf"
 	SQLite = "sqlite"
+
+	Mail   = "mail"
+	TNEF   = "tnef"
+	BinHex = "binhex"
 
 	PrivateKey  = "private-key"
 	PublicKey   = "public-key"
@@ -89,6 +99,7 @@ var magics = [...]magic{
 	{0, "\xfd7zXZ\x00", XZ},
 	{0, "\x28\xb5\x2f\xfd", Zstd},
 	{0, "\x04\x22\x4d\x18", LZ4},
+	{0, "\x02\x21\x4c\x18", LZ4}, // as kernels have it
 	{0, "7z\xbc\xaf\x27\x1c", SevenZip},
 	{0, "Rar!\x1a\x07", RAR},
 	{0, "070701", CPIO}, // "newc"
@@ -98,6 +109,11 @@ var magics = [...]magic{
 	{0, "!<arch>\n", Archive},
 	{0, "!<thin>\n", Archive},
 	{0, "\xed\xab\xee\xdb", RPM},
+	{0, "MSCF\x00\x00\x00\x00", Cabinet},
+	{0, "SZDD\x88\xf0\x27\x33A", SZDD},
+	{8, "\x19\x04\x00\x10", SIS}, // the third number of a file of Symbian
+	{0, "ITSF\x03\x00\x00\x00", CHM},
+	{0, "\x78\x9f\x3e\x22", TNEF},
 	{257, "ustar", Tar},
 	{0, "\x89PNG\r\n\x1a\n", PNG},
 	{0, "\xff\xd8\xff", JPEG},
@@ -105,6 +121,7 @@ var magics = [...]magic{
 	{0, "GIF89a", GIF},
 	{0, "%PDF-", PDF},
 	{0, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", OLE},
+	{0, "{\\rtf", RTF},
 	{0, "SQLite format 3\x00", SQLite},
 	{0, "\xfe\xed\xfa\xce", MachO},
 	{0, "\xfe\xed\xfa\xcf", MachO},
@@ -135,6 +152,10 @@ func Type(head []byte) string {
 		return zip(head)
 	case compiledPython(head):
 		return Python
+	case oldCPIO(head):
+		return CPIO
+	case arj(head):
+		return ARJ
 	}
 	for i := range magics {
 		if m := &magics[i]; has(head, m.at, m.bytes) {

@@ -100,8 +100,41 @@ func text(head []byte) string {
 		return armour(head)
 	case sshKey(head):
 		return PublicKey
+	case bytes.Contains(head, []byte("(This file must be converted with BinHex")):
+		return BinHex
+	case mail(head), uuencoded(head):
+		return Mail
 	}
 	return Text
+}
+
+// mail tells whether text begins as mail does, or a box of it: with a line of the box, or
+// a header; and that it has two more that every mail has one of.
+func mail(head []byte) bool {
+	first, _, _ := bytes.Cut(head, []byte("\n"))
+	name, _, ok := bytes.Cut(first, []byte(":"))
+	if !has(first, 0, "From ") && (!ok || len(name) == 0 || bytes.IndexByte(name, ' ') >= 0) {
+		return false
+	}
+	n := 0
+	for _, header := range [...]string{"From: ", "To: ", "Subject: ", "Date: ", "Message-ID: ", "MIME-Version: ", "Received: ", "Content-Transfer-Encoding: "} {
+		at := -1
+		if has(head, 0, header) {
+			at = 0
+		} else {
+			at = bytes.Index(head, []byte("\n"+header))
+		}
+		if at >= 0 {
+			n++
+		}
+	}
+	return n >= 3 || n == 2 && has(first, 0, "From ")
+}
+
+// uuencoded tells whether text begins as "begin 644 name".
+func uuencoded(head []byte) bool {
+	rest := head[min(len("begin "), len(head)):]
+	return has(head, 0, "begin ") && len(rest) > 4 && len(bytes.Trim(rest[:3], "01234567")) == 0 && rest[3] == ' '
 }
 
 // markup tells HTML from text that just begins with "<".

@@ -65,7 +65,7 @@ func (Analyzer) Wants(f static.File) bool {
 // isText tells whether contents of a kind are looked through.
 func isText(kind string) bool {
 	switch kind {
-	case content.Text, content.JSON, content.XML, content.HTML, content.PrivateKey, content.PublicKey, content.Certificate:
+	case content.Text, content.Mail, content.RTF, content.JSON, content.XML, content.HTML, content.PrivateKey, content.PublicKey, content.Certificate:
 		return true
 	}
 	return kind == content.Script || strings.HasPrefix(kind, content.Script+"-")
