@@ -63,16 +63,12 @@ func newMeasurement(ctx context.Context, dir string) (*measurement, error) {
 	if err != nil {
 		return nil, err
 	}
-	analyzers, err := all.BuiltIn()
-	if err != nil {
-		return nil, err
-	}
 	lists, err := malicious.Load(rules.Packages())
 	if err != nil {
 		return nil, err
 	}
 	return &measurement{dir: dir, apt: a, reader: &all.Reader{
-		Analyzers: analyzers, Malicious: []malicious.List{lists},
+		Analyzers: all.BuiltIn(), Malicious: []malicious.List{lists},
 		NoDatabase: detonaut.Stage{Name: detonaut.StageVulnerabilities, State: detonaut.Skipped},
 	}}, nil
 }

@@ -111,6 +111,26 @@ func Read(compile Compile, systems ...fs.FS) *Book {
 	return &r.book
 }
 
+// Sum names all that [Read] would read in the systems, in hex, without reading it as
+// rules. What cannot be read counts, too.
+func Sum(systems ...fs.FS) string {
+	var files []string
+	for _, fsys := range systems {
+		_ = fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() && path.Ext(name) == ".yaml" {
+				text, err := readBounded(fsys, name)
+				if err != nil {
+					text = []byte(err.Error())
+				}
+				files = append(files, fmt.Sprintf("%q %x", name, sha256.Sum256(text)))
+			}
+			return nil
+		})
+	}
+	slices.Sort(files)
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(files, "\n"))))
+}
+
 type reader struct {
 	compile Compile
 	book    Book
@@ -155,14 +175,9 @@ func (r *reader) walk(system int, fsys fs.FS) {
 }
 
 func (r *reader) read(at Place, fsys fs.FS) (err error) {
-	f, err := fsys.Open(at.File)
+	data, err := readBounded(fsys, at.File)
 	if err != nil {
-		return fmt.Errorf("open rule: %w", err)
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	data, err := io.ReadAll(io.LimitReader(f, MaxDocument+1))
-	if err != nil {
-		return fmt.Errorf("read rule: %w", err)
+		return err
 	}
 	// The parsers recover from panics of their own making only, and the bytes are anybody's.
 	defer func() {
@@ -184,6 +199,20 @@ func (r *reader) read(at Place, fsys fs.FS) (err error) {
 	keep()
 	r.sums = append(r.sums, fmt.Sprintf("%s %x", id, sha256.Sum256(data)))
 	return nil
+}
+
+// readBounded reads a document, and a byte more than it may have.
+func readBounded(fsys fs.FS, name string) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("open rule: %w", err)
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	data, err := io.ReadAll(io.LimitReader(f, MaxDocument+1))
+	if err != nil {
+		return nil, fmt.Errorf("read rule: %w", err)
+	}
+	return data, nil
 }
 
 // ByID orders findings of rules.

@@ -112,6 +112,14 @@ func Compile(patterns []Pattern) (*Set, error) {
 	return s, err
 }
 
+// Check tells what is wrong with a pattern, as [Compile] does.
+func Check(p Pattern) error {
+	if _, _, err := compile(&p); err != nil {
+		return fmt.Errorf("%w: pattern %s: %w", detonaut.ErrUsage, p.Name, err)
+	}
+	return nil
+}
+
 // Len is how many patterns there are.
 func (s *Set) Len() int { return len(s.patterns) }
 

@@ -259,12 +259,10 @@ func (t *Tool) checkMarks() error {
 		if slices.Contains(m.types, "") {
 			return errors.New("a mark has an empty type")
 		}
-		var own []pattern.Pattern
 		for _, text := range m.texts {
-			own = append(own, pattern.Pattern{Name: text, Text: text})
-		}
-		if _, err := pattern.Compile(own); err != nil {
-			return err
+			if err := pattern.Check(pattern.Pattern{Name: text, Text: text}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

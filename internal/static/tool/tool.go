@@ -8,7 +8,6 @@ package tool
 
 import (
 	"cmp"
-	"fmt"
 	"io/fs"
 	"slices"
 
@@ -130,9 +129,6 @@ func Load(systems ...fs.FS) (*Catalogue, error) {
 				c.patterns, c.of = append(c.patterns, pattern.Pattern{Name: t.Name, Text: text}), append(c.of, marked{t, m})
 			}
 		}
-	}
-	if _, err := pattern.Compile(c.patterns); err != nil {
-		return nil, fmt.Errorf("compile marks of tools: %w", err)
 	}
 	return c, nil
 }
