@@ -63,6 +63,7 @@ func Run(ctx context.Context, files iter.Seq2[File, error], analyzers []Analyzer
 		}
 	}
 	r.read(tasks)
+	r.sum.lacking()
 	return r.sum.result(), errors.Join(r.sum.errs...)
 }
 
@@ -112,19 +113,17 @@ func (r *reading) tasks(f File) (tasks []task) {
 // read does tasks, and adds up what was found in their order.
 func (r *reading) read(tasks []task) {
 	r.recall(tasks)
-	next := make(chan *task)
+	next := make(chan []*task)
 	var workers sync.WaitGroup
 	for range r.options.Workers {
 		workers.Go(func() {
-			for t := range next {
-				t.found, t.err = r.analyze(t)
+			for job := range next {
+				r.do(job)
 			}
 		})
 	}
-	for i := range tasks {
-		if !tasks[i].known {
-			next <- &tasks[i]
-		}
+	for _, job := range r.jobs(tasks) {
+		next <- job
 	}
 	close(next)
 	workers.Wait()
@@ -155,20 +154,25 @@ func (r *reading) analyze(t *task) (found []detonaut.Finding, err error) {
 	}()
 	ctx, cancel := context.WithTimeout(r.ctx, r.options.Limits.PerFile)
 	defer cancel()
-	f := t.file
+	found, err = r.analyzers[t.analyzer].Analyze(ctx, t.file.bare(ctx))
+	if err != nil && ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
+		err = errSlow // whatever it made of that, or because it would have been
+	}
+	return found, err
+}
+
+// bare is f as analyzers see it: it has no places, and can be read until ctx ends.
+func (f File) bare(ctx context.Context) File {
+	open := f.Open
 	f.Places, f.Events, f.Use, f.From = nil, nil, "", ""
 	f.Open = func() (Content, error) {
-		c, err := t.file.Open()
+		c, err := open()
 		if err != nil {
 			return nil, err
 		}
 		return limited{c, ctx}, nil
 	}
-	found, err = r.analyzers[t.analyzer].Analyze(ctx, f)
-	if err != nil && ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
-		err = errSlow // whatever it made of that, or because it would have been
-	}
-	return found, err
+	return f
 }
 
 // limited is a content that can be read until its context ends.

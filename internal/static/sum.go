@@ -66,12 +66,14 @@ type sum struct {
 	within    map[string][]string
 	missed    []map[string]int // of each analyzer, how many, by what to say of them
 	failed    [][]error        // of each analyzer
+	lacks     []string         // of each analyzer, what it lacks
 	errs      []error          // the first of all
 }
 
 func newSum(analyzers []Analyzer, limit int) *sum {
 	s := &sum{analyzers: analyzers, limit: limit, findings: map[string]*detonaut.Finding{}, within: map[string][]string{}}
 	s.missed, s.failed = make([]map[string]int, len(analyzers)), make([][]error, len(analyzers))
+	s.lacks = make([]string, len(analyzers))
 	for i := range analyzers {
 		s.missed[i] = map[string]int{}
 	}
@@ -85,6 +87,25 @@ func (s *sum) fail(err error) {
 	s.errs = append(s.errs, err)
 	for i := range s.failed {
 		s.failed[i] = append(s.failed[i], err)
+	}
+}
+
+// lacking asks the analyzers what they lack. One that can do nothing has failed.
+func (s *sum) lacking() {
+	for i, a := range s.analyzers {
+		l, ok := a.(Limited)
+		if !ok {
+			continue
+		}
+		switch state, why := l.Lack(); state {
+		case detonaut.Complete:
+		case detonaut.Failed:
+			err := errors.New(why)
+			s.failed[i] = append(s.failed[i], err)
+			s.errs = append(s.errs, fmt.Errorf("analyzer %s: %w", a.Name(), err))
+		default:
+			s.lacks[i] = why
+		}
 	}
 }
 
@@ -160,6 +181,9 @@ func (s *sum) result() Result {
 	for i, a := range s.analyzers {
 		stage := detonaut.Stage{Name: a.Name(), State: detonaut.Complete}
 		var reasons []string
+		if s.lacks[i] != "" {
+			stage.State, reasons = detonaut.Partial, []string{s.lacks[i]}
+		}
 		for _, say := range slices.Sorted(maps.Keys(s.missed[i])) {
 			stage.State = detonaut.Partial
 			reasons = append(reasons, fmt.Sprintf("%s: %d", say, s.missed[i][say]))

@@ -18,7 +18,7 @@ import (
 
 var (
 	word = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
-	id   = regexp.MustCompile(`^[a-z][a-z0-9-]*/[a-z0-9][a-z0-9-]*$`)
+	id   = regexp.MustCompile(`^[a-z][a-z0-9-]*(/[a-z0-9][a-z0-9-]*){1,2}$`)
 )
 
 // Run holds a to the contract, on files of which at least one has a finding.
@@ -49,6 +49,9 @@ func Run(t *testing.T, a static.Analyzer, files []static.File) {
 	}
 	ends(t, a, files)
 	together(t, a, files)
+	if j, ok := a.(static.Joint); ok {
+		joint(t, j, files)
+	}
 }
 
 // analyze reads a file, and sees to it that it is closed.
@@ -76,7 +79,7 @@ func analyze(t *testing.T, a static.Analyzer, f static.File) []detonaut.Finding 
 func check(t *testing.T, f detonaut.Finding) {
 	t.Helper()
 	if !id.MatchString(f.ID) || f.Title == "" || f.Meaning == "" {
-		t.Errorf("finding %+v: want an id of two words, a title and a meaning", f)
+		t.Errorf("finding %+v: want an id of two or three words, a title and a meaning", f)
 	}
 	if !slices.Contains(detonaut.Severities()[:5], f.Severity) || !slices.Contains(detonaut.Confidences(), f.Confidence) {
 		t.Errorf("finding %s: severity %q, confidence %q", f.ID, f.Severity, f.Confidence)
@@ -119,6 +122,24 @@ func together(t *testing.T, a static.Analyzer, files []static.File) {
 		})
 	}
 	all.Wait()
+}
+
+// joint shows that files which are read at once yield what each yields alone.
+func joint(t *testing.T, a static.Joint, files []static.File) {
+	t.Helper()
+	outcomes := a.AnalyzeAll(t.Context(), files)
+	if len(outcomes) != len(files) {
+		t.Fatalf("got %d outcomes of %d files", len(outcomes), len(files))
+	}
+	for i, f := range files {
+		found, err := a.Analyze(t.Context(), f)
+		if err != nil || outcomes[i].Err != nil {
+			t.Errorf("file %s: alone %v, with others %v", f.SHA256, err, outcomes[i].Err)
+		}
+		if diff := cmp.Diff(found, outcomes[i].Found); diff != "" {
+			t.Errorf("file %s (-alone +with others):\n%s", f.SHA256, diff)
+		}
+	}
 }
 
 type closing struct {
