@@ -21,7 +21,7 @@ func Analyzers(digest string, load func() (malware.Knowledge, error)) []static.A
 // BuiltIn returns every analyzer, going by what comes with Detonaut alone.
 func BuiltIn() []static.Analyzer {
 	return Analyzers(rulebook.Sum(rules.Files(), rules.Tools()), func() (malware.Knowledge, error) {
-		set, err := rule.Load(rules.Files())
+		set, err := rule.LoadOurs(rules.Files())
 		tools, terr := tool.Load(rules.Tools())
 		return malware.Knowledge{Rules: set, Tools: tools}, errors.Join(err, terr)
 	})

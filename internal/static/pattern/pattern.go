@@ -112,9 +112,14 @@ func Compile(patterns []Pattern) (*Set, error) {
 	return s, err
 }
 
-// Check tells what is wrong with a pattern, as [Compile] does.
+// Check tells what is wrong with a pattern, as [Compile] does, and more: a pattern of
+// somebody who may not be trusted must be checked before.
 func Check(p Pattern) error {
-	if _, _, err := compile(&p); err != nil {
+	_, _, err := compile(&p)
+	if err == nil && p.Regex != "" {
+		err = checkRegex(p.Regex)
+	}
+	if err != nil {
 		return fmt.Errorf("%w: pattern %s: %w", detonaut.ErrUsage, p.Name, err)
 	}
 	return nil

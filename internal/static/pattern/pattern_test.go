@@ -91,9 +91,13 @@ func TestRefused(t *testing.T) {
 		{Pattern{Regex: "abc(x{1,500}y{1,500}){1,2}"}, "instructions, at most"},
 	} {
 		tc.p.Name = "rule/p"
-		_, err := Compile([]Pattern{{Name: "good", Text: "good"}, tc.p})
+		err := Check(tc.p)
 		if !errors.Is(err, detonaut.ErrUsage) || !strings.Contains(err.Error(), "rule/p: ") || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%+v: got %v, want %q", tc.p, err, tc.want)
+		}
+		_, again := Compile([]Pattern{{Name: "good", Text: "good"}, tc.p})
+		if only := strings.Contains(tc.want, "instructions"); only != (again == nil) || !only && again.Error() != err.Error() {
+			t.Errorf("%+v: compiled: %v, checked: %v", tc.p, again, err)
 		}
 	}
 	if _, err := Compile(make([]Pattern, maxPatterns+1)); !errors.Is(err, detonaut.ErrLimit) {

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"slices"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -17,7 +18,8 @@ const reach = 1 << 10
 // maxProgram is how many instructions a regular expression may have.
 const maxProgram = 2000
 
-type regex struct{ *regexp.Regexp }
+// regex is compiled when one of its atoms is found: most are never.
+type regex struct{ compiled func() *regexp.Regexp }
 
 func compileRegex(s string) (matcher, []atom, error) {
 	tree, err := syntax.Parse(s, syntax.Perl)
@@ -38,25 +40,30 @@ func compileRegex(s string) (matcher, []atom, error) {
 			atoms = append(atoms, a)
 		}
 	}
+	return regex{sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(s) })}, atoms, nil
+}
+
+// checkRegex refuses an expression that would take long to match.
+func checkRegex(s string) error {
+	tree, err := syntax.Parse(s, syntax.Perl)
+	if err != nil {
+		return err
+	}
 	program, err := syntax.Compile(tree.Simplify())
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	if len(program.Inst) > maxProgram {
-		return nil, nil, fmt.Errorf("has %d instructions, at most %d", len(program.Inst), maxProgram)
+		return fmt.Errorf("has %d instructions, at most %d", len(program.Inst), maxProgram)
 	}
-	re, err := regexp.Compile(s)
-	if err != nil {
-		return nil, nil, err
-	}
-	return regex{re}, atoms, nil
+	return nil
 }
 
 func (r regex) match(w window, at int, _ *atom, tell func(from, to int)) (until int) {
 	low, high := max(at-reach, 0), min(at+3*reach, len(w.bytes))
 	// What begins or ends where we cut it may not do so in the file.
 	first, last := low == 0 && w.begins, high == len(w.bytes) && w.ends
-	for _, found := range r.FindAllIndex(w.bytes[low:high], maxPlaces) {
+	for _, found := range r.compiled().FindAllIndex(w.bytes[low:high], maxPlaces) {
 		from, to := low+found[0], low+found[1]
 		if (from > low || first) && (to < high || last) {
 			tell(from, to)
