@@ -48,7 +48,7 @@ func (a *app) reader(ctx context.Context, cfg *config.Loaded) (_ *all.Reader, do
 			err = errors.Join(err, open.close())
 		}
 	}()
-	r := &all.Reader{Analyzers: all.BuiltIn(), Hidden: cfg.Static.AllLayers, Warn: a.warnOnce()}
+	r := &all.Reader{Analyzers: all.Analyzers(all.Ours()), Malware: all.Ours(), Hidden: cfg.Static.AllLayers, Warn: a.warnOnce()}
 	if r.Suppressed, err = suppress.Load(suppressions(cfg.Static)); err != nil {
 		return nil, nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -89,23 +90,35 @@ func (a *apt) closure(ctx context.Context, name string) (names []string, err err
 	return names, err
 }
 
-// get returns the file of a package, which is downloaded if it is not there.
-func (a *apt) get(ctx context.Context, name string) (string, error) {
-	find := func() string {
-		found, _ := filepath.Glob(filepath.Join(a.dir, name+"_*.deb")) // the pattern is well formed
-		if len(found) == 0 {
-			return ""
+// unknown is what apt-get says of a package that no suite has.
+var unknown = regexp.MustCompile(`(?m)^E: (?:Unable to locate package|Can't (?:find|select) .* package) '?([a-z0-9.+-]+)`)
+
+// fetch downloads the packages that are not there, and returns those that are not to be
+// had.
+func (a *apt) fetch(ctx context.Context, names []string) (absent []string, err error) {
+	names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return a.file(n) != "" })
+	for len(names) > 0 {
+		_, err := a.run(ctx, append([]string{"download"}, names...)...)
+		if err == nil {
+			return absent, nil
 		}
-		return found[0]
+		m := unknown.FindAllStringSubmatch(err.Error(), -1)
+		if m == nil {
+			return absent, err
+		}
+		for _, one := range m {
+			absent = append(absent, one[1])
+		}
+		names = slices.DeleteFunc(names, func(n string) bool { return slices.Contains(absent, n) })
 	}
-	if f := find(); f != "" {
-		return f, nil
+	return absent, nil
+}
+
+// file is that of a package; empty if it is not there.
+func (a *apt) file(name string) string {
+	found, _ := filepath.Glob(filepath.Join(a.dir, name+"_*.deb")) // the pattern is well formed
+	if len(found) == 0 {
+		return ""
 	}
-	if _, err := a.run(ctx, "download", name); err != nil {
-		return "", err
-	}
-	if f := find(); f != "" {
-		return f, nil
-	}
-	return "", fmt.Errorf("apt-get download %s left no file", name)
+	return found[0]
 }

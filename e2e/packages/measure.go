@@ -68,7 +68,7 @@ func newMeasurement(ctx context.Context, dir string) (*measurement, error) {
 		return nil, err
 	}
 	return &measurement{dir: dir, apt: a, reader: &all.Reader{
-		Analyzers: all.BuiltIn(), Malicious: []malicious.List{lists},
+		Analyzers: all.Analyzers(all.Ours()), Malware: all.Ours(), Malicious: []malicious.List{lists},
 		NoDatabase: detonaut.Stage{Name: detonaut.StageVulnerabilities, State: detonaut.Skipped},
 	}}, nil
 }
@@ -76,19 +76,26 @@ func newMeasurement(ctx context.Context, dir string) (*measurement, error) {
 // tools reads each package of a tool. A line is a package, and the name of its tool, if
 // that is another.
 func (m *measurement) tools(ctx context.Context, lines []string) error {
+	var names []string
+	for _, line := range lines {
+		pkg, _, _ := strings.Cut(line, " = ")
+		names = append(names, pkg)
+	}
+	if err := m.fetch(ctx, names); err != nil {
+		return err
+	}
 	for i, line := range lines {
 		pkg, name, ok := strings.Cut(line, " = ")
 		if !ok {
 			name = pkg
 		}
 		progress("tools", i+1, len(lines), pkg)
-		deb, err := m.apt.get(ctx, pkg)
-		if err != nil {
-			m.absent = append(m.absent, pkg)
-			fmt.Fprintln(os.Stderr, err)
+		deb := m.apt.file(pkg)
+		if deb == "" {
 			continue
 		}
 		t := tool{pkg: pkg, name: name}
+		var err error
 		t.installed, err = m.read(ctx, func(dir string) error { return (&root{dir: dir}).install(ctx, deb) })
 		if err == nil {
 			t.copied, err = m.read(ctx, func(dir string) error { return copyTo(ctx, deb, dir) })
@@ -101,17 +108,25 @@ func (m *measurement) tools(ctx context.Context, lines []string) error {
 	return nil
 }
 
+func (m *measurement) fetch(ctx context.Context, names []string) error {
+	absent, err := m.apt.fetch(ctx, names)
+	m.absent = append(m.absent, absent...)
+	return err
+}
+
 // others reads packages, a hundred in an image.
 func (m *measurement) others(ctx context.Context, name string, names []string) error {
 	c := crowd{name: name, words: map[detonaut.Word]int{}}
+	if err := m.fetch(ctx, names); err != nil {
+		return err
+	}
 	for n, some := range slices.Collect(slices.Chunk(names, 100)) {
 		progress(name, n*100+len(some), len(names), some[len(some)-1])
 		o, err := m.read(ctx, func(dir string) error {
 			r := &root{dir: dir}
 			for _, pkg := range some {
-				deb, err := m.apt.get(ctx, pkg)
-				if err != nil {
-					m.absent = append(m.absent, pkg)
+				deb := m.apt.file(pkg)
+				if deb == "" {
 					continue
 				}
 				if err := r.install(ctx, deb); err != nil {

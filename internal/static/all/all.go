@@ -3,6 +3,7 @@ package all
 
 import (
 	"errors"
+	"sync"
 
 	"github.com/detonaut/detonaut/internal/rulebook"
 	"github.com/detonaut/detonaut/internal/static"
@@ -12,17 +13,16 @@ import (
 	"github.com/detonaut/detonaut/rules"
 )
 
-// Analyzers returns every analyzer, that of malware going by what load returns, which has
-// that digest.
-func Analyzers(digest string, load func() (malware.Knowledge, error)) []static.Analyzer {
-	return []static.Analyzer{malware.New(digest, load)}
+// Analyzers returns every analyzer, that of malware going by what a source has.
+func Analyzers(from malware.Source) []static.Analyzer {
+	return []static.Analyzer{malware.New(from)}
 }
 
-// BuiltIn returns every analyzer, going by what comes with Detonaut alone.
-func BuiltIn() []static.Analyzer {
-	return Analyzers(rulebook.Sum(rules.Files(), rules.Tools()), func() (malware.Knowledge, error) {
+// Ours is what comes with Detonaut.
+func Ours() malware.Source {
+	return malware.Source{Digest: rulebook.Sum(rules.Files(), rules.Tools())[:12], Load: sync.OnceValues(func() (malware.Knowledge, error) {
 		set, err := rule.LoadOurs(rules.Files())
 		tools, terr := tool.Load(rules.Tools())
 		return malware.Knowledge{Rules: set, Tools: tools}, errors.Join(err, terr)
-	})
+	})}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/static/inventory"
@@ -69,4 +70,29 @@ func (p *packages) match(ctx context.Context) ([]detonaut.Vulnerability, detonau
 		}
 	}
 	return found, stage
+}
+
+// tools are those that are packages. What is known of a list follows from it and from the
+// catalogue.
+func (p *packages) tools(ctx context.Context) (found []detonaut.Finding, err error) {
+	if p.Malware.Load == nil || p.stage.State == detonaut.Failed {
+		return nil, nil
+	}
+	about := sha256.Sum256([]byte("tools " + p.Malware.Digest + " " + string(p.name[:])))
+	if p.Memory != nil {
+		if note, err := p.Memory.Note(ctx, about); err == nil && note != nil && json.Unmarshal(note, &found) == nil {
+			return found, nil
+		}
+	}
+	known, err := p.Malware.Load()
+	if err != nil {
+		return nil, fmt.Errorf("load tools: %w", err)
+	}
+	found = known.Tools.Check(&p.list.Inventory)
+	if p.Memory != nil && p.stage.State == detonaut.Complete {
+		if note, err := json.Marshal(found); err == nil {
+			_ = p.Memory.SetNote(ctx, about, note) // it is looked up again
+		}
+	}
+	return found, nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/detonaut/detonaut/internal/static/config"
 	"github.com/detonaut/detonaut/internal/static/inventory"
 	"github.com/detonaut/detonaut/internal/static/malicious"
+	"github.com/detonaut/detonaut/internal/static/malware"
 	"github.com/detonaut/detonaut/internal/static/memory"
 	"github.com/detonaut/detonaut/internal/static/secret"
 	"github.com/detonaut/detonaut/internal/static/suppress"
@@ -29,6 +30,9 @@ type Reader struct {
 	// well.
 	Analyzers []static.Analyzer
 	Secrets   secret.Analyzer
+	// Malware has the tools that are looked for among packages; a source without Load
+	// looks for none.
+	Malware malware.Source
 	// Memory knows what was found in earlier images and their files; nil knows nothing.
 	Memory *memory.Memory
 	// Database has known vulnerabilities. Without one they are not looked for, and
@@ -112,6 +116,10 @@ func (r *Reader) Read(ctx context.Context, img Image, tell func(stage string)) (
 		read.Inventory, read.Owners = &list, packages.list.Owners(img.Index)
 	}
 	known, looked := malicious.Check(malicious.Subject{Inventory: read.Inventory, Index: img.Index}, r.Malicious...)
+	tools, terr := packages.tools(ctx)
+	if terr != nil {
+		looked = ended(detonaut.StagePackages, terr)
+	}
 	tell(detonaut.StageVulnerabilities)
 	matched := r.match(ctx, &read, packages)
 	read.Stages = append(read.Stages, looked, matched, ended(detonaut.StageConfig, serr))
@@ -120,7 +128,7 @@ func (r *Reader) Read(ctx context.Context, img Image, tell func(stage string)) (
 		read.Stages = append(read.Stages, lacking(s, img.Index.Unlisted.Files))
 	}
 	read.Within, read.Content = files.Within, img.content
-	read.Findings = static.Join(settings, said, files.Findings, known)
+	read.Findings = static.Join(settings, said, tools, files.Findings, known)
 	r.suppress(img.Image, &read)
 	return read, errors.Join(err, serr, failure(looked), failure(matched))
 }

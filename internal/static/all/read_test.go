@@ -89,7 +89,7 @@ func reader(t *testing.T, m *memory.Memory, d *vuln.Database) *all.Reader {
 		t.Fatal(err)
 	}
 	return &all.Reader{
-		Analyzers: all.BuiltIn(), Memory: m, Database: d, NoDatabase: vuln.Unavailable(vuln.ErrNone),
+		Analyzers: all.Analyzers(all.Ours()), Malware: all.Ours(), Memory: m, Database: d, NoDatabase: vuln.Unavailable(vuln.ErrNone),
 		Malicious: []malicious.List{list}, Now: func() time.Time { return today },
 	}
 }
