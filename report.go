@@ -27,6 +27,9 @@ type Report struct {
 	Suppressed      []Vulnerability `json:"suppressed,omitempty"`
 	// Database is where vulnerabilities were looked up; nil if nowhere.
 	Database *Database `json:"database,omitempty"`
+	// Files are contents that are worth knowing again, in other images: those that
+	// something was found in, that ran, or that no package has; sorted by path.
+	Files []File `json:"files,omitempty"`
 	// Stories join findings and events that belong together, the worst first.
 	Stories []Story `json:"stories,omitempty"`
 	// Stages are in the order in which they ran.
@@ -35,6 +38,35 @@ type Report struct {
 	Coverage Coverage `json:"coverage"`
 	// Run tells what the subject did; nil when it was never run.
 	Run *Run `json:"run,omitempty"`
+}
+
+// File is a content, and what it is like.
+type File struct {
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"`
+	// Type is the kind of content: "elf", "script-shell" ... (docs/tape.md).
+	Type string `json:"type,omitempty"`
+	// Path is one of its places; Layer that of the image, empty for what a run made.
+	Path  string `json:"path,omitempty"`
+	Layer Digest `json:"layer,omitempty"`
+	// Use is what the run had to do with it; empty for one that lay there.
+	Use Use `json:"use,omitempty"`
+	// Likeness are hashes by which others are found that are like it.
+	Likeness Likeness `json:"likeness,omitzero"`
+}
+
+// Likeness are hashes that are near or equal for contents that are alike; each is empty
+// where it cannot be made.
+type Likeness struct {
+	// TLSH is near for contents of nearly the same bytes.
+	TLSH string `json:"tlsh,omitempty"`
+	// Imphash is that of the imports of a program of Windows, as pefile makes it.
+	Imphash string `json:"imphash,omitempty"`
+	// Symbols is the SHA-256 of the names, sorted, a line each, that a program of Unix
+	// imports, or has if it is static; Modules that of the modules that a program in Go is
+	// built of, or its packages.
+	Symbols string `json:"symbols,omitempty"`
+	Modules string `json:"modules,omitempty"`
 }
 
 // Story is what one group of processes did with one thing: fetched it from

@@ -146,3 +146,14 @@ func use(hows []string) detonaut.Use {
 	}
 	return detonaut.Dropped
 }
+
+// payloads are the payloads among contents.
+func (r *report) payloads(contents []static.File) (files []static.File) {
+	all, _ := order(r.Run.Payloads, left{contents: contents})
+	for f := range all {
+		if len(f.Places) > 0 {
+			files = append(files, f)
+		}
+	}
+	return files
+}

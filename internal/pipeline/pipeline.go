@@ -46,6 +46,9 @@ type Deps struct {
 	// Analyzers read what a run wrote, ran and deleted; without any nothing of it
 	// is asked for, and there is no such stage.
 	Analyzers []static.Analyzer
+	// Likeness makes the hashes of a content by which others are found that are like it;
+	// nil makes none.
+	Likeness func(context.Context, static.File) (detonaut.Likeness, error)
 	// Reads names what [Subject.Read] depends on, as "name@version".
 	Reads []string
 	// Now is the clock; nil is [time.Now].
@@ -106,9 +109,7 @@ func Run(ctx context.Context, d Deps, job Job) (*detonaut.Report, error) {
 	return d.analyse(ctx, job, func(r *report, s *Subject) error {
 		reading, failed := r.readImage(ctx, job, s)
 		debug.FreeOSMemory() // what reading took: the run may idle for long, beside others
-		used, err := r.detonate(ctx, d, job, s)
-		r.ran(used, reading)
-		r.reach(used, reading.Owners)
+		err := r.detonate(ctx, d, job, s, reading)
 		return errors.Join(failed, err)
 	})
 }
@@ -165,6 +166,7 @@ func Replay(ctx context.Context, d Deps, run Stored) (*detonaut.Report, error) {
 	r := newReport(known, d, started)
 	r.Fingerprint.Plan = detonate.Digest(p)
 	err = r.detonated(ctx, d, Job{}, res, left{run.Left, exchanged.told})
+	err = errors.Join(err, r.describe(ctx, d, static.Reading{}, nil, r.payloads(run.Left)))
 	r.Stories = teller.Tell(r.Findings)
 	r.Elapsed = res.Run.Elapsed
 	r.judge()
@@ -219,19 +221,19 @@ func (r *report) missed(s detonaut.State, reason string) {
 	r.Coverage.Gaps = append(r.Coverage.Gaps, "no run was observed to its end")
 }
 
-// detonate plans, runs and explains, and returns the files of the image that were used.
-// An error is a failure of ours, already in the report.
-func (r *report) detonate(ctx context.Context, d Deps, job Job, s *Subject) ([]behavior.Use, error) {
+// detonate plans, runs and explains, and says what of the image that was read came into
+// use. An error is a failure of ours, already in the report.
+func (r *report) detonate(ctx context.Context, d Deps, job Job, s *Subject, reading static.Reading) error {
 	job.stage(detonaut.StageDetonate)
 	p, err := d.plan(s)
 	if errors.Is(err, detonaut.ErrRun) || errors.Is(err, detonaut.ErrPlatform) {
 		r.missed(detonaut.Skipped, err.Error())
-		return nil, nil
+		return r.describe(ctx, d, reading, nil, nil)
 	}
 	if err != nil {
 		err = fmt.Errorf("plan run: %w", err)
 		r.missed(detonaut.Failed, err.Error())
-		return nil, err
+		return err
 	}
 	r.Fingerprint.Plan = detonate.Digest(p)
 	p.Image = s.Root
@@ -241,15 +243,17 @@ func (r *report) detonate(ctx context.Context, d Deps, job Job, s *Subject) ([]b
 	defer func() { _ = spooled.Close() }() // it was only read
 	if err := d.run(ctx, job, p, spooled, analysis, exchanged); err != nil {
 		r.missed(detonaut.Failed, err.Error())
-		return nil, err
+		return err
 	}
 	res := analysis.Result()
 	if s.Programs != nil {
 		res.Coverage.Unstarted = res.Unstarted(s.Programs)
 	}
 	err = r.detonated(ctx, d, job, res, left{spooled.Files(), exchanged.told})
+	r.ran(res.Used, reading)
+	r.reach(res.Used, reading.Owners)
 	r.Stories = teller.Tell(r.Findings)
-	return res.Used, err
+	return errors.Join(err, r.describe(ctx, d, reading, res.Used, r.payloads(spooled.Files())))
 }
 
 // plan asks for a plan, of an image that this machine can run.

@@ -79,6 +79,7 @@ type world struct {
 	detectors []behavior.Detector
 	sandbox   detonate.Sandbox
 	analyzers []static.Analyzer
+	likeness  func(context.Context, static.File) (detonaut.Likeness, error)
 	read      func(context.Context, func(string)) (static.Reading, error)
 	keepErr   error
 	// keepNothing leaves out the recorder.
@@ -114,6 +115,7 @@ func (w *world) run(ctx context.Context) (*detonaut.Report, error) {
 		keep = nil
 	}
 	return pipeline.Run(ctx, pipeline.Deps{
+		Likeness: w.likeness,
 		Pull: func(_ context.Context, ref detonaut.Ref) (*pipeline.Subject, error) {
 			if w.pullErr != nil {
 				return nil, w.pullErr

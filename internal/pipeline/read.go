@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -17,8 +18,8 @@ import (
 // clean. A report and an error say that some reader failed on our side.
 func Read(ctx context.Context, d Deps, job Job) (*detonaut.Report, error) {
 	return d.analyse(ctx, job, func(r *report, s *Subject) error {
-		_, err := r.readImage(ctx, job, s)
-		return err
+		reading, err := r.readImage(ctx, job, s)
+		return errors.Join(err, r.describe(ctx, d, reading, nil, nil))
 	})
 }
 
@@ -114,7 +115,7 @@ func (r *report) reach(used []behavior.Use, owners func(string) []int) {
 // ran says which of the contents that something was found in were run: that weighs more
 // than what only lies there.
 func (r *report) ran(used []behavior.Use, reading static.Reading) {
-	if reading.Content == nil {
+	if reading.Open == nil {
 		return
 	}
 	at := map[string]int{}
@@ -122,10 +123,13 @@ func (r *report) ran(used []behavior.Use, reading static.Reading) {
 		at[r.Findings[i].ID] = i
 	}
 	for _, u := range used {
-		sum, layer := reading.Content(u.Path)
-		for _, id := range reading.Within[sum] {
+		f, ok := reading.Open(u.Path)
+		if !ok {
+			continue
+		}
+		for _, id := range reading.Within[f.SHA256] {
 			if i, ok := at[id]; ok {
-				markRan(&r.Findings[i], detonaut.Evidence{Path: u.Path, Layer: layer, SHA256: sum, Use: detonaut.Ran})
+				markRan(&r.Findings[i], detonaut.Evidence{Path: u.Path, Layer: f.Places[0].Layer, SHA256: f.SHA256, Use: detonaut.Ran})
 			}
 		}
 	}

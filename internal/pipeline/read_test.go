@@ -31,8 +31,9 @@ func aReading() static.Reading {
 			},
 		},
 		Within: map[string][]string{"aa": {"trojan/x"}, "bb": {"trojan/x"}},
-		Content: func(path string) (string, detonaut.Digest) {
-			return map[string]string{"/app": "bb", "/a": "aa"}[path], "sha256:l"
+		Open: func(path string) (static.File, bool) {
+			sum, ok := map[string]string{"/app": "bb", "/a": "aa"}[path]
+			return static.File{SHA256: sum, Size: 2, Places: []static.Place{{Path: path, Layer: "sha256:l"}}}, ok
 		},
 		Stages:    []detonaut.Stage{{Name: detonaut.StageInventory, State: detonaut.Complete}},
 		Inventory: &detonaut.Inventory{Packages: []detonaut.Package{{Name: "app", Version: "1", Type: "deb", Locations: place}, {Name: "idle", Version: "1", Type: "deb", Locations: place}}},

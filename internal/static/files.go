@@ -37,6 +37,22 @@ func Files(index *image.Index, files Opener) iter.Seq2[File, error] {
 	}
 }
 
+// At returns the regular file of an image at an absolute path, with that place alone; not
+// the empty one. It follows no links. The file can be opened as long as the image is.
+func At(index *image.Index, files Opener, path string) (File, bool) {
+	e, ok := index.Lookup(path)
+	if !ok || e.Size == 0 {
+		return File{}, false
+	}
+	p := Place{Path: "/" + e.Path}
+	if e.Layer >= 0 && e.Layer < len(index.Layers) {
+		p.Layer = index.Layers[e.Layer]
+	}
+	f := open(&e, files)
+	f.Places = []Place{p}
+	return f, true
+}
+
 // list is an index in which a file is a position: in Entries, or, behind the end of
 // those, in Hidden. An image may have a million files, so no more than that is kept
 // of each.
@@ -88,7 +104,7 @@ func (l list) contents() [][]uint32 {
 // file is the content at some positions.
 func (l list) file(same []uint32) File {
 	first, _ := l.entry(same[0])
-	f := File{SHA256: first.SHA256.String(), Size: first.Size, Type: string(first.Kind)}
+	f := open(first, l.files)
 	for _, at := range same[:min(len(same), maxPlaces)] {
 		e, hidden := l.entry(at)
 		p := Place{Path: "/" + e.Path, Hidden: hidden}
@@ -97,8 +113,13 @@ func (l list) file(same []uint32) File {
 		}
 		f.Places = append(f.Places, p)
 	}
-	f.Open = func() (Content, error) {
-		opened, err := l.files.OpenEntry(first)
+	return f
+}
+
+// open is the content of an entry, without places.
+func open(e *image.Entry, files Opener) File {
+	return File{SHA256: e.SHA256.String(), Size: e.Size, Type: string(e.Kind), Open: func() (Content, error) {
+		opened, err := files.OpenEntry(e)
 		if err != nil {
 			return nil, fmt.Errorf("open file of image: %w", err)
 		}
@@ -106,6 +127,5 @@ func (l list) file(same []uint32) File {
 			return c, nil
 		}
 		return nil, errors.Join(fmt.Errorf("open file of image: %w: not at any offset", errors.ErrUnsupported), opened.Close())
-	}
-	return f
+	}}
 }

@@ -19,9 +19,11 @@ type Reading struct {
 	// Owners are the packages of Inventory that a file of the image belongs to, by
 	// their positions. The path is absolute. Nil if nobody knows.
 	Owners func(path string) []int
-	// Content is the hash, in hex, of the content of the file of the image at an absolute
-	// path, and its layer; nil if nobody knows. Within is that of
-	// [Result].
-	Content func(path string) (sha256 string, layer detonaut.Digest)
-	Within  map[string][]string
+	// Open returns the file of the image at an absolute path, for as long as that is open;
+	// nil if nobody can. Within is that of [Result].
+	Open   func(path string) (File, bool)
+	Within map[string][]string
+	// Worth are files that are worth knowing again: something was found in them, or they
+	// are programs that no package has. They can be opened as long as the image is.
+	Worth []File
 }

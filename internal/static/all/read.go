@@ -58,15 +58,6 @@ type Image struct {
 	Files *image.FS
 }
 
-// content is the hash of the file at a path, and its layer.
-func (i Image) content(path string) (string, detonaut.Digest) {
-	e, ok := i.Index.Lookup(strings.TrimPrefix(path, "/"))
-	if !ok || e.Size == 0 || e.Layer < 0 || e.Layer >= len(i.Index.Layers) {
-		return "", ""
-	}
-	return e.SHA256.String(), i.Index.Layers[e.Layer]
-}
-
 // limits are those of the files of an image, which may be many gigabytes.
 var limits = static.Limits{File: 256 << 20, Total: 64 << 30, PerFile: 20 * time.Second, All: 15 * time.Minute, Findings: 1000}
 
@@ -127,7 +118,8 @@ func (r *Reader) Read(ctx context.Context, img Image, tell func(stage string)) (
 		s.Name = detonaut.StageImage + s.Name
 		read.Stages = append(read.Stages, lacking(s, img.Index.Unlisted.Files))
 	}
-	read.Within, read.Content = files.Within, img.content
+	read.Within, read.Open = files.Within, func(path string) (static.File, bool) { return static.At(img.Index, img.Files, path) }
+	read.Worth = worth(img, &read)
 	read.Findings = static.Join(settings, said, tools, files.Findings, known)
 	r.suppress(img.Image, &read)
 	return read, errors.Join(err, serr, failure(looked), failure(matched))

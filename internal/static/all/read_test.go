@@ -37,6 +37,8 @@ ENV API_TOKEN=tr0ub4dor-and-3-more
 {"name": "beta", "version": "1.0.0"}
 -- /srv/node_modules/event-stream/package.json --
 {"name": "event-stream", "version": "3.3.6"}
+-- /srv/node_modules/xmrig/package.json --
+{"name": "xmrig", "version": "1.0.0"}
 `
 
 func pull(t *testing.T, text string) all.Image {
@@ -126,12 +128,12 @@ func TestRead(t *testing.T) {
 	for _, f := range first.Findings {
 		ids = append(ids, f.ID)
 	}
-	for _, want := range []string{"config/root-user", "secret/by-name", "package/npm/event-stream@3.3.6"} {
+	for _, want := range []string{"config/root-user", "secret/by-name", "package/npm/event-stream@3.3.6", "tool/xmrig"} {
 		if !slices.Contains(ids, want) {
 			t.Errorf("findings %v lack %s", ids, want)
 		}
 	}
-	if !slices.IsSorted(ids) || len(first.Inventory.Packages) != 3 {
+	if !slices.IsSorted(ids) || len(first.Inventory.Packages) != 4 {
 		t.Errorf("findings %v, packages %+v", ids, first.Inventory.Packages)
 	}
 	if diff := cmp.Diff([]string{"CVE-2026-ALPHA"}, holes(first)); diff != "" {
@@ -152,8 +154,15 @@ func TestRead(t *testing.T) {
 		t.Errorf("stages (-want +got):\n%s", diff)
 	}
 
+	if len(first.Worth) != 1 || first.Worth[0].Places[0].Path != "/app" {
+		t.Errorf("worth knowing again: %+v", first.Worth)
+	}
+	if f, ok := first.Open("/app"); !ok || f.SHA256 != first.Worth[0].SHA256 || f.Places[0].Layer == "" {
+		t.Errorf("opened %+v", f)
+	}
+
 	again := read(t, r, img)
-	if diff := cmp.Diff(first, again, cmpopts.IgnoreFields(static.Reading{}, "Owners", "Content"), cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(first, again, cmpopts.IgnoreFields(static.Reading{}, "Owners", "Open", "Worth"), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("from memory (-first +again):\n%s", diff)
 	}
 	if owners := again.Owners("/srv/node_modules/beta/index.js"); len(owners) != 1 {
