@@ -32,7 +32,7 @@ func (j joint) Lack() (detonaut.State, string) { return j.state, j.why }
 func TestJoint(t *testing.T) {
 	var mu sync.Mutex
 	var calls []int
-	var bare = true
+	bare := true
 	together := joint{finds{name: "together"}, func(ctx context.Context, files []static.File) (all []static.Outcome) {
 		mu.Lock()
 		calls = append(calls, len(files))
@@ -141,5 +141,15 @@ func TestJointInterrupted(t *testing.T) {
 	got, err := static.Run(ctx, list(file("a"), file("b")), []static.Analyzer{a}, static.Options{})
 	if err != nil || got.Stages[0].Reason != "files not read, because it was interrupted: 2" {
 		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// TestMissing shows that what cannot be had fails, and says why.
+func TestMissing(t *testing.T) {
+	m := static.Missing{Analyzer: "engine", Err: errors.New("no engine: install it")}
+	got, err := static.Run(t.Context(), list(file("a")), []static.Analyzer{m, words}, static.Options{})
+	want := []detonaut.Stage{{Name: "engine", State: detonaut.Failed, Reason: "no engine: install it"}, {Name: "words", State: detonaut.Complete}}
+	if diff := cmp.Diff(want, got.Stages); diff != "" || err == nil || len(got.Findings) != 1 {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,10 +23,12 @@ type engine interface {
 	// scan is the command that applies compiled rules to the files that are listed in a
 	// file.
 	scan(rules, list string, limit time.Duration) []string
+	// locate is the same command, and tells where in the files the patterns of the rules are.
+	locate(rules, list string, limit time.Duration) []string
 	// catalogue is the command that tells all of the rules that match an empty file, or of
 	// those that do not.
 	catalogue(rules, empty string, not bool) []string
-	// parse reads what scan and catalogue say.
+	// parse reads what these commands say; full is what a catalogue says.
 	parse(out []byte, full bool) ([]match, error)
 }
 
@@ -35,7 +38,18 @@ type match struct {
 	file string
 	tags []string
 	meta []meta
+	// places are the first of the patterns that were found.
+	places []place
 }
+
+// place is where a pattern is in a file.
+type place struct {
+	pattern string
+	offset  int64
+}
+
+// maxPlaces is how many places of one rule in one file are told.
+const maxPlaces = 3
 
 // name names a rule: the namespaces are ours, one for each file of rules.
 type name struct{ space, rule string }
@@ -43,7 +57,8 @@ type name struct{ space, rule string }
 // meta is what a rule says of itself.
 type meta struct{ key, value string }
 
-// One rule of ours matches every file, so that it is known which were read.
+// One rule of ours matches every file, so that it is known which were read. It is the last,
+// because yara tells of rules in their order: when it is told, all are.
 const (
 	ownSpace = "detonaut"
 	ownRules = "rule seen { condition: true }\n"
@@ -114,6 +129,11 @@ func (c classic) scan(rules, list string, limit time.Duration) []string {
 	return []string{c.command, "-w", "-e", "-p", "1", "-a", seconds(limit), "-C", "--scan-list", rules, list}
 }
 
+func (c classic) locate(rules, list string, limit time.Duration) []string {
+	args := c.scan(rules, list, limit)
+	return slices.Insert(args, 1, "-L")
+}
+
 func (c classic) catalogue(rules, empty string, not bool) []string {
 	args := []string{c.command, "-w", "-e", "-g", "-m", "-C"}
 	if not {
@@ -140,6 +160,11 @@ func (x extended) scan(rules, list string, limit time.Duration) []string {
 		x.command, "scan", "--compiled-rules", "--output-format", "ndjson", "--print-namespace", "--threads", "1",
 		"--timeout", seconds(limit), "--scan-list", rules, list,
 	}
+}
+
+func (x extended) locate(rules, list string, limit time.Duration) []string {
+	args := x.scan(rules, list, limit)
+	return slices.Insert(args, 2, "--print-strings=1") // of each only the first byte, which nobody needs
 }
 
 func (x extended) catalogue(rules, empty string, not bool) []string {

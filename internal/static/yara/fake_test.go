@@ -102,6 +102,7 @@ func alive(pid int) bool {
 func TestNonsense(t *testing.T) {
 	for show, script := range map[string]string{
 		"no result":      ``,
+		"not to the end": `echo r0:one 0`,
 		"half a line":    `printf 'detonaut:seen 0'`,
 		"other text":     `echo hello`,
 		"another file":   `echo detonaut:seen 7`,
@@ -134,6 +135,7 @@ case "$*" in
 compile*) echo compiled > "$4"; [ "$4" ];;
 *--negate*) echo '{"path":"empty","rules":[{"identifier":"pool","namespace":"r0","meta":[["author","A. Author"],["licence","MIT"],["score",20]],"tags":["net"]}]}';;
 *--print-meta*) echo '{"path":"empty","rules":[{"identifier":"seen","namespace":"detonaut","meta":[],"tags":[]}]}';;
+*--print-strings*) echo '{"path":"0","rules":[{"identifier":"pool","namespace":"r0","strings":[{"identifier":"$p","offset":2,"match":"p"}]},{"identifier":"seen","namespace":"detonaut"}]}';;
 *)
   for list; do :; done
   while read f; do
@@ -156,7 +158,7 @@ func TestExtended(t *testing.T) {
 	want := []detonaut.Finding{{
 		ID: "yara/net/pool", Title: "Matches the YARA rule pool", Meaning: "A rule that was brought along by whoever reads this image matches it.",
 		Severity: detonaut.Low, Confidence: detonaut.Tentative, Count: 1,
-		Evidence: []detonaut.Evidence{{Summary: "rule pool of net, by A. Author, licence MIT, tags net"}},
+		Evidence: []detonaut.Evidence{{Summary: "rule pool of net, by A. Author, licence MIT, tags net, $p at 0x2", Offset: 2}},
 	}}
 	if diff := cmp.Diff(want, got[0].Found); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -169,10 +171,11 @@ func TestExtended(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantCalls := `--version
-compile --disable-warnings --output TEMP/rules detonaut:TEMP/own.yar r0:HERE/net.yar
+compile --disable-warnings --output TEMP/rules r0:HERE/net.yar detonaut:TEMP/own.yar
 scan --compiled-rules --output-format ndjson --print-namespace --print-tags --print-meta TEMP/rules TEMP/empty
 scan --compiled-rules --output-format ndjson --print-namespace --print-tags --print-meta --negate TEMP/rules TEMP/empty
 scan --compiled-rules --output-format ndjson --print-namespace --threads 1 --timeout 10 --scan-list TEMP/rules list
+scan --print-strings=1 --compiled-rules --output-format ndjson --print-namespace --threads 1 --timeout 10 --scan-list TEMP/rules list
 `
 	if diff := cmp.Diff(wantCalls, string(calls)); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)

@@ -9,10 +9,15 @@ import (
 )
 
 // parseText reads lines of yara: "namespace:rule file", and if they are full
-// "namespace:rule [tags] [meta] file".
+// "namespace:rule [tags] [meta] file". Behind one there may be lines of where its patterns
+// are, "0x1f:4:$name".
 func parseText(out string, full bool) (all []match, err error) {
 	for line := range strings.Lines(out) {
 		l := rest(strings.TrimSuffix(line, "\n"))
+		if p, ok := l.place(); ok && len(all) > 0 {
+			all[len(all)-1].add(p)
+			continue
+		}
 		m, ok := l.match(full)
 		if !ok {
 			return nil, fmt.Errorf("%w: %.80q", errOutput, line)
@@ -24,6 +29,27 @@ func parseText(out string, full bool) (all []match, err error) {
 
 // rest is what is left of a line.
 type rest string
+
+// place is what the line says of a pattern.
+func (r *rest) place() (p place, ok bool) {
+	after, ok := strings.CutPrefix(string(*r), "0x")
+	if !ok {
+		return p, false
+	}
+	parts := strings.SplitN(after, ":", 3)
+	if len(parts) < 3 || !strings.HasPrefix(parts[2], "$") {
+		return p, false
+	}
+	offset, err := strconv.ParseInt(parts[0], 16, 64)
+	return place{clip(parts[2]), offset}, err == nil
+}
+
+// add adds a place, if there is room for it.
+func (m *match) add(p place) {
+	if len(m.places) < maxPlaces {
+		m.places = append(m.places, p)
+	}
+}
 
 func (r *rest) match(full bool) (m match, ok bool) {
 	if m.space, ok = r.until(":"); !ok {
@@ -145,6 +171,10 @@ type scanned struct {
 		Namespace  string          `json:"namespace"`
 		Tags       []string        `json:"tags"`
 		Meta       json.RawMessage `json:"meta"`
+		Strings    []struct {
+			Identifier string `json:"identifier"`
+			Offset     int64  `json:"offset"`
+		} `json:"strings"`
 	} `json:"rules"`
 }
 
@@ -162,6 +192,9 @@ func parseJSON(out []byte) (all []match, err error) {
 			m := match{name: name{r.Namespace, r.Identifier}, file: s.Path, tags: r.Tags}
 			if m.meta, err = metas(r.Meta); err != nil || r.Identifier == "" {
 				return nil, fmt.Errorf("%w: %.80q", errOutput, line)
+			}
+			for _, p := range r.Strings {
+				m.add(place{clip(p.Identifier), max(p.Offset, 0)})
 			}
 			all = append(all, m)
 		}

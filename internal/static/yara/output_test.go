@@ -9,7 +9,7 @@ import (
 	"github.com/detonaut/detonaut"
 )
 
-var everything = cmp.AllowUnexported(match{}, name{}, meta{})
+var everything = cmp.AllowUnexported(match{}, name{}, meta{}, place{})
 
 func TestParseText(t *testing.T) {
 	for _, test := range []struct {
@@ -22,7 +22,7 @@ func TestParseText(t *testing.T) {
 		{"r1:rule [] [] file", true, match{name: name{"r1", "rule"}, file: "file"}},
 		{
 			`n:A [t1,t2] [author="O\"x\n, b] [\\",score =80,ok=true,license="\303\251"] t1`, true,
-			match{name{"n", "A"}, "t1", []string{"t1", "t2"}, []meta{{"author", "O\"x\n, b] [\\"}, {"score", "80"}, {"ok", "true"}, {"license", "é"}}},
+			match{name{"n", "A"}, "t1", []string{"t1", "t2"}, []meta{{"author", "O\"x\n, b] [\\"}, {"score", "80"}, {"ok", "true"}, {"license", "é"}}, nil},
 		},
 	} {
 		got, err := parseText(test.line+"\n", test.full)
@@ -30,7 +30,12 @@ func TestParseText(t *testing.T) {
 			t.Errorf("%s: %v (-want +got):\n%s", test.line, err, diff)
 		}
 	}
-	for _, line := range []string{"", "rule file", "r1:rule", "r1: file", ":rule file", "r1:rule "} {
+	got, err := parseText("r1:rule file\n0x1f:4:$a\n0x20:4:$b\n0x21:4:$c\n0x22:4:$d\nr1:other file\n", false)
+	want := []match{{name: name{"r1", "rule"}, file: "file", places: []place{{"$a", 31}, {"$b", 32}, {"$c", 33}}}, {name: name{"r1", "other"}, file: "file"}}
+	if diff := cmp.Diff(want, got, everything); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	for _, line := range []string{"", "rule file", "r1:rule", "r1: file", ":rule file", "r1:rule ", "0x1:2:$a", "0xg:2:$a"} {
 		if got, err := parseText(line+"\n", false); err == nil {
 			t.Errorf("%q: got %+v", line, got)
 		}
@@ -47,12 +52,12 @@ func TestParseText(t *testing.T) {
 
 func TestParseJSON(t *testing.T) {
 	got, err := parseJSON([]byte(`{"path":"0","rules":[]}
-{"path":"1","rules":[{"identifier":"a","namespace":"r0","tags":["x"],"meta":[["k","v"],["k",7],["f",1.5],["b",true]]},{"identifier":"b","namespace":"r1","meta":{"k":"v"}}]}
+{"path":"1","rules":[{"identifier":"a","namespace":"r0","tags":["x"],"meta":[["k","v"],["k",7],["f",1.5],["b",true]],"strings":[{"identifier":"$x","offset":7,"match":"x"}]},{"identifier":"b","namespace":"r1","meta":{"k":"v"}}]}
 
 `))
 	want := []match{
-		{name{"r0", "a"}, "1", []string{"x"}, []meta{{"k", "v"}, {"k", "7"}, {"f", "1.5"}, {"b", "true"}}},
-		{name{"r1", "b"}, "1", nil, []meta{{"k", "v"}}},
+		{name{"r0", "a"}, "1", []string{"x"}, []meta{{"k", "v"}, {"k", "7"}, {"f", "1.5"}, {"b", "true"}}, []place{{"$x", 7}}},
+		{name{"r1", "b"}, "1", nil, []meta{{"k", "v"}}, nil},
 	}
 	if diff := cmp.Diff(want, got, everything); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)

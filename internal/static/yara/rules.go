@@ -148,10 +148,11 @@ func (a *Analyzer) sound(ctx context.Context, sources []source) ([]source, error
 
 // build compiles sources together.
 func (a *Analyzer) build(ctx context.Context, sources []source) error {
-	args := []string{ownSpace + ":" + filepath.Join(a.dir, own)}
+	var args []string
 	for _, s := range sources {
 		args = append(args, s.space+":"+s.path)
 	}
+	args = append(args, ownSpace+":"+filepath.Join(a.dir, own))
 	args = a.engine.compile(filepath.Join(a.dir, compiled), args)
 	_, complaints, err := command{dir: a.dir, limit: 1 << 20, time: compileTime}.run(ctx, args[0], args[1:]...)
 	if err != nil && complaints != "" {

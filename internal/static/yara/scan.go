@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/static"
@@ -29,7 +30,10 @@ var errMatches = fmt.Errorf("it matches more than %d rules: %w", maxMatches, con
 
 // AnalyzeAll reads files.
 func (a *Analyzer) AnalyzeAll(ctx context.Context, files []static.File) []static.Outcome {
-	s := &scan{Analyzer: a, ctx: ctx, outcomes: make([]static.Outcome, len(files)), seen: make([]bool, len(files))}
+	s := &scan{
+		Analyzer: a, ctx: ctx, outcomes: make([]static.Outcome, len(files)),
+		seen: make([]bool, len(files)), matched: make([][]match, len(files)),
+	}
 	dir, err := os.MkdirTemp("", "detonaut-yara-files-*")
 	if err != nil {
 		return s.fail(fmt.Errorf("make room for files: %w", err))
@@ -45,6 +49,10 @@ func (a *Analyzer) AnalyzeAll(ctx context.Context, files []static.File) []static
 		there = append(there, i)
 	}
 	s.scan(there)
+	s.locate()
+	for i := range s.outcomes {
+		s.tell(i)
+	}
 	return s.outcomes
 }
 
@@ -71,6 +79,7 @@ type scan struct {
 	dir      string
 	outcomes []static.Outcome
 	seen     []bool
+	matched  [][]match // of each that was seen
 }
 
 // fail is one error for all.
@@ -112,71 +121,119 @@ func (s *scan) scan(files []int) {
 	}
 }
 
-// run has the command read files, in their order. The error says why it did not read all
-// of them.
+// run has the command read files. The error says why it did not read all of them.
 func (s *scan) run(files []int) error {
-	var names strings.Builder
-	for _, i := range files {
-		names.WriteString(strconv.Itoa(i) + "\n")
-	}
-	const list = "list"
-	if err := os.WriteFile(filepath.Join(s.dir, list), []byte(names.String()), 0o600); err != nil {
-		return fmt.Errorf("list files: %w", err)
-	}
-	args := s.engine.scan(filepath.Join(s.Analyzer.dir, compiled), list, s.perFile)
-	out, complaints, err := command{dir: s.dir, limit: maxOutput, time: s.perFile + grace}.run(s.ctx, args[0], args[1:]...)
+	out, complaints, err := s.command(files, s.engine.scan)
+	said := strings.ToLower(complaints)
 	switch {
 	case errors.Is(err, errMuch):
 		return fmt.Errorf("%w: %w", err, context.DeadlineExceeded)
-	case errors.Is(err, context.DeadlineExceeded), strings.Contains(strings.ToLower(complaints), "timed out"), strings.Contains(strings.ToLower(complaints), "timeout"):
+	case errors.Is(err, context.DeadlineExceeded), strings.Contains(said, "timed out"), strings.Contains(said, "timeout"):
 		err = fmt.Errorf("%s: %w", s.engine.kind(), context.DeadlineExceeded)
 	case err == nil && complaints != "":
 		err = errors.New(clip(complaints))
 	case err == nil:
 		err = errOutput
 	}
-	if perr := s.take(out); perr != nil {
+	told, perr := s.parse(out)
+	if perr != nil {
 		return perr
+	}
+	for i, matches := range told {
+		if !s.seen[i] {
+			s.seen[i], s.matched[i] = true, matches
+		}
 	}
 	return err
 }
 
-// take takes over what the command said. A last line that was cut off is left out.
-func (s *scan) take(out []byte) error {
-	out = out[:bytes.LastIndexByte(out, '\n')+1]
-	matches, err := s.engine.parse(out, false)
-	if err != nil {
-		return err
+// command runs a command on files, in their order.
+func (s *scan) command(files []int, how func(rules, list string, limit time.Duration) []string) (out []byte, complaints string, err error) {
+	var names strings.Builder
+	for _, i := range files {
+		names.WriteString(strconv.Itoa(i) + "\n")
 	}
-	found := map[int][]detonaut.Finding{}
-	done := map[int]bool{}
+	const list = "list"
+	if err := os.WriteFile(filepath.Join(s.dir, list), []byte(names.String()), 0o600); err != nil {
+		return nil, "", fmt.Errorf("list files: %w", err)
+	}
+	args := how(filepath.Join(s.Analyzer.dir, compiled), list, s.perFile)
+	return command{dir: s.dir, limit: maxOutput, time: s.perFile + grace}.run(s.ctx, args[0], args[1:]...)
+}
+
+// parse reads what the command said of each file of which it told all. A last line that was
+// cut off is left out.
+func (s *scan) parse(out []byte) (map[int][]match, error) {
+	matches, err := s.engine.parse(out[:bytes.LastIndexByte(out, '\n')+1], false)
+	if err != nil {
+		return nil, err
+	}
+	open, told := map[int][]match{}, map[int][]match{}
 	for _, m := range matches {
 		i, err := strconv.Atoi(strings.TrimPrefix(m.file, s.dir+string(filepath.Separator)))
 		if err != nil || i < 0 || i >= len(s.seen) {
-			return fmt.Errorf("%w: it tells of a file %.40q", errOutput, m.file)
+			return nil, fmt.Errorf("%w: it tells of a file %.40q", errOutput, m.file)
 		}
 		if m.space == ownSpace {
-			done[i] = true
+			told[i] = open[i]
 			continue
 		}
-		f, ok := s.rules[m.name]
-		if !ok {
-			return fmt.Errorf("%w: it tells of a rule %.80q", errOutput, m.rule)
+		if _, ok := s.rules[m.name]; !ok {
+			return nil, fmt.Errorf("%w: it tells of a rule %.80q", errOutput, m.rule)
 		}
-		f.Evidence = []detonaut.Evidence{{Summary: s.summary[m.name]}}
-		found[i] = append(found[i], f)
+		open[i] = append(open[i], m)
 	}
-	for i := range done {
-		if s.seen[i] {
-			continue
+	return told, nil
+}
+
+// locate finds out where in the files the patterns of the rules are that match them. That
+// is not needed to know that they match, so nothing of it is an error: a file can be made
+// such that there are millions of places.
+func (s *scan) locate() {
+	var files []int
+	for i, matches := range s.matched {
+		if len(matches) > 0 {
+			files = append(files, i)
 		}
-		s.seen[i] = true
-		slices.SortFunc(found[i], func(p, q detonaut.Finding) int { return strings.Compare(p.ID, q.ID) })
-		o := static.Outcome{Found: found[i]}
-		if len(o.Found) > maxMatches {
-			o = static.Outcome{Found: o.Found[:maxMatches], Err: errMatches}
-		}
-		s.outcomes[i] = o
 	}
-	return nil
+	if len(files) == 0 {
+		return
+	}
+	out, _, err := s.command(files, s.engine.locate)
+	if err != nil && !errors.Is(err, errMuch) {
+		return
+	}
+	told, err := s.parse(out)
+	if err != nil {
+		return
+	}
+	for i, matches := range told {
+		if len(matches) == len(s.matched[i]) {
+			s.matched[i] = matches
+		}
+	}
+}
+
+// tell makes the findings of a file.
+func (s *scan) tell(i int) {
+	if !s.seen[i] {
+		return
+	}
+	var o static.Outcome
+	for _, m := range s.matched[i] {
+		f, e := s.rules[m.name], detonaut.Evidence{Summary: s.summary[m.name]}
+		for n, p := range m.places {
+			if n == 0 {
+				e.Offset = p.offset
+			}
+			e.Summary += fmt.Sprintf(", %s at %#x", p.pattern, p.offset)
+		}
+		f.Evidence = []detonaut.Evidence{e}
+		o.Found = append(o.Found, f)
+	}
+	slices.SortFunc(o.Found, func(p, q detonaut.Finding) int { return strings.Compare(p.ID, q.ID) })
+	if len(o.Found) > maxMatches {
+		o = static.Outcome{Found: o.Found[:maxMatches], Err: errMatches}
+	}
+	s.outcomes[i] = o
 }
