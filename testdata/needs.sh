@@ -31,6 +31,8 @@ need redis-cli redis-tools
 need ssh-keygen openssh-client
 need tlsh tlsh-tools # is what our TLSH is compared with
 need tshark tshark
+need clamd clamav-daemon # the tests start one of their own
+need yara yara
 # Makers of archives, and of what is compressed.
 need 7z p7zip-full
 need cpio cpio

@@ -20,8 +20,8 @@ func (a *app) doctor() *cobra.Command {
 		Use:   "doctor",
 		Short: "Find out what this machine can do, and what to change",
 		Long: `Doctor checks what a scan needs: the kernel, user namespaces, seccomp filters,
-the chamber, the cache, memory. Each check is ok, warn or fail, with a remedy.
-The exit code is 1 when a scan cannot work here.`,
+the chamber, the cache, memory, and which outside engines are there. Each check
+is ok, warn or fail, with a remedy. The exit code is 1 when a scan cannot work here.`,
 		Example: `  detonaut doctor
   detonaut doctor -o json`,
 		Args: noArgs,
@@ -44,6 +44,7 @@ The exit code is 1 when a scan cannot work here.`,
 					_, err := process.New(ctx, process.Options{Path: cfg.Chamber, Log: a.log()})
 					return version.String(), err
 				},
+				Engines: engines(cfg.Config),
 			})
 			err = a.printResult(format, checks, func(w io.Writer) {
 				for _, c := range checks {
@@ -63,6 +64,6 @@ The exit code is 1 when a scan cannot work here.`,
 		},
 	}
 	textOrJSON(cmd, &format)
-	addConfigFlags(cmd, "cache", "chamber", "memory", "jobs")
+	addConfigFlags(cmd, "cache", "chamber", "memory", "jobs", "yara-rules", "clamd")
 	return cmd
 }

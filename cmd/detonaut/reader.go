@@ -26,7 +26,7 @@ import (
 )
 
 // readFlags are the flags of commands that read images.
-var readFlags = []string{"ignore", "vex", "all-layers", "memory-size", "db-dir"}
+var readFlags = []string{"ignore", "vex", "all-layers", "memory-size", "db-dir", "yara-rules", "clamd"}
 
 // closers are what is open for as long as a command runs.
 type closers []io.Closer
@@ -48,7 +48,10 @@ func (a *app) reader(ctx context.Context, cfg *config.Loaded) (_ *all.Reader, do
 			err = errors.Join(err, open.close())
 		}
 	}()
-	r := &all.Reader{Analyzers: all.Analyzers(all.Ours()), Malware: all.Ours(), Hidden: cfg.Static.AllLayers, Warn: a.warnOnce()}
+	ours := all.Ours()
+	r := &all.Reader{Analyzers: all.Analyzers(ours), Malware: ours, Hidden: cfg.Static.AllLayers, Warn: a.warnOnce()}
+	outside, opened := a.outside(ctx, cfg, r.Warn)
+	r.Analyzers, open = append(r.Analyzers, outside...), append(open, opened...)
 	if r.Suppressed, err = suppress.Load(suppressions(cfg.Static)); err != nil {
 		return nil, nil, err
 	}

@@ -99,7 +99,7 @@ func (s ruleSet) deps() pipeline.Deps {
 	return pipeline.Deps{
 		Detectors: func(img detonaut.Image) []behavior.Detector { return []behavior.Detector{s.Detector(img)} },
 		Rules:     s.Digest(),
-		Analyzers: all.Analyzers(all.Ours()),
+		Analyzers: all.Analyzers(all.Ours()), Likeness: new(all.Reader).Likeness,
 	}
 }
 

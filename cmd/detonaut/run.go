@@ -136,6 +136,8 @@ var configFlags = []configFlag{
 	{"db-dir", "vulnerabilities.dir", "`DIR` of vulnerability databases"},
 	{"db-url", "vulnerabilities.url", "`URL` where vulnerability databases are published"},
 	{"db-mirrors", "vulnerabilities.mirrors", "`URLS` (url,...) that are tried after --db-url"},
+	{"yara-rules", "yara.rules", "`DIRS` (dir,...) of YARA rules that files are read by, with yr or yara"},
+	{"clamd", "clamav.address", "`ADDRESS` of the clamd that files are given to: unix:PATH or tcp:HOST:PORT"},
 	{"jobs", "scan.jobs", "`NUMBER` of images to analyse at once"},
 }
 

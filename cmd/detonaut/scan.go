@@ -120,7 +120,7 @@ func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error
 	}
 	defer func() { err = errors.Join(err, done()) }()
 	s := &scan{app: a, cfg: cfg, keep: keep, console: console, deps: rules.deps(), reader: reader, analyse: pipeline.Run}
-	s.deps.Reads = reader.Versions()
+	s.deps.Reads, s.deps.Analyzers, s.deps.Likeness = reader.Versions(), reader.Analyzers, reader.Likeness // a payload is a file like those of the image
 	s.pull = s.pullImage
 	s.deps.Sandbox = sandbox
 	s.deps.Plan = func(img detonaut.Image, fsys fs.FS) (plan.Plan, error) {

@@ -47,7 +47,7 @@ func (a *app) runStatic(cmd *cobra.Command, args []string, f imageFlags) (err er
 	console := newConsole(a.stderr, a.quiet, len(b.refs))
 	defer console.close()
 
-	s := &scan{app: a, cfg: b.cfg, console: console, reader: reader, deps: pipeline.Deps{Reads: reader.Versions()}, analyse: pipeline.Read}
+	s := &scan{app: a, cfg: b.cfg, console: console, reader: reader, deps: pipeline.Deps{Reads: reader.Versions(), Likeness: reader.Likeness}, analyse: pipeline.Read}
 	s.pull = s.pullImage
 	return s.report(cmd.Context(), b.refs, b.threshold, out)
 }

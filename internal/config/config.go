@@ -33,7 +33,10 @@ type Config struct {
 	Static Static `yaml:"static"`
 	// Vulnerabilities says where known vulnerabilities are looked up.
 	Vulnerabilities Vulnerabilities `yaml:"vulnerabilities"`
-	Scan            Scan            `yaml:"scan"`
+	// YARA and ClamAV are outside engines, which are used where they are asked for.
+	YARA   YARA   `yaml:"yara"`
+	ClamAV ClamAV `yaml:"clamav"`
+	Scan   Scan   `yaml:"scan"`
 }
 
 // Image says how images are pulled, and what one may cost.
@@ -209,6 +212,7 @@ func (c *Config) Validate() error {
 	m := c.Machine.Plan()
 	m.Validate(bad)
 	c.Vulnerabilities.validate(bad)
+	c.ClamAV.validate(bad)
 	for _, n := range []struct {
 		key   string
 		value int64

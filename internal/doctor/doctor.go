@@ -41,6 +41,34 @@ type Options struct {
 	Probe []string
 	// Chamber finds the chamber and returns its version.
 	Chamber func(context.Context) (string, error)
+	// Engines are outside engines, which are optional.
+	Engines []Engine
+}
+
+// Engine is a program that a scan may use.
+type Engine struct {
+	Name string
+	// Asked is set when the configuration asks for it: then it is no longer optional.
+	Asked bool
+	// Find describes it, and warns of what is odd about it; an error says what to do.
+	Find func(context.Context) (detail, warning string, err error)
+}
+
+// check makes the check of an engine.
+func (e Engine) check(ctx context.Context) Check {
+	c := Check{Name: e.Name, Status: OK}
+	detail, warning, err := e.Find(ctx)
+	switch {
+	case err == nil && warning != "":
+		c.Status, c.Detail, c.Remedy = Warn, detail, warning
+	case err == nil:
+		c.Detail = detail
+	case e.Asked:
+		c.Status, c.Detail, c.Remedy = Fail, err.Error(), "see to it, or take it out of the configuration"
+	default:
+		c.Detail = "none; it is optional"
+	}
+	return c
 }
 
 // Run makes every check, in a fixed order.
@@ -48,6 +76,9 @@ func Run(ctx context.Context, o Options) []Check {
 	checks := []Check{}
 	for _, check := range all() {
 		checks = append(checks, check(ctx, o))
+	}
+	for _, e := range o.Engines {
+		checks = append(checks, e.check(ctx))
 	}
 	return checks
 }

@@ -94,6 +94,34 @@ func TestTrouble(t *testing.T) {
 	}
 }
 
+// TestEngines shows what becomes of programs that are optional, and of those asked for.
+func TestEngines(t *testing.T) {
+	missing := errors.New("install it")
+	for _, test := range []struct {
+		show    string
+		asked   bool
+		warning string
+		err     error
+		want    doctor.Check
+	}{
+		{"there", false, "", nil, doctor.Check{Name: "thing", Status: doctor.OK, Detail: "thing 1"}},
+		{"old", true, "renew it", nil, doctor.Check{Name: "thing", Status: doctor.Warn, Detail: "thing 1", Remedy: "renew it"}},
+		{"missing", false, "", missing, doctor.Check{Name: "thing", Status: doctor.OK, Detail: "none; it is optional"}},
+		{"missing and asked for", true, "", missing, doctor.Check{
+			Name: "thing", Status: doctor.Fail, Detail: "install it", Remedy: "see to it, or take it out of the configuration",
+		}},
+	} {
+		o := options(t)
+		o.Engines = []doctor.Engine{{Name: "thing", Asked: test.asked, Find: func(context.Context) (string, string, error) {
+			return "thing 1", test.warning, test.err
+		}}}
+		checks := doctor.Run(t.Context(), o)
+		if diff := cmp.Diff(test.want, checks[len(checks)-1]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.show, diff)
+		}
+	}
+}
+
 // TestOrder holds the checks to an order that does not change.
 func TestOrder(t *testing.T) {
 	var got []string
