@@ -32,6 +32,10 @@ const (
 // uses are all of them.
 var uses = []Use{Attack, Both, Defence}
 
+// severities tell how bad it is to have a tool, by its use: what innocent images have, too,
+// weighs nothing in a verdict.
+var severities = map[Use]detonaut.Severity{Attack: detonaut.Medium, Both: detonaut.Low, Defence: detonaut.Negligible}
+
 // Tool is one entry of the catalogue. It is immutable.
 type Tool struct {
 	// Name is its id: short, in lower case. Kind is a noun with its article: "a port
@@ -62,17 +66,10 @@ func (t *Tool) Finding(sure detonaut.Confidence) detonaut.Finding {
 }
 
 func (t *Tool) head(sure detonaut.Confidence) *rulebook.Head {
-	h := &rulebook.Head{
+	return &rulebook.Head{
 		ID: "tool/" + t.Name, Title: "Has " + t.Name + ", " + t.Kind, Meaning: t.What + " " + t.why(),
-		Severity: string(detonaut.Medium), Confidence: string(sure), Category: string(t.Category), Family: t.Name,
+		Severity: string(severities[t.Use]), Confidence: string(sure), Category: string(t.Category), Family: t.Name,
 	}
-	switch t.Use {
-	case Both:
-		h.Severity = string(detonaut.Low)
-	case Defence:
-		h.Severity = string(detonaut.Negligible)
-	}
-	return h
 }
 
 // why says why it matters that it is there.

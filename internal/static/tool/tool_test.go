@@ -135,13 +135,12 @@ func TestProblems(t *testing.T) {
 		"a mark without type": {with("[elf, script]", "[]"), "a mark has"},
 		"an empty type":       {with("[elf, script]", "['']"), "an empty type"},
 		"a short mark":        {with("'Hydra v'", "'Hy'"), "has no 3 bytes"},
-		"nothing to find": {"tools:\n- {name: a, kind: a tool, use: both, what: Does., home: 'https://a.example'}",
-			"nothing by which it could be found"},
-		"the same name":     {file(hydra, strings.NewReplacer("[hydra]", "[h]", "Some_Hydra", "h", "Some/", "h/", "SharpHydra", "h").Replace(hydra)), "another tool has this name"},
-		"the same package":  {file(hydra, strings.NewReplacer("name: hydra", "name: other", "[hydra]", "[h]").Replace(hydra)), "hydra, too, has the package some-hydra of python"},
-		"the same module":   {file(hydra, strings.NewReplacer("name: hydra", "name: other", "[hydra]", "[h]", "Some_Hydra", "h").Replace(hydra)), "hydra, too, has the module"},
-		"the same assembly": {file(hydra, strings.NewReplacer("name: hydra", "name: other", "[hydra]", "[h]", "Some_Hydra", "h", "Some/", "h/").Replace(hydra)), "hydra, too, has the assembly"},
-		"too much":          {file(hydra) + strings.Repeat("# more\n", rulebook.MaxDocument/7), "limit"},
+		"nothing to find":     {"tools:\n- {name: a, kind: a tool, use: both, what: Does., home: 'https://a.example'}", "nothing by which it could be found"},
+		"the same name":       {file(hydra, strings.NewReplacer("[hydra]", "[h]", "Some_Hydra", "h", "Some/", "h/", "SharpHydra", "h").Replace(hydra)), "another tool has this name"},
+		"the same package":    {file(hydra, strings.NewReplacer("name: hydra", "name: other", "[hydra]", "[h]").Replace(hydra)), "hydra, too, has the package some-hydra of python"},
+		"the same module":     {file(hydra, strings.NewReplacer("name: hydra", "name: other", "[hydra]", "[h]", "Some_Hydra", "h").Replace(hydra)), "hydra, too, has the module"},
+		"the same assembly":   {file(hydra, strings.NewReplacer("name: hydra", "name: other", "[hydra]", "[h]", "Some_Hydra", "h", "Some/", "h/").Replace(hydra)), "hydra, too, has the assembly"},
+		"too much":            {file(hydra) + strings.Repeat("# more\n", rulebook.MaxDocument/7), "limit"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			made := load(t, map[string]string{"a.yaml": c.text, "z.yaml": file(clamav)})
@@ -236,8 +235,11 @@ func TestMatch(t *testing.T) {
 		"a like type":   {"Hydra v hydra.restore", facts.Facts{Type: "elfin"}, ""},
 		"half a mark":   {"Hydra v", facts.Facts{Type: "elf"}, ""},
 		"a second mark": {"netcat usage netcat for scripts", facts.Facts{Type: "text"}, `tool/netcat probable: "netcat for scripts" at 0xd @13`},
-		"two tools": {"netcat usage Hydra v hydra.restore", facts.Facts{Type: "elf"},
-			`tool/hydra probable: "Hydra v" at 0xd, "hydra.restore" at 0x15 @13;tool/netcat probable: "netcat usage" at 0x0 @0`},
+		"two tools": {
+			"netcat usage Hydra v hydra.restore",
+			facts.Facts{Type: "elf"},
+			`tool/hydra probable: "Hydra v" at 0xd, "hydra.restore" at 0x15 @13;tool/netcat probable: "netcat usage" at 0x0 @0`,
+		},
 		"a module":         {"", inGo(facts.Go{Module: "github.com/some/Hydra/v3", Path: "github.com/some/hydra/v3/cli"}), "tool/hydra probable: github.com/some/Hydra/v3, which is written in Go @0"},
 		"a main package":   {"", inGo(facts.Go{Path: "github.com/Some/hydra/cmd/x"}), "tool/hydra probable: github.com/Some/hydra/cmd/x, which is written in Go @0"},
 		"a like module":    {"", inGo(facts.Go{Module: "github.com/some/hydra-client"}), ""},
