@@ -35,11 +35,16 @@ need clamd clamav-daemon # the tests start one of their own
 need yara yara
 # Makers of archives, and of what is compressed.
 need 7z p7zip-full
+need ar binutils
+need arj arj
 need cpio cpio
+need gcab gcab
+need genisoimage genisoimage
 need lz4 lz4
 need xz xz-utils
 need zip zip
 need zstd zstd
+[ -e /usr/share/clamav-testfiles/clam.exe ] || packages+=(clamav-testfiles) # a harmless file in 44 ways
 if [ "${1:-}" = bench ]; then
 	need strace strace # is what tracing is compared with
 fi
