@@ -24,6 +24,7 @@ need javac default-jdk-headless
 need keytool default-jre-headless
 need ldapsearch ldap-utils
 need mariadb mariadb-client-core
+need mcs mono-mcs # makes an assembly for .NET
 need openssl openssl
 need pip3 python3-pip
 need psql postgresql-client
