@@ -6,17 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/internal/fetch"
 )
-
-// errLocal marks what is the fault of this machine: a full disk.
-var errLocal = errors.New("write download")
 
 const partPrefix = "download-"
 
@@ -47,7 +44,7 @@ func (s *Store) offer(ctx context.Context) (*latest, []*url.URL, error) {
 	var errs []error
 	for i, u := range all {
 		var l *latest
-		err := again(ctx, func() (bool, error) {
+		err := fetch.Again(ctx, func() (bool, error) {
 			l, err = s.readLatest(ctx, u)
 			return false, err
 		})
@@ -63,7 +60,7 @@ func (s *Store) offer(ctx context.Context) (*latest, []*url.URL, error) {
 }
 
 func (s *Store) readLatest(ctx context.Context, u *url.URL) (*latest, error) {
-	resp, err := s.get(ctx, u, 0)
+	resp, err := s.client.Get(ctx, u, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +95,7 @@ func (s *Store) download(ctx context.Context, l *latest, from []*url.URL) (file,
 			return "", "", err
 		}
 		all := func() error {
-			return again(ctx, func() (bool, error) { return s.goOn(ctx, at, f, l.Checksum) })
+			return fetch.Again(ctx, func() (bool, error) { return s.goOn(ctx, at, f, l.Checksum) })
 		}
 		err = all()
 		if begun > 0 && errors.Is(err, detonaut.ErrCorrupt) {
@@ -107,7 +104,7 @@ func (s *Store) download(ctx context.Context, l *latest, from []*url.URL) (file,
 		if err == nil {
 			return file, show(at), nil
 		}
-		if ctx.Err() != nil || errors.Is(err, errLocal) {
+		if ctx.Err() != nil || errors.Is(err, fetch.ErrLocal) {
 			return "", "", err
 		}
 		errs = append(errs, fmt.Errorf("%s: %w", show(at), err))
@@ -118,84 +115,30 @@ func (s *Store) download(ctx context.Context, l *latest, from []*url.URL) (file,
 // goOn appends to f what it lacks, and tells whether something came. It is nil when f
 // has all, with the right digest; one with another is emptied.
 func (s *Store) goOn(ctx context.Context, u *url.URL, f *os.File, want detonaut.Digest) (came bool, err error) {
-	have, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		return false, fmt.Errorf("%w: %w", errLocal, err)
-	}
-	resp, err := s.get(ctx, u, have)
-	if r, ok := errors.AsType[refused](err); ok && have > 0 && strings.HasPrefix(r.status, "416 ") {
-		// There is nothing behind what we have: it may be all, or of another file.
-		return false, s.verify(f, want)
+	came, _, err = s.client.Append(ctx, u, f, fetch.Part{
+		Most:     s.o.MaxCompressed,
+		Progress: func(done, total int64) { s.o.Progress(Progress{Doing: "downloading", Done: done, Total: total}) },
+	})
+	if errors.Is(err, detonaut.ErrLimit) {
+		return came, fmt.Errorf("%w (vulnerabilities.max_compressed)", err)
 	}
 	if err != nil {
-		return false, err
+		return came, err
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusPartialContent || !strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", have)) {
-		if resp.StatusCode == http.StatusPartialContent {
-			return false, fmt.Errorf("%w: the server sent another range than was asked for", detonaut.ErrCorrupt)
-		}
-		if have, err = 0, empty(f); err != nil {
-			return false, err
-		}
-	}
-	total := int64(0)
-	if resp.ContentLength >= 0 {
-		total = have + resp.ContentLength
-	}
-	if total > s.o.MaxCompressed {
-		return false, s.tooLarge()
-	}
-	n, err := io.Copy(&counted{to: f, progress: s.o.Progress, done: have, total: total}, io.LimitReader(resp.Body, s.o.MaxCompressed-have+1))
-	switch {
-	case have+n > s.o.MaxCompressed:
-		return n > 0, errors.Join(s.tooLarge(), empty(f))
-	case err != nil:
-		return n > 0, err
-	}
-	return n > 0, s.verify(f, want)
-}
-
-func (s *Store) tooLarge() error {
-	return fmt.Errorf("%w: the archive has more than %d bytes (vulnerabilities.max_compressed)", detonaut.ErrLimit, s.o.MaxCompressed)
-}
-
-func empty(f *os.File) error {
-	_, err := f.Seek(0, io.SeekStart)
-	if err := errors.Join(err, f.Truncate(0)); err != nil {
-		return fmt.Errorf("%w: %w", errLocal, err)
-	}
-	return nil
+	return came, s.verify(f, want)
 }
 
 // verify empties f if its digest is another.
 func (s *Store) verify(f *os.File, want detonaut.Digest) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return fmt.Errorf("%w: %w", errLocal, err)
+		return fmt.Errorf("%w: %w", fetch.ErrLocal, err)
 	}
 	sum := sha256.New()
 	if _, err := io.Copy(sum, f); err != nil {
-		return fmt.Errorf("%w: %w", errLocal, err)
+		return fmt.Errorf("%w: %w", fetch.ErrLocal, err)
 	}
 	if got := detonaut.Digest(fmt.Sprintf("sha256:%x", sum.Sum(nil))); got != want {
-		return errors.Join(fmt.Errorf("%w: the archive has the digest %s, and latest.json says %s", detonaut.ErrCorrupt, got, want), empty(f))
+		return errors.Join(fmt.Errorf("%w: the archive has the digest %s, and latest.json says %s", detonaut.ErrCorrupt, got, want), fetch.Empty(f))
 	}
 	return nil
-}
-
-// counted tells how much was written.
-type counted struct {
-	to          io.Writer
-	progress    func(Progress)
-	done, total int64
-}
-
-func (c *counted) Write(b []byte) (int, error) {
-	n, err := c.to.Write(b)
-	c.done += int64(n)
-	c.progress(Progress{Doing: "downloading", Done: c.done, Total: c.total})
-	if err != nil {
-		err = fmt.Errorf("%w: %w", errLocal, err)
-	}
-	return n, err
 }

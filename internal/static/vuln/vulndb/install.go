@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/internal/lock"
 	"github.com/detonaut/detonaut/internal/static/vuln"
 )
 
@@ -242,7 +243,7 @@ func remove(folder string) error {
 	f, err := os.Open(filepath.Join(folder, vuln.FileName))
 	if err == nil {
 		defer f.Close()
-		if ok, err := tryLock(f); err != nil || !ok {
+		if ok, err := lock.Try(f); err != nil || !ok {
 			return err
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/ulikunitz/xz"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/internal/fetch"
 	"github.com/detonaut/detonaut/internal/static/vuln"
 )
 
@@ -132,7 +133,7 @@ func tooLarge(most int64) error {
 
 // spoilt blames what was read, unless the reason is on this side.
 func spoilt(err error) error {
-	if errors.Is(err, errLocal) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, fetch.ErrLocal) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", detonaut.ErrCorrupt, err)
@@ -144,7 +145,7 @@ type local struct{ io.Writer }
 func (l *local) Write(b []byte) (int, error) {
 	n, err := l.Writer.Write(b)
 	if err != nil {
-		err = fmt.Errorf("%w: %w", errLocal, err)
+		err = fmt.Errorf("%w: %w", fetch.ErrLocal, err)
 	}
 	return n, err
 }

@@ -19,10 +19,8 @@ package vulndb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -30,6 +28,8 @@ import (
 	"time"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/internal/fetch"
+	"github.com/detonaut/detonaut/internal/lock"
 	"github.com/detonaut/detonaut/internal/static/vuln"
 )
 
@@ -73,7 +73,7 @@ const (
 // and processes: those that change something wait for each other.
 type Store struct {
 	o      Options
-	client *http.Client
+	client *fetch.Client
 }
 
 // New makes no directory yet.
@@ -100,7 +100,7 @@ func New(o Options) (*Store, error) {
 	if o.Progress == nil {
 		o.Progress = func(Progress) {}
 	}
-	return &Store{o: o, client: newClient(o.Silence)}, nil
+	return &Store{o: o, client: fetch.New(fetch.Options{Silence: o.Silence, Agent: o.Agent})}, nil
 }
 
 // DefaultDir is below the user's cache directory. It is an error when the environment
@@ -128,46 +128,15 @@ func (s *Store) change(ctx context.Context, do func() error) error {
 	if info, err := os.Lstat(s.link()); err == nil && info.Mode().Type() != fs.ModeSymlink {
 		return fmt.Errorf("%w: %s was made by another program, which changes it: use another directory", detonaut.ErrUsage, s.link())
 	}
-	lock, err := s.lock(ctx)
+	held, err := lock.Wait(ctx, filepath.Join(s.o.Dir, "lock"), func() { s.o.Progress(Progress{Doing: "waiting for another update"}) })
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
+	defer held.Close()
 	if err := s.sweep(""); err != nil {
 		return err
 	}
 	return do()
-}
-
-// lockPoll is how often a lock is tried.
-const lockPoll = 100 * time.Millisecond
-
-func (s *Store) lock(ctx context.Context) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(s.o.Dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	told := false
-	tick := time.NewTicker(lockPoll)
-	defer tick.Stop()
-	for {
-		ok, err := tryLock(f)
-		if err != nil {
-			return nil, errors.Join(err, f.Close())
-		}
-		if ok {
-			return f, nil
-		}
-		if !told {
-			s.o.Progress(Progress{Doing: "waiting for another update"})
-			told = true
-		}
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(ctx.Err(), f.Close())
-		case <-tick.C:
-		}
-	}
 }
 
 // sweep removes what is half-made, but for the download of a digest.

@@ -1,4 +1,7 @@
-package vulndb
+// Package fetch gets files from servers that may be slow, busy, or gone in the middle: it
+// asks again when that may help, goes on where an answer ended, and gives up on who is
+// silent. What is in a file its caller has to check. HTTPS_PROXY and NO_PROXY are honoured.
+package fetch
 
 import (
 	"context"
@@ -6,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -27,12 +31,32 @@ const (
 	maxRedirects  = 10
 )
 
-func newClient(silence time.Duration) *http.Client {
-	return &http.Client{
+// Options say how servers are spoken to.
+type Options struct {
+	// Silence is how long a server may send nothing.
+	Silence time.Duration
+	// Agent is what servers are told of who asks.
+	Agent string
+	// Allow refuses URLs, those of redirects among them; nil refuses none.
+	Allow func(*url.URL) error
+}
+
+// Client gets files. It is safe for any number of goroutines.
+type Client struct {
+	o    Options
+	http *http.Client
+}
+
+// New makes a client. A redirect from https to http is refused in any case.
+func New(o Options) *Client {
+	if o.Allow == nil {
+		o.Allow = func(*url.URL) error { return nil }
+	}
+	return &Client{o, &http.Client{
 		Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true,
-			DialContext:         (&net.Dialer{Timeout: silence}).DialContext,
-			TLSHandshakeTimeout: silence, ResponseHeaderTimeout: silence, IdleConnTimeout: silence,
+			DialContext:         (&net.Dialer{Timeout: o.Silence}).DialContext,
+			TLSHandshakeTimeout: o.Silence, ResponseHeaderTimeout: o.Silence, IdleConnTimeout: o.Silence,
 			MaxResponseHeaderBytes: maxHeader,
 			DisableCompression:     true, // the bytes are wanted as they are stored
 		},
@@ -43,15 +67,15 @@ func newClient(silence time.Duration) *http.Client {
 			if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" {
 				return errors.New("redirected from https to http")
 			}
-			return nil
+			return o.Allow(req.URL)
 		},
-	}
+	}}
 }
 
-// refused is an answer that will not change by asking again.
-type refused struct{ status string }
+// Refused is an answer that will not change by asking again.
+type Refused struct{ Status string }
 
-func (r refused) Error() string { return "the server says " + r.status }
+func (r Refused) Error() string { return "the server says " + r.Status }
 
 // busy is an answer that asks for patience.
 type busy struct {
@@ -61,25 +85,27 @@ type busy struct {
 
 func (b busy) Error() string { return "the server says " + b.status }
 
-// get asks for u from offset on. The answer is 200 or 206, or [refused], or [busy]; its
-// body ends with an error when nothing comes for too long.
-func (s *Store) get(ctx context.Context, u *url.URL, offset int64) (*http.Response, error) {
+// Get asks for u with some fields in the head; nil for none. The answer is 200, 206 or
+// 304, or [Refused], or an error for which [Again] tries again; its body ends with an error
+// when nothing comes for too long. The caller closes that.
+func (c *Client) Get(ctx context.Context, u *url.URL, header http.Header) (*http.Response, error) {
+	if err := c.o.Allow(u); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		cancel(err)
 		return nil, err
 	}
-	req.Header.Set("User-Agent", s.o.Agent)
-	if offset > 0 {
-		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
-	}
-	resp, err := s.client.Do(req)
+	maps.Copy(req.Header, header)
+	req.Header.Set("User-Agent", c.o.Agent)
+	resp, err := c.http.Do(req)
 	if err != nil {
 		cancel(err)
 		return nil, err
 	}
-	resp.Body = &patient{ReadCloser: resp.Body, silence: s.o.Silence, cancel: cancel, ctx: ctx}
+	resp.Body = &patient{ReadCloser: resp.Body, silence: c.o.Silence, cancel: cancel, ctx: ctx}
 	if err := judge(resp); err != nil {
 		resp.Body.Close()
 		return nil, err
@@ -89,14 +115,14 @@ func (s *Store) get(ctx context.Context, u *url.URL, offset int64) (*http.Respon
 
 func judge(resp *http.Response) error {
 	switch code := resp.StatusCode; {
-	case code == http.StatusOK, code == http.StatusPartialContent:
+	case code == http.StatusOK, code == http.StatusPartialContent, code == http.StatusNotModified:
 		return nil
 	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= 500:
 		return busy{resp.Status, retryAfter(resp.Header.Get("Retry-After"), time.Now())}
 	case code == http.StatusNotFound, code == http.StatusGone:
-		return fmt.Errorf("%w: %w", detonaut.ErrNotFound, refused{resp.Status})
+		return fmt.Errorf("%w: %w", detonaut.ErrNotFound, Refused{resp.Status})
 	}
-	return refused{resp.Status}
+	return Refused{resp.Status}
 }
 
 // retryAfter reads the field of that name: seconds, or a date. It is 0 without one.
@@ -135,9 +161,9 @@ func (p *patient) Close() error {
 	return p.ReadCloser.Close()
 }
 
-// again calls try until it succeeds, is refused, or nothing comes of it any more; try
+// Again calls try until it succeeds, is refused, or nothing comes of it any more; try
 // tells whether something came.
-func again(ctx context.Context, try func() (came bool, err error)) error {
+func Again(ctx context.Context, try func() (came bool, err error)) error {
 	wait, left := pause, tries
 	for range maxTries {
 		came, err := try()
@@ -170,13 +196,13 @@ func again(ctx context.Context, try func() (came bool, err error)) error {
 
 // isFinal tells whether trying again is of no use.
 func isFinal(err error) bool {
-	if _, ok := errors.AsType[refused](err); ok {
+	if _, ok := errors.AsType[Refused](err); ok {
 		return true
 	}
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return true
 	}
-	for _, final := range []error{context.Canceled, detonaut.ErrLimit, detonaut.ErrCorrupt, detonaut.ErrUnsupported, detonaut.ErrUsage, errLocal} {
+	for _, final := range []error{context.Canceled, detonaut.ErrLimit, detonaut.ErrCorrupt, detonaut.ErrUnsupported, detonaut.ErrUsage, ErrLocal} {
 		if errors.Is(err, final) {
 			return true
 		}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package vulndb
+package lock
 
 import (
 	"errors"
@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tryLock locks f against all others, until it is closed or its process ends. It does
+// Try locks f against all others, until it is closed or its process ends. It does
 // not wait: ok is false when somebody else has a lock.
-func tryLock(f *os.File) (ok bool, err error) {
+func Try(f *os.File) (ok bool, err error) {
 	for {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		switch {
