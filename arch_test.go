@@ -35,7 +35,7 @@ var layers = [][]string{
 	{"chamber/tape"},
 	{""}, // the root: the words
 	{"rules"},
-	{"internal/behavior", "internal/config", "internal/detonate", "internal/doctor", "internal/fetch", "internal/har", "internal/image", "internal/lock", "internal/report", "internal/rulebook", "internal/static", "internal/verdict"},
+	{"internal/behavior", "internal/config", "internal/detonate", "internal/doctor", "internal/fetch", "internal/har", "internal/image", "internal/lock", "internal/report", "internal/rulebook", "internal/rulepack", "internal/static", "internal/verdict"},
 	{"internal/pipeline"},
 	{"actors", "cmd", "e2e", "internal/golden", "internal/testenv"},
 }

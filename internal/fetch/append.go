@@ -26,18 +26,20 @@ type Part struct {
 	Same string
 	// Known are fields that ask for nothing new, such as If-None-Match; nil asks for all.
 	Known http.Header
+	// Begun is told of each answer before anything of it is taken, of one that is known
+	// (304), too; an error ends it. Nil wants to know of none.
+	Begun func(*http.Response) error
 	// Progress is told how many bytes there are, of how many; of 0 if that is not known.
 	Progress func(done, total int64)
 }
 
 // Append gets what f lacks of the file at u, and tells whether something came. It is nil
-// when f has all that the server has, or is known (304): the head of the answer tells,
-// which is nil if the server says that there is nothing behind what f has. The error is
+// when f has all that the server has, or it is known, which [Part.Begun] is told. The error is
 // [detonaut.ErrLimit] if the file is too large; f is empty then.
-func (c *Client) Append(ctx context.Context, u *url.URL, f *os.File, p Part) (came bool, head *http.Response, err error) {
+func (c *Client) Append(ctx context.Context, u *url.URL, f *os.File, p Part) (came bool, err error) {
 	have, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
-		return false, nil, fmt.Errorf("%w: %w", ErrLocal, err)
+		return false, fmt.Errorf("%w: %w", ErrLocal, err)
 	}
 	header := http.Header{}
 	if have > 0 {
@@ -50,25 +52,29 @@ func (c *Client) Append(ctx context.Context, u *url.URL, f *os.File, p Part) (ca
 	}
 	resp, err := c.Get(ctx, u, header)
 	if r, ok := errors.AsType[Refused](err); ok && have > 0 && strings.HasPrefix(r.Status, "416 ") {
-		return false, nil, nil // it may be all, or of another file
+		return false, nil // it may be all, or of another file
 	}
 	if err != nil {
-		return false, nil, err
+		return false, err
 	}
 	defer resp.Body.Close()
+	if p.Begun != nil {
+		if err := p.Begun(resp); err != nil {
+			return false, err
+		}
+	}
 	if resp.StatusCode == http.StatusNotModified {
-		return false, resp, nil
+		return false, nil
 	}
 	if resp.StatusCode != http.StatusPartialContent || !strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", have)) {
 		if resp.StatusCode == http.StatusPartialContent {
-			return false, nil, fmt.Errorf("%w: the server sent another range than was asked for", detonaut.ErrCorrupt)
+			return false, fmt.Errorf("%w: the server sent another range than was asked for", detonaut.ErrCorrupt)
 		}
 		if have, err = 0, Empty(f); err != nil {
-			return false, nil, err
+			return false, err
 		}
 	}
-	came, err = p.copy(f, have, resp)
-	return came, resp, err
+	return p.copy(f, have, resp)
 }
 
 // copy appends the body of an answer to the bytes that f has.

@@ -115,7 +115,7 @@ func (s *Store) download(ctx context.Context, l *latest, from []*url.URL) (file,
 // goOn appends to f what it lacks, and tells whether something came. It is nil when f
 // has all, with the right digest; one with another is emptied.
 func (s *Store) goOn(ctx context.Context, u *url.URL, f *os.File, want detonaut.Digest) (came bool, err error) {
-	came, _, err = s.client.Append(ctx, u, f, fetch.Part{
+	came, err = s.client.Append(ctx, u, f, fetch.Part{
 		Most:     s.o.MaxCompressed,
 		Progress: func(done, total int64) { s.o.Progress(Progress{Doing: "downloading", Done: done, Total: total}) },
 	})
