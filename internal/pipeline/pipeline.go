@@ -51,6 +51,8 @@ type Deps struct {
 	Likeness func(context.Context, static.File) (detonaut.Likeness, error)
 	// Reads names what [Subject.Read] depends on, as "name@version".
 	Reads []string
+	// Gaps are what every report lacks, whatever it is of: rules that cannot be used.
+	Gaps []string
 	// Now is the clock; nil is [time.Now].
 	Now func() time.Time
 }
@@ -193,6 +195,7 @@ func newReport(img detonaut.Image, d Deps, started time.Time) *report {
 		Image:       img,
 		Fingerprint: detonaut.Fingerprint{Tool: version.String(), Rules: d.Rules, Analyzers: d.versions()},
 		Started:     started.UTC(),
+		Coverage:    detonaut.Coverage{Gaps: slices.Clone(d.Gaps)},
 		Findings:    []detonaut.Finding{},
 	}}
 }
@@ -313,6 +316,10 @@ func (d Deps) run(ctx context.Context, job Job, p plan.Plan, left *payloads, sin
 // that the run left. An error is a failure of ours, already in the report.
 func (r *report) detonated(ctx context.Context, d Deps, job Job, res behavior.Result, left left) error {
 	r.Coverage = res.Coverage
+	if len(d.Gaps) > 0 {
+		r.Coverage.Full = false
+		r.Coverage.Gaps = slices.Concat(r.Coverage.Gaps, d.Gaps)
+	}
 	r.Run = &res.Run
 	if tape.Reason(res.Run.EndReason) == tape.Killed {
 		r.stage(detonaut.StageDetonate, detonaut.Partial, "interrupted")

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"iter"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -73,6 +74,7 @@ func (c *connects) Conclude() ([]detonaut.Finding, []string) {
 
 // world is everything around one run, and what became of it.
 type world struct {
+	gaps      []string
 	platform  string
 	pullErr   error
 	planErr   error
@@ -132,6 +134,7 @@ func (w *world) run(ctx context.Context) (*detonaut.Report, error) {
 		Detectors: func(img detonaut.Image) []behavior.Detector { w.told = img; return w.detectors },
 		Rules:     "sha256:rules",
 		Analyzers: w.analyzers,
+		Gaps:      w.gaps,
 		Now:       func() time.Time { clock = clock.Add(time.Second); return clock },
 	}, pipeline.Job{
 		Ref:     "app:1",
@@ -309,6 +312,23 @@ func TestReport(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"pull", "detonate", "explain"}, w.stages); diff != "" || w.events != 4 {
 		t.Errorf("told of %d events, and of stages (-want +got):\n%s", w.events, diff)
+	}
+}
+
+// TestGaps has what the rules lack in every report, whether the image runs or not.
+func TestGaps(t *testing.T) {
+	for name, w := range map[string]*world{
+		"runs":          {sandbox: replays(tape.End{Reason: tape.Exited})},
+		"cannot be run": {planErr: detonaut.ErrRun},
+	} {
+		w.gaps = []string{"a rule is missing"}
+		r, err := w.run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Verdict.Word != detonaut.Inconclusive || r.Coverage.Full || !slices.Contains(r.Coverage.Gaps, "a rule is missing") {
+			t.Errorf("%s: got %s with %+v", name, r.Verdict.Word, r.Coverage)
+		}
 	}
 }
 
