@@ -82,12 +82,20 @@ func readFile(root *os.Root, name string, most int64) ([]byte, error) {
 	return b, err
 }
 
+// Making says what pack is made.
+type Making struct {
+	Name    string
+	Version Version
+	Created time.Time
+	// Key signs it; nil signs nothing.
+	Key ed25519.PrivateKey
+}
+
 // Make makes a pack of a folder of rules, as detonaut --rules takes it: what is in none of
 // the folders of [Kinds] goes below behavior. Names that begin with a dot are left out. A
 // file that has no place in a pack is an error; so nothing is left out that was meant.
-// Without a key it is not signed.
-func Make(dir, name string, version Version, created time.Time, key ed25519.PrivateKey) (*Pack, error) {
-	if err := CheckName(name); err != nil {
+func Make(dir string, m Making) (*Pack, error) {
+	if err := CheckName(m.Name); err != nil {
 		return nil, err
 	}
 	root, err := os.OpenRoot(dir)
@@ -98,8 +106,20 @@ func Make(dir, name string, version Version, created time.Time, key ed25519.Priv
 		return nil, err
 	}
 	defer root.Close()
+	tree, err := gather(root, m.Created)
+	if err != nil {
+		return nil, err
+	}
+	if len(tree.files) == 0 {
+		return nil, fmt.Errorf("%w: there are no rules", detonaut.ErrUsage)
+	}
+	return seal(m, tree)
+}
+
+// gather reads the files of a folder of rules.
+func gather(root *os.Root, created time.Time) (*Tree, error) {
 	tree, total := newTree(created), int64(0)
-	err = fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -128,13 +148,7 @@ func Make(dir, name string, version Version, created time.Time, key ed25519.Priv
 		tree.add(to, b)
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	if len(tree.files) == 0 {
-		return nil, fmt.Errorf("%w: there are no rules", detonaut.ErrUsage)
-	}
-	return seal(name, version, created, tree, key)
+	return tree, err
 }
 
 // placeOf is where a file of a folder of rules is in a pack.

@@ -207,9 +207,9 @@ func open(manifest, signature []byte, trust Trust) (*Pack, error) {
 	return p, nil
 }
 
-// seal makes the manifest of a tree, and signs it; nil signs nothing.
-func seal(name string, version Version, created time.Time, tree *Tree, key ed25519.PrivateKey) (*Pack, error) {
-	p := &Pack{Manifest: Manifest{Format: Format, Name: name, Version: version, Created: created.UTC().Truncate(time.Second)}, Tree: tree}
+// seal makes the manifest of a tree, and signs it.
+func seal(m Making, tree *Tree) (*Pack, error) {
+	p := &Pack{Manifest: Manifest{Format: Format, Name: m.Name, Version: m.Version, Created: m.Created.UTC().Truncate(time.Second)}, Tree: tree}
 	for _, path := range tree.Names() {
 		b := tree.files[path]
 		p.Files = append(p.Files, File{path, int64(len(b)), fmt.Sprintf("%x", sha256.Sum256(b))})
@@ -223,9 +223,9 @@ func seal(name string, version Version, created time.Time, tree *Tree, key ed255
 	}
 	p.manifest = append(b, '\n')
 	p.Digest = detonaut.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(p.manifest)))
-	if key != nil {
-		p.signature = ed25519.Sign(key, p.manifest)
-		p.Key = keyID(key.Public().(ed25519.PublicKey))
+	if m.Key != nil {
+		p.signature = ed25519.Sign(m.Key, p.manifest)
+		p.Key = keyID(m.Key.Public().(ed25519.PublicKey))
 	}
 	return p, nil
 }

@@ -65,7 +65,7 @@ func makePack(tb testing.TB, version string, files map[string]string, key byte) 
 	if key != 0 {
 		private = keyOf(key)
 	}
-	p, err := Make(written(tb, files), "mine", Version(version), made, private)
+	p, err := Make(written(tb, files), Making{"mine", Version(version), made, private})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -186,12 +186,12 @@ func TestMake(t *testing.T) {
 		"has more than":               {"a/b.yaml": strings.Repeat("x", MaxFile+1)},
 		"behavior/a/x.yaml is listed": {"a/x.yaml": "x", "behavior/A/x.yaml": "x"},
 	} {
-		_, err := Make(written(t, files), "mine", "1", made, nil)
+		_, err := Make(written(t, files), Making{"mine", "1", made, nil})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v", want, err)
 		}
 	}
-	if _, err := Make(written(t, some), "Not a name", "1", made, nil); !errors.Is(err, detonaut.ErrUsage) {
+	if _, err := Make(written(t, some), Making{"Not a name", "1", made, nil}); !errors.Is(err, detonaut.ErrUsage) {
 		t.Errorf("of a strange name: got %v", err)
 	}
 }

@@ -195,7 +195,7 @@ func TestClash(t *testing.T) {
 	if _, _, err := s.Update(t.Context(), stored(t, makePack(t, "1", text("one"), 1))); err != nil {
 		t.Fatal(err)
 	}
-	other, err := Make(written(t, text("two")), "other", "1", made, keyOf(1))
+	other, err := Make(written(t, text("two")), Making{"other", "1", made, keyOf(1)})
 	if err != nil {
 		t.Fatal(err)
 	}
