@@ -12,6 +12,7 @@ import (
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/report"
+	"github.com/detonaut/detonaut/internal/rulepack"
 	"github.com/detonaut/detonaut/internal/static/vuln"
 )
 
@@ -76,6 +77,8 @@ func hint(err error) string {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return ""
+	case errors.Is(err, rulepack.ErrUntrusted):
+		return "get the key of whoever publishes the pack from them, by another way than the pack; docs/rule-packs.md tells more"
 	case errors.Is(err, detonaut.ErrUsage):
 		return "detonaut COMMAND --help shows how a command is used"
 	case errors.Is(err, detonaut.ErrUnauthorized):

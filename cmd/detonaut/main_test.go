@@ -42,6 +42,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", filepath.Join(e.WorkDir, "home"))
 			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
+			e.Setenv("XDG_DATA_HOME", filepath.Join(e.WorkDir, "data"))
 			e.Setenv("XDG_CACHE_HOME", filepath.Join(e.WorkDir, "cache"))
 			e.Setenv("VULNDB", filepath.Dir(vulntest.Archive(t)))
 			e.Setenv("PUBLISHER", publisher)
@@ -50,6 +51,8 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits,
+			"key":   makeKey,
+			"serve": serve,
 			"image": func(ts *testscript.TestScript, neg bool, args []string) { makeImage(ts, neg, args, hello) },
 		},
 	})

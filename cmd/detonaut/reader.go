@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/detonaut/detonaut"
@@ -22,7 +23,6 @@ import (
 	"github.com/detonaut/detonaut/internal/static/suppress"
 	"github.com/detonaut/detonaut/internal/static/vuln"
 	"github.com/detonaut/detonaut/internal/static/vuln/vulndb"
-	"github.com/detonaut/detonaut/rules"
 )
 
 // readFlags are the flags of commands that read images.
@@ -41,15 +41,14 @@ func (c closers) close() error {
 
 // reader makes what reads images as the configuration says, and what ends its use. What
 // it remembers, a salt and a database are worth no failure, if they are only missing.
-func (a *app) reader(ctx context.Context, cfg *config.Loaded) (_ *all.Reader, done func() error, err error) {
+func (a *app) reader(ctx context.Context, cfg *config.Loaded, books *ruleBooks) (_ *all.Reader, done func() error, err error) {
 	var open closers
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, open.close())
 		}
 	}()
-	ours := all.Ours()
-	r := &all.Reader{Analyzers: all.Analyzers(ours), Malware: ours, Hidden: cfg.Static.AllLayers, Warn: a.warnOnce()}
+	r := &all.Reader{Analyzers: books.analyzers(), Malware: books.source, Hidden: cfg.Static.AllLayers, Warn: a.warnOnce(), Malicious: slices.Clone(books.malicious)}
 	outside, opened := a.outside(ctx, cfg, r.Warn)
 	r.Analyzers, open = append(r.Analyzers, outside...), append(open, opened...)
 	if r.Suppressed, err = suppress.Load(suppressions(cfg.Static)); err != nil {
@@ -64,11 +63,6 @@ func (a *app) reader(ctx context.Context, cfg *config.Loaded) (_ *all.Reader, do
 	} else {
 		open = append(open, r.Database)
 	}
-	lists, err := malicious.Load(rules.Packages())
-	if err != nil {
-		return nil, nil, err
-	}
-	r.Malicious = append(r.Malicious, lists)
 	switch imported, err := malicious.Open(dir); {
 	case errors.Is(err, detonaut.ErrNotFound):
 	case err != nil:

@@ -45,7 +45,7 @@ Exit codes are those of scan.`,
 	var strict bool
 	addOutputFlag(cmd, &output)
 	addThresholdFlags(cmd, &failOn, &strict)
-	addConfigFlags(cmd, "rules", "rules-only")
+	addConfigFlags(cmd, "rules", "rules-only", "rule-packs")
 	cmd.RunE = func(cmd *cobra.Command, tapes []string) (err error) {
 		cfg, err := a.load(cmd)
 		if err != nil {
@@ -55,7 +55,7 @@ Exit codes are those of scan.`,
 		if err != nil {
 			return err
 		}
-		rules, err := a.loadRules(cfg.Rules)
+		books, err := a.loadRules(cfg.Rules, true)
 		if err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ Exit codes are those of scan.`,
 			return err
 		}
 		defer func() { err = errors.Join(err, out.close()) }()
-		return a.replayAll(cmd.Context(), rules.deps(), tapes, threshold, out)
+		return a.replayAll(cmd.Context(), books.deps(), tapes, threshold, out)
 	}
 	return cmd
 }

@@ -3,122 +3,41 @@ package main
 import (
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/detonaut/detonaut"
-	"github.com/detonaut/detonaut/internal/behavior"
-	"github.com/detonaut/detonaut/internal/behavior/rule"
 	"github.com/detonaut/detonaut/internal/config"
-	"github.com/detonaut/detonaut/internal/pipeline"
 	"github.com/detonaut/detonaut/internal/report"
 	"github.com/detonaut/detonaut/internal/rulebook"
-	"github.com/detonaut/detonaut/internal/static/all"
-	"github.com/detonaut/detonaut/rules"
 )
-
-// ruleSet is the set of rules that a command uses.
-type ruleSet struct {
-	*rule.Set
-	// names are those of the directories by their numbers; empty for those built in.
-	names []string
-}
-
-// readRules reads the rules that a configuration asks for.
-func readRules(c config.Rules) (ruleSet, error) {
-	var set ruleSet
-	var systems []fs.FS
-	if !c.Only {
-		set.names, systems = []string{""}, []fs.FS{rules.Behavior()}
-	}
-	for _, dir := range c.Dirs {
-		info, err := os.Stat(dir)
-		if err != nil {
-			return ruleSet{}, fmt.Errorf("open rules: %w: %w", detonaut.ErrNotFound, err)
-		}
-		if !info.IsDir() {
-			return ruleSet{}, fmt.Errorf("open rules: %w: %s is no directory", detonaut.ErrUsage, dir)
-		}
-		set.names, systems = append(set.names, dir), append(systems, os.DirFS(dir))
-	}
-	if len(systems) == 0 { // by no rules everything is clean
-		return ruleSet{}, fmt.Errorf("load rules: %w: those built in are left out, and there are no others", detonaut.ErrUsage)
-	}
-	var err error
-	if set.Set, err = rule.Load(systems...); err != nil {
-		return ruleSet{}, fmt.Errorf("load rules: %w", err)
-	}
-	return set, set.check()
-}
-
-// check refuses a directory without rules: who names one means some.
-func (s ruleSet) check() error {
-	count := make([]int, len(s.names))
-	for _, r := range s.Rules() {
-		count[r.System]++
-	}
-	for _, p := range s.Problems() {
-		count[p.System]++
-	}
-	if i := slices.Index(count, 0); i >= 0 {
-		return fmt.Errorf("load rules: %w: there are none below %s", detonaut.ErrUsage, s.names[i])
-	}
-	return nil
-}
-
-// path is where a file of a directory is.
-func (s ruleSet) path(system int, file string) string { return filepath.Join(s.names[system], file) }
-
-// where is a problem with the path of its file.
-func (s ruleSet) where(p rulebook.Problem) string {
-	p.File = s.path(p.System, p.File)
-	return p.Error()
-}
-
-// loadRules reads rules to judge by, and says which of them cannot be used:
-// what they would have found is a gap in every report.
-func (a *app) loadRules(c config.Rules) (ruleSet, error) {
-	set, err := readRules(c)
-	if err != nil {
-		return ruleSet{}, err
-	}
-	for _, p := range set.Problems() {
-		fmt.Fprintf(a.stderr, "detonaut: warning: rule left out: %s\n", report.Escape(set.where(p)))
-	}
-	return set, nil
-}
-
-// deps are those of a pipeline which explains by these rules, and reads what a
-// run leaves.
-func (s ruleSet) deps() pipeline.Deps {
-	return pipeline.Deps{
-		Detectors: func(img detonaut.Image) []behavior.Detector { return []behavior.Detector{s.Detector(img)} },
-		Rules:     s.Digest(),
-		Analyzers: all.Analyzers(all.Ours()), Likeness: new(all.Reader).Likeness,
-	}
-}
 
 func (a *app) rules() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rules",
-		Short: "List and test the rules that explain what an image does",
+		Short: "List, test and get the rules by which images are judged",
+		Long: `Rules are built in, come in packs that are installed, and from directories
+(--rules, rules.dirs). A directory has rules about what an image does in
+behavior/TACTIC/NAME.yaml or TACTIC/NAME.yaml, rules about files in
+files/CATEGORY/NAME.yaml, and lists of malicious packages in
+packages/ECOSYSTEM.yaml. docs/new-rule.md tells how to write one,
+docs/rule-packs.md what a pack is.`,
 		Example: `  detonaut rules list
-  detonaut rules test ./my-rules`,
+  detonaut rules test ./my-rules
+  detonaut rules update https://rules.example.com/ours.tar.gz --key ours.pub.pem`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.rulesList(), a.rulesTest())
+	cmd.AddCommand(a.rulesList(), a.rulesTest(), a.rulesUpdate(), a.rulesStatus(), a.rulesRollback(), a.rulesRemove(), a.rulesPack())
 	return cmd
 }
 
 // ruleInfo is what rules list tells of a rule.
 type ruleInfo struct {
-	ID         string              `json:"id"`
+	ID string `json:"id"`
+	// Kind is behavior, of what an image does, or file.
+	Kind       string              `json:"kind"`
 	Title      string              `json:"title"`
 	Meaning    string              `json:"meaning,omitempty"`
 	Severity   detonaut.Severity   `json:"severity"`
@@ -136,14 +55,19 @@ type ruleList struct {
 	Rules  []ruleInfo `json:"rules"`
 }
 
-func (s ruleSet) list() ruleList {
+func (b *ruleBooks) list() ruleList {
 	list := ruleList{Attack: rulebook.Attack, Rules: []ruleInfo{}}
-	for _, r := range s.Rules() {
-		f := r.Finding
+	add := func(kind string, f *detonaut.Finding, references []string) {
 		list.Rules = append(list.Rules, ruleInfo{
-			ID: f.ID, Title: f.Title, Meaning: f.Meaning, Severity: f.Severity, Confidence: f.Confidence,
-			Category: f.Category, Family: f.Family, Techniques: f.Techniques, References: r.References,
+			ID: f.ID, Kind: kind, Title: f.Title, Meaning: f.Meaning, Severity: f.Severity, Confidence: f.Confidence,
+			Category: f.Category, Family: f.Family, Techniques: f.Techniques, References: references,
 		})
+	}
+	for _, r := range b.behaviors.Rules() {
+		add("behavior", &r.Finding, r.References)
+	}
+	for _, r := range b.contents.Rules() {
+		add("file", &r.Finding, r.References)
 	}
 	return list
 }
@@ -153,9 +77,10 @@ func (a *app) rulesList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [DIR...]",
 		Short: "List the rules, those in use or those below directories",
-		Long: `List shows the rules in use, which are those built in and those of the
-configuration, or those below directories, with the MITRE ATT&CK techniques that
-they speak of.`,
+		Long: `List shows the rules in use, which are those built in, those of installed packs
+and those of the configuration, or those below directories, with the MITRE
+ATT&CK techniques that they speak of: first those about what an image does, then
+those about files.`,
 		Example: `  detonaut rules list
   detonaut rules list ./my-rules -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -195,16 +120,16 @@ cannot be loaded or gets an example wrong.`,
 			if err != nil {
 				return err
 			}
-			failures := set.Test()
+			failures := set.test(cmd.Context())
 			err = a.printText(func(w io.Writer) {
 				for _, f := range failures {
-					at := set.path(f.System, f.File)
+					at := f.File
 					if f.Example != "" {
 						at += ": " + f.Example
 					}
 					fmt.Fprintf(w, "FAIL  %s: %s\n", report.Escape(at), report.Escape(f.Reason))
 				}
-				fmt.Fprintf(w, "%d rules, %d failures, %d not loaded\n", len(set.Rules()), len(failures), len(set.Problems()))
+				fmt.Fprintf(w, "%d rules, %d failures, %d not loaded\n", set.len(), len(failures), len(set.problems()))
 			})
 			if err != nil {
 				return err
@@ -221,23 +146,29 @@ cannot be loaded or gets an example wrong.`,
 }
 
 // rulesOf reads the rules below args, or those that the configuration asks for.
-func (a *app) rulesOf(cmd *cobra.Command, args []string) (ruleSet, error) {
+func (a *app) rulesOf(cmd *cobra.Command, args []string) (*ruleBooks, error) {
 	cfg, err := a.load(cmd)
 	if err != nil {
-		return ruleSet{}, err
+		return nil, err
 	}
+	c := cfg.Rules
 	if len(args) > 0 {
-		return readRules(config.Rules{Dirs: args, Only: true})
+		c = config.Rules{Dirs: args, Only: true}
 	}
-	return readRules(cfg.Rules)
+	sources, err := a.ruleSources(c)
+	if err != nil {
+		return nil, err
+	}
+	return readAll(sources)
 }
 
 // showProblems shows the rules that cannot be used as errors.
-func (a *app) showProblems(set ruleSet) error {
-	for _, p := range set.Problems() {
-		fmt.Fprintf(a.stderr, "detonaut: error: %s\n", report.Escape(set.where(p)))
+func (a *app) showProblems(set *ruleBooks) error {
+	problems := set.problems()
+	for _, p := range problems {
+		fmt.Fprintf(a.stderr, "detonaut: error: %s\n", report.Escape(p))
 	}
-	if len(set.Problems()) > 0 {
+	if len(problems) > 0 {
 		return exitCode(exitError)
 	}
 	return nil

@@ -79,7 +79,7 @@ Exit codes: 0 done, 1 something of ours failed, 2 --fail-on was reached,
 	addNetworkFlags(cmd, &f.network)
 	addConfigFlags(cmd, readFlags...)
 	addConfigFlags(cmd, "platform", "profile", "travel-days", "travel-jumps", "stay", "no-baits", "detail", "duration", "memory", "processes", "file-size", "disk",
-		"max-output", "max-events", "jobs", "rules", "rules-only", "cache", "plain-http", "insecure", "chamber")
+		"max-output", "max-events", "jobs", "rules", "rules-only", "rule-packs", "cache", "plain-http", "insecure", "chamber")
 	return cmd
 }
 
@@ -94,7 +94,7 @@ func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error
 	if err != nil {
 		return err
 	}
-	rules, err := a.loadRules(cfg.Rules)
+	books, err := a.loadRules(cfg.Rules, true)
 	if err != nil {
 		return err
 	}
@@ -114,12 +114,12 @@ func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error
 	console := newConsole(a.stderr, a.quiet, len(b.refs))
 	defer console.close()
 
-	reader, done, err := a.reader(ctx, cfg)
+	reader, done, err := a.reader(ctx, cfg, books)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	s := &scan{app: a, cfg: cfg, keep: keep, console: console, deps: rules.deps(), reader: reader, analyse: pipeline.Run}
+	s := &scan{app: a, cfg: cfg, keep: keep, console: console, deps: books.deps(), reader: reader, analyse: pipeline.Run}
 	s.deps.Reads, s.deps.Analyzers, s.deps.Likeness = reader.Versions(), reader.Analyzers, reader.Likeness // a payload is a file like those of the image
 	s.pull = s.pullImage
 	s.deps.Sandbox = sandbox

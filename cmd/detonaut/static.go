@@ -25,7 +25,7 @@ exit codes.`,
 		RunE: func(cmd *cobra.Command, refs []string) error { return a.runStatic(cmd, refs, f) },
 	}
 	f.add(cmd)
-	addConfigFlags(cmd, append(readFlags, "platform", "jobs", "cache", "plain-http", "insecure")...)
+	addConfigFlags(cmd, append(readFlags, "platform", "jobs", "rules", "rules-only", "rule-packs", "cache", "plain-http", "insecure")...)
 	return cmd
 }
 
@@ -34,7 +34,11 @@ func (a *app) runStatic(cmd *cobra.Command, args []string, f imageFlags) (err er
 	if err != nil {
 		return err
 	}
-	reader, done, err := a.reader(cmd.Context(), b.cfg)
+	books, err := a.loadRules(b.cfg.Rules, false)
+	if err != nil {
+		return err
+	}
+	reader, done, err := a.reader(cmd.Context(), b.cfg, books)
 	if err != nil {
 		return err
 	}
@@ -47,7 +51,7 @@ func (a *app) runStatic(cmd *cobra.Command, args []string, f imageFlags) (err er
 	console := newConsole(a.stderr, a.quiet, len(b.refs))
 	defer console.close()
 
-	s := &scan{app: a, cfg: b.cfg, console: console, reader: reader, deps: pipeline.Deps{Reads: reader.Versions(), Likeness: reader.Likeness}, analyse: pipeline.Read}
+	s := &scan{app: a, cfg: b.cfg, console: console, reader: reader, deps: pipeline.Deps{Reads: reader.Versions(), Likeness: reader.Likeness, Gaps: books.gaps()}, analyse: pipeline.Read}
 	s.pull = s.pullImage
 	return s.report(cmd.Context(), b.refs, b.threshold, out)
 }

@@ -112,12 +112,16 @@ type Live struct {
 	Rate        int      `yaml:"rate"`
 }
 
-// Rules says by which rules a tape is explained.
+// Rules says by which rules tapes are explained and files are read.
 type Rules struct {
-	// Dirs are directories of rules, beside those that are built in. Only leaves
-	// these out.
+	// Dirs are directories of rules, beside those that are built in and those of
+	// installed packs. Only leaves these out.
 	Dirs []string `yaml:"dirs"`
 	Only bool     `yaml:"only"`
+	// Packs is the directory of installed packs; empty is below the user's data
+	// directory. Keys are files with the public keys by which packs are signed.
+	Packs string   `yaml:"packs"`
+	Keys  []string `yaml:"keys"`
 }
 
 // Static says how images are read.
