@@ -22,7 +22,7 @@ func ReadFolder(dir string, trust Trust) (*Pack, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }() // it was only read
 	manifest, err := readFile(root, manifestName, maxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: there is no %s: detonaut rules pack makes a pack of a folder of rules; --rules uses the folder as it is", detonaut.ErrUsage, manifestName)
@@ -105,7 +105,7 @@ func Make(dir string, m Making) (*Pack, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }() // it was only read
 	tree, err := gather(root, m.Created)
 	if err != nil {
 		return nil, err

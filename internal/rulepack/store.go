@@ -131,7 +131,7 @@ func (s *Store) state(name string) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }() // it was only read
 	b, err := readFile(root, stateName, maxState)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: no pack %s is installed", detonaut.ErrNotFound, name)

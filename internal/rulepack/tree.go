@@ -87,7 +87,7 @@ type file struct {
 	entry
 }
 
-func (f *file) Size() int64                { return f.entry.size }
+func (f *file) Size() int64                { return f.size }
 func (f *file) Stat() (fs.FileInfo, error) { return f.entry, nil }
 func (f *file) Close() error               { return nil }
 
