@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -70,7 +71,7 @@ func (a *app) runUpdate(cmd *cobra.Command, sources []string, f updateFlags) err
 		return err
 	}
 	if len(sources) == 0 {
-		if sources, err = served(store); err != nil {
+		if sources, err = a.served(store); err != nil {
 			return err
 		}
 	}
@@ -101,13 +102,17 @@ func (a *app) runUpdate(cmd *cobra.Command, sources []string, f updateFlags) err
 }
 
 // served are the URLs from which packs were installed.
-func served(store *rulepack.Store) (sources []string, err error) {
+func (a *app) served(store *rulepack.Store) (sources []string, err error) {
 	all, err := store.List()
 	if err != nil {
 		return nil, err
 	}
 	for _, one := range all {
-		if strings.Contains(one.Source, "://") {
+		switch u, err := url.Parse(one.Source); {
+		case err != nil || u.Host == "":
+		case u.User != nil:
+			a.tell("pack " + one.Name + " came from a URL with a password, which is not kept: name it")
+		default:
 			sources = append(sources, one.Source)
 		}
 	}

@@ -99,9 +99,7 @@ func (s *ruleSources) addOurs(packs []*rulepack.Pack) {
 
 // replaced tells whether a pack has a file.
 func replaced(packs []*rulepack.Pack, name string) bool {
-	return slices.ContainsFunc(packs, func(p *rulepack.Pack) bool {
-		return slices.ContainsFunc(p.Files, func(f rulepack.File) bool { return f.Path == name })
-	})
+	return slices.ContainsFunc(packs, func(p *rulepack.Pack) bool { return p.Tree.Has(name) })
 }
 
 // addKinds adds the folders of kinds that are at the top of a folder, and returns their

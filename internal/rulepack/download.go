@@ -53,7 +53,7 @@ func (s *Store) fromServer(ctx context.Context, source string) (e Entry, updated
 	defer d.file.Close()
 	p, err := d.pack(ctx)
 	if err != nil {
-		return e, false, fmt.Errorf("%s: %w", d.source, err)
+		return e, false, errors.Join(fmt.Errorf("%s: %w", d.source, err), d.removeEmpty())
 	}
 	if p == nil {
 		return *d.used, false, d.remove()
@@ -97,6 +97,14 @@ func (d *download) noteName() string { return d.file.Name() + ".etag" }
 
 func (d *download) remove() error {
 	return errors.Join(os.RemoveAll(d.noteName()), os.Remove(d.file.Name()))
+}
+
+// removeEmpty removes a download of which there is nothing to go on with.
+func (d *download) removeEmpty() error {
+	if info, err := d.file.Stat(); err != nil || info.Size() > 0 {
+		return err
+	}
+	return d.remove()
 }
 
 // pack gets the pack; nil if it is the one that is used.

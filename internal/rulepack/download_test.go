@@ -186,6 +186,9 @@ func TestDownloadThatFails(t *testing.T) {
 		if got := used(t, s); got != "mine 1 one" {
 			t.Errorf("%s: %s is used", name, got)
 		}
+		if left, err := filepath.Glob(filepath.Join(dir, partPrefix+"*")); err != nil || len(left) > 0 {
+			t.Errorf("%s: left %v, %v", name, left, err)
+		}
 		// The next one works: nothing that was left is in its way.
 		server.put(archived(t, makePack(t, "3", text("three"), 1)))
 		if _, updated, err := s.Update(t.Context(), server.URL); err != nil || !updated {
@@ -228,6 +231,10 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, tmpPrefix+"left"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	idle, long := filepath.Join(dir, partPrefix+"idle.part"), time.Now().Add(-2*maxIdle)
+	if err := errors.Join(os.WriteFile(idle, []byte("x"), 0o600), os.Chtimes(idle, long, long)); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "mine", "9-left.tar.gz"), nil, 0o600); err != nil {
@@ -277,8 +284,6 @@ func TestKilled(t *testing.T) {
 	if got := server.requests(); got[len(got)-1] != "Range If-Range" {
 		t.Errorf("it was asked with %q, want a range in the end", got)
 	}
-	files, err := os.ReadDir(filepath.Join(dir, "mine"))
-	if err != nil || len(files) != 3 {
-		t.Errorf("got %v, %v", files, err)
-	}
+	first := makePack(t, "1", text("one"), 1)
+	tidy(t, dir, (&Entry{Version: first.Version, Digest: first.Digest}).file(), (&Entry{Version: next.Version, Digest: next.Digest}).file())
 }

@@ -56,7 +56,7 @@ func (p *Pack) only(folder fs.FS) error {
 		if err != nil || d.IsDir() || name == manifestName || name == signatureName {
 			return err
 		}
-		if _, ok := p.Tree.files[name]; !ok {
+		if !p.Tree.Has(name) {
 			return fmt.Errorf("%w: there is %.200q, which pack.json does not list", detonaut.ErrCorrupt, name)
 		}
 		return nil
@@ -142,7 +142,7 @@ func gather(root *os.Root, created time.Time) (*Tree, error) {
 		if total += int64(len(b)); total > MaxTotal {
 			return fmt.Errorf("%w: the files have more than %d bytes", detonaut.ErrLimit, MaxTotal)
 		}
-		if _, ok := tree.files[to]; ok {
+		if tree.Has(to) {
 			return fmt.Errorf("%w: there are two files for %s", detonaut.ErrUsage, to)
 		}
 		tree.add(to, b)

@@ -157,8 +157,7 @@ func (s *Store) clash(p *Pack) error {
 			continue
 		}
 		for _, f := range p.Files {
-			_, there := other.Pack.Tree.files[f.Path]
-			if there && (strings.HasPrefix(f.Path, "behavior/") || strings.HasPrefix(f.Path, "files/")) {
+			if other.Pack.Tree.Has(f.Path) && (strings.HasPrefix(f.Path, "behavior/") || strings.HasPrefix(f.Path, "files/")) {
 				return fmt.Errorf("%w: the installed pack %s has %s, too (detonaut rules remove %s takes it away)", detonaut.ErrUsage, other.Name, f.Path, other.Name)
 			}
 		}

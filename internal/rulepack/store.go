@@ -232,18 +232,35 @@ func (s *Store) change(ctx context.Context, do func() error) error {
 		return err
 	}
 	defer held.Close()
+	if err := s.sweep(); err != nil {
+		return err
+	}
+	return do()
+}
+
+// maxIdle is how long a download waits for somebody who goes on with it.
+const maxIdle = 7 * 24 * time.Hour
+
+// sweep removes what is half-made, and downloads that nobody goes on with.
+func (s *Store) sweep() error {
 	names, err := os.ReadDir(s.o.Dir)
 	if err != nil {
 		return err
 	}
 	for _, n := range names {
-		if strings.HasPrefix(n.Name(), tmpPrefix) {
-			if err := os.RemoveAll(filepath.Join(s.o.Dir, n.Name())); err != nil {
-				return err
-			}
+		info, err := n.Info()
+		if err != nil {
+			return err
+		}
+		idle := strings.HasPrefix(n.Name(), partPrefix) && s.o.Now().Sub(info.ModTime()) > maxIdle
+		if !idle && !strings.HasPrefix(n.Name(), tmpPrefix) {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(s.o.Dir, n.Name())); err != nil {
+			return err
 		}
 	}
-	return do()
+	return nil
 }
 
 // Rollback has the version used that was used before, and returns it. A second one goes

@@ -44,6 +44,9 @@ func (t *Tree) enter(e entry, dir string) {
 // Names are the paths of all files, sorted.
 func (t *Tree) Names() []string { return slices.Sorted(maps.Keys(t.files)) }
 
+// Has tells whether there is a file.
+func (t *Tree) Has(name string) bool { _, ok := t.files[name]; return ok }
+
 // Open implements [fs.FS].
 func (t *Tree) Open(name string) (fs.File, error) {
 	if b, ok := t.files[name]; ok {
