@@ -168,6 +168,7 @@ func (b *ruleBooks) deps() pipeline.Deps {
 		Detectors: func(img detonaut.Image) []behavior.Detector { return []behavior.Detector{b.behaviors.Detector(img)} },
 		Rules:     b.behaviors.Digest(),
 		Analyzers: b.analyzers(),
+		Likeness:  new(all.Reader).Likeness,
 		Gaps:      b.gaps(),
 	}
 }
