@@ -118,13 +118,7 @@ func mail(head []byte) bool {
 	}
 	n := 0
 	for _, header := range [...]string{"From: ", "To: ", "Subject: ", "Date: ", "Message-ID: ", "MIME-Version: ", "Received: ", "Content-Transfer-Encoding: "} {
-		at := -1
-		if has(head, 0, header) {
-			at = 0
-		} else {
-			at = bytes.Index(head, []byte("\n"+header))
-		}
-		if at >= 0 {
+		if has(head, 0, header) || bytes.Contains(head, []byte("\n"+header)) {
 			n++
 		}
 	}
