@@ -38,7 +38,7 @@ func BenchmarkScan(b *testing.B) {
 	}
 	b.SetBytes(int64(len(all)))
 	for b.Loop() {
-		if _, err := s.Scan(b.Context(), bytes.NewReader(all), int64(len(all))); err != nil {
+		if _, err := s.Scan(b.Context(), bytes.NewReader(all), int64(len(all)), nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -26,7 +26,7 @@ func compiled(tb testing.TB, patterns ...Pattern) *Set {
 // found is where one pattern is in a text, as "offset+length".
 func found(tb testing.TB, p Pattern, text string) string {
 	tb.Helper()
-	hits, err := compiled(tb, p).Scan(tb.Context(), strings.NewReader(text), int64(len(text)))
+	hits, err := compiled(tb, p).Scan(tb.Context(), strings.NewReader(text), int64(len(text)), nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -137,12 +137,12 @@ func TestScanInParts(t *testing.T) {
 			file = append(file, byte(random.IntN(4))) //nolint:gosec // small
 		}
 	}
-	whole, err := s.scan(t.Context(), bytes.NewReader(file), int64(len(file)), 1<<20)
+	whole, err := s.scan(t.Context(), bytes.NewReader(file), int64(len(file)), nil, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, chunk := range []int{1, 1000, 4096, 65_537} {
-		parts, err := s.scan(t.Context(), bytes.NewReader(file), int64(len(file)), chunk)
+		parts, err := s.scan(t.Context(), bytes.NewReader(file), int64(len(file)), nil, chunk)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -169,10 +169,10 @@ func (broken) ReadAt([]byte, int64) (int, error) { return 0, errors.New("no disk
 
 func TestScanFails(t *testing.T) {
 	s := compiled(t, Pattern{Text: "abc"})
-	if _, err := s.Scan(t.Context(), broken{}, 10); err == nil || !strings.Contains(err.Error(), "no disk") {
+	if _, err := s.Scan(t.Context(), broken{}, 10, nil); err == nil || !strings.Contains(err.Error(), "no disk") {
 		t.Errorf("got %v", err)
 	}
-	if hits, err := compiled(t).Scan(t.Context(), broken{}, 10); err != nil || len(hits) != 0 {
+	if hits, err := compiled(t).Scan(t.Context(), broken{}, 10, nil); err != nil || len(hits) != 0 {
 		t.Errorf("no patterns: %v, %v", hits, err)
 	}
 }
@@ -187,7 +187,7 @@ func FuzzScan(f *testing.F) {
 		if err != nil {
 			return // it is refused, and nothing can be found
 		}
-		hits, err := s.scan(t.Context(), bytes.NewReader(file), int64(len(file)), 1+chunk&0xffff)
+		hits, err := s.scan(t.Context(), bytes.NewReader(file), int64(len(file)), nil, 1+chunk&0xffff)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -19,7 +19,11 @@ const reach = 1 << 10
 const maxProgram = 2000
 
 // regex is compiled when one of its atoms is found: most are never.
-type regex struct{ compiled func() *regexp.Regexp }
+type regex struct {
+	compiled func() *regexp.Regexp
+	// longest is how many bytes what it matches has at most; 0 if there is no end.
+	longest int
+}
 
 func compileRegex(s string) (matcher, []atom, error) {
 	tree, err := syntax.Parse(s, syntax.Perl)
@@ -40,7 +44,7 @@ func compileRegex(s string) (matcher, []atom, error) {
 			atoms = append(atoms, a)
 		}
 	}
-	return regex{sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(s) })}, atoms, nil
+	return regex{sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(s) }), longest(tree)}, atoms, nil
 }
 
 // checkRegex refuses an expression that would take long to match.
@@ -60,7 +64,11 @@ func checkRegex(s string) error {
 }
 
 func (r regex) match(w window, at int, _ *atom, tell func(from, to int)) (until int) {
-	low, high := max(at-reach, 0), min(at+3*reach, len(w.bytes))
+	before, behind, until := reach, 3*reach, at+2*reach
+	if r.longest > 0 && r.longest < reach { // all that has the atom in it, and a byte on both sides
+		before, behind, until = r.longest+1, r.longest+1, at+1
+	}
+	low, high := max(at-before, 0), min(at+behind, len(w.bytes))
 	// What begins or ends where we cut it may not do so in the file.
 	first, last := low == 0 && w.begins, high == len(w.bytes) && w.ends
 	for _, found := range r.compiled().FindAllIndex(w.bytes[low:high], maxPlaces) {
@@ -69,7 +77,57 @@ func (r regex) match(w window, at int, _ *atom, tell func(from, to int)) (until 
 			tell(from, to)
 		}
 	}
-	return at + 2*reach
+	return until
+}
+
+// longest is how many bytes what matches has at most; 0 if there is no end, or it is far.
+func longest(re *syntax.Regexp) (n int) {
+	sum := func(times int) int {
+		all := 0
+		for _, sub := range re.Sub {
+			of := longest(sub)
+			if of == 0 && !empty(sub) {
+				return 0
+			}
+			if all += of * times; all > reach {
+				return 0
+			}
+		}
+		return all
+	}
+	switch re.Op {
+	case syntax.OpLiteral:
+		return len(re.Rune) * utf8.UTFMax
+	case syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		return utf8.UTFMax
+	case syntax.OpRepeat:
+		return sum(max(re.Max, 0))
+	case syntax.OpConcat, syntax.OpCapture, syntax.OpQuest:
+		return sum(1)
+	case syntax.OpAlternate:
+		for _, sub := range re.Sub {
+			of := longest(sub)
+			if of == 0 && !empty(sub) {
+				return 0
+			}
+			n = max(n, of)
+		}
+		return n
+	default:
+		return 0
+	}
+}
+
+// empty tells whether what matches has no bytes: the end of a word, or of a line.
+func empty(re *syntax.Regexp) bool {
+	switch re.Op {
+	case syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary, syntax.OpEmptyMatch:
+		return true
+	case syntax.OpConcat, syntax.OpCapture, syntax.OpAlternate, syntax.OpQuest:
+		return !slices.ContainsFunc(re.Sub, func(sub *syntax.Regexp) bool { return !empty(sub) })
+	default:
+		return false
+	}
 }
 
 // required are words of which one is in all that matches, in any case; nil if none can be

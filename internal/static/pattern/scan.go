@@ -19,6 +19,7 @@ const (
 type scan struct {
 	set  *Set
 	hits []Hit
+	skip []bool
 	// until is, for each pattern, before which offset no atom matters any more, and told
 	// where the last match ends of one that has such an offset.
 	until, told []int64
@@ -28,15 +29,18 @@ type scan struct {
 }
 
 // Scan looks for the patterns in a file of that size, and returns what was found of each.
-// The hits are the same however the file is read. When ctx ends, or r fails, the error
-// comes with what was found until then.
-func (s *Set) Scan(ctx context.Context, r io.ReaderAt, size int64) ([]Hit, error) {
-	return s.scan(ctx, r, size, chunk)
+// Those that skip says are left out; nil is none. The hits are the same however the file is
+// read. When ctx ends, or r fails, the error comes with what was found until then.
+func (s *Set) Scan(ctx context.Context, r io.ReaderAt, size int64, skip []bool) ([]Hit, error) {
+	return s.scan(ctx, r, size, skip, chunk)
 }
 
-func (s *Set) scan(ctx context.Context, r io.ReaderAt, size int64, chunk int) ([]Hit, error) {
+func (s *Set) scan(ctx context.Context, r io.ReaderAt, size int64, skip []bool, chunk int) ([]Hit, error) {
 	n := len(s.patterns)
-	c := &scan{set: s, hits: make([]Hit, n), until: make([]int64, n), told: make([]int64, n)}
+	if skip == nil {
+		skip = make([]bool, n)
+	}
+	c := &scan{set: s, skip: skip, hits: make([]Hit, n), until: make([]int64, n), told: make([]int64, n)}
 	if len(s.next) <= s.width { // there is nothing to look for
 		return c.hits, nil
 	}
@@ -103,7 +107,7 @@ func (c *scan) ended(row uint32, end int) {
 		a := &atoms[i]
 		at := end - len(a.bytes)
 		hit := &c.hits[a.pattern]
-		if hit.Count >= maxCount || c.base+int64(at) < c.until[a.pattern] {
+		if c.skip[a.pattern] || hit.Count >= maxCount || c.base+int64(at) < c.until[a.pattern] {
 			continue
 		}
 		last := int64(0)

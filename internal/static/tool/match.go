@@ -61,6 +61,15 @@ func every(hits []pattern.Hit) bool {
 	return true
 }
 
+// Wants tells, of each of [Catalogue.Patterns], whether it matters in files of a type.
+func (c *Catalogue) Wants(kind string) []bool {
+	wants := make([]bool, len(c.patterns))
+	for i, m := range c.of {
+		wants[i] = m.wants(kind)
+	}
+	return wants
+}
+
 // wants tells whether a mark is about files of a type: "elf" stands for "elf-library", too.
 func (m *mark) wants(kind string) bool {
 	return slices.ContainsFunc(m.types, func(t string) bool {

@@ -211,7 +211,7 @@ func match(t *testing.T, c *Catalogue, content string, f facts.Facts) (got []str
 	if err != nil {
 		t.Fatal(err)
 	}
-	hits, err := set.Scan(t.Context(), bytes.NewReader([]byte(content)), int64(len(content)))
+	hits, err := set.Scan(t.Context(), bytes.NewReader([]byte(content)), int64(len(content)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
