@@ -1,6 +1,7 @@
 package pattern
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
@@ -23,6 +24,9 @@ type regex struct {
 	compiled func() *regexp.Regexp
 	// longest is how many bytes what it matches has at most; 0 if there is no end.
 	longest int
+	// needs are words, with letters in lower case, of which one of each list is in all that
+	// it matches: to look for these takes a hundredth of the time.
+	needs [][][]byte
 }
 
 func compileRegex(s string) (matcher, []atom, error) {
@@ -44,7 +48,7 @@ func compileRegex(s string) (matcher, []atom, error) {
 			atoms = append(atoms, a)
 		}
 	}
-	return regex{sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(s) }), longest(tree)}, atoms, nil
+	return regex{sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(s) }), longest(tree), needed(tree)}, atoms, nil
 }
 
 // checkRegex refuses an expression that would take long to match.
@@ -69,6 +73,9 @@ func (r regex) match(w window, at int, _ *atom, tell func(from, to int)) (until 
 		before, behind, until = r.longest+1, r.longest+1, at+1
 	}
 	low, high := max(at-before, 0), min(at+behind, len(w.bytes))
+	if !r.may(w.bytes[low:high]) {
+		return until
+	}
 	// What begins or ends where we cut it may not do so in the file.
 	first, last := low == 0 && w.begins, high == len(w.bytes) && w.ends
 	for _, found := range r.compiled().FindAllIndex(w.bytes[low:high], maxPlaces) {
@@ -78,6 +85,57 @@ func (r regex) match(w window, at int, _ *atom, tell func(from, to int)) (until 
 		}
 	}
 	return until
+}
+
+// may tells whether a part of a file has all words that must be there.
+func (r regex) may(part []byte) bool {
+	if len(r.needs) == 0 {
+		return true
+	}
+	var space [4 * reach]byte
+	lower := space[:len(part)]
+	for i, c := range part {
+		lower[i] = fold[c]
+	}
+	return !slices.ContainsFunc(r.needs, func(words [][]byte) bool {
+		return !slices.ContainsFunc(words, func(word []byte) bool { return bytes.Contains(lower, word) })
+	})
+}
+
+// maxNeeds is how many lists of words are looked for.
+const maxNeeds = 4
+
+// needed are the lists of words of the parts that follow one another, the longest first.
+func needed(re *syntax.Regexp) (needs [][][]byte) {
+	for re.Op == syntax.OpCapture {
+		re = re.Sub[0]
+	}
+	if re.Op != syntax.OpConcat {
+		return nil
+	}
+	for _, sub := range re.Sub {
+		var words [][]byte
+		for _, w := range required(sub) {
+			if !ascii(w) { // some letters of other alphabets are letters of ASCII in another case
+				words = nil
+				break
+			}
+			words = append(words, []byte(folded([]byte(w))))
+		}
+		if words != nil {
+			needs = append(needs, words)
+		}
+	}
+	shortest := func(words [][]byte) int { return len(slices.MinFunc(words, func(a, b []byte) int { return len(a) - len(b) })) }
+	slices.SortStableFunc(needs, func(a, b [][]byte) int { return shortest(b) - shortest(a) })
+	if len(needs) < 2 { // it is the atom
+		return nil
+	}
+	return needs[:min(len(needs), maxNeeds)]
+}
+
+func ascii(s string) bool {
+	return !slices.ContainsFunc([]byte(s), func(c byte) bool { return c >= utf8.RuneSelf })
 }
 
 // longest is how many bytes what matches has at most; 0 if there is no end, or it is far.
