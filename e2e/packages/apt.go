@@ -91,7 +91,7 @@ func (a *apt) closure(ctx context.Context, name string) (names []string, err err
 }
 
 // unknown is what apt-get says of a package that no suite has.
-var unknown = regexp.MustCompile(`(?m)^E: (?:Unable to locate package|Can't (?:find|select) .* package) '?([a-z0-9.+-]+)`)
+var unknown = regexp.MustCompile(`E: (?:Unable to locate package|Can't (?:find|select) .* package) '?([a-z0-9.+-]+)`)
 
 // fetch downloads the packages that are not there, and returns those that are not to be
 // had.

@@ -37,8 +37,8 @@ ENV API_TOKEN=tr0ub4dor-and-3-more
 {"name": "beta", "version": "1.0.0"}
 -- /srv/node_modules/event-stream/package.json --
 {"name": "event-stream", "version": "3.3.6"}
--- /srv/node_modules/xmrig/package.json --
-{"name": "xmrig", "version": "1.0.0"}
+-- /srv/node_modules/localtunnel/package.json --
+{"name": "localtunnel", "version": "1.0.0"}
 `
 
 func pull(t *testing.T, text string) all.Image {
@@ -128,7 +128,7 @@ func TestRead(t *testing.T) {
 	for _, f := range first.Findings {
 		ids = append(ids, f.ID)
 	}
-	for _, want := range []string{"config/root-user", "secret/by-name", "package/npm/event-stream@3.3.6", "tool/xmrig"} {
+	for _, want := range []string{"config/root-user", "secret/by-name", "package/npm/event-stream@3.3.6", "tool/localtunnel"} {
 		if !slices.Contains(ids, want) {
 			t.Errorf("findings %v lack %s", ids, want)
 		}
