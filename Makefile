@@ -19,7 +19,11 @@ LINT = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 
 .PHONY: build release demo test check bench bench-detection fuzz soak clean help
 
-build: ## build bin/detonaut and bin/detonaut-chamber
+# Rules are carried compressed (rules/rules.go).
+rules/rules.zip: $(shell find rules -name '*.yaml')
+	go generate ./rules
+
+build: rules/rules.zip ## build bin/detonaut and bin/detonaut-chamber
 	go build -ldflags '$(LDFLAGS)' -o bin/detonaut ./cmd/detonaut
 	go build -C chamber -ldflags '$(LDFLAGS)' -o ../bin/detonaut-chamber .
 

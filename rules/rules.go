@@ -1,15 +1,26 @@
 // Package rules carries the rules that come with Detonaut. It is data: what a
-// rule means is up to internal/behavior/rule, and what a list of malicious packages
-// means to internal/static/malicious.
+// rule means is up to internal/behavior/rule and internal/static/malware/rule, what a list
+// of malicious packages means to internal/static/malicious, and what a list of tools means
+// to internal/static/tool.
+//
+// They are the YAML files around this one, and are carried in rules.zip, which
+// "go generate ./rules" makes of them; a test holds it to them.
 package rules
 
 import (
-	"embed"
+	"archive/zip"
+	"bytes"
+	_ "embed"
 	"io/fs"
 )
 
-//go:embed behavior files packages tools
-var files embed.FS
+//go:generate go run ./pack
+
+//go:embed rules.zip
+var packed string
+
+// Parts are the folders that hold rules.
+func Parts() []string { return []string{"behavior", "files", "packages", "tools"} }
 
 // Behavior is the rules about what a subject does, as <tactic>/<id>.yaml.
 func Behavior() fs.FS { return sub("behavior") }
@@ -24,7 +35,11 @@ func Packages() fs.FS { return sub("packages") }
 func Tools() fs.FS { return sub("tools") }
 
 func sub(name string) fs.FS {
-	sub, err := fs.Sub(files, name)
+	all, err := zip.NewReader(bytes.NewReader([]byte(packed)), int64(len(packed)))
+	if err != nil {
+		panic(err) // a test has read it
+	}
+	sub, err := fs.Sub(all, name)
 	if err != nil {
 		panic(err) // the name is a valid constant
 	}
