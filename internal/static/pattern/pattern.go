@@ -14,6 +14,8 @@ package pattern
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/detonaut/detonaut"
 )
@@ -55,10 +57,26 @@ const (
 
 // Hit is what was found of one pattern.
 type Hit struct {
+	// Pattern is its number in the set.
+	Pattern int
 	// Count is how often it was found; at most 65,536 times.
 	Count int
 	// Places are the first of them, in their order: at most 16.
 	Places []Place
+}
+
+// Each returns the hits of n patterns from the first on, one for each: that of a pattern of
+// which nothing was found has a count of 0. hits are those of [Set.Scan].
+func Each(hits []Hit, first, n int) []Hit {
+	each := make([]Hit, n)
+	at, _ := slices.BinarySearchFunc(hits, first, func(h Hit, first int) int { return h.Pattern - first })
+	for _, h := range hits[at:] {
+		if h.Pattern >= first+n {
+			break
+		}
+		each[h.Pattern-first] = h
+	}
+	return each
 }
 
 // Place is where it was: an offset and a length, in bytes.
@@ -71,6 +89,8 @@ type Place struct {
 type Set struct {
 	patterns []matcher
 	automaton
+	// states are scans that have ended, to be used again.
+	states *sync.Pool
 }
 
 // matcher compares a pattern with what is around one of its atoms.
@@ -95,7 +115,10 @@ func Compile(patterns []Pattern) (*Set, error) {
 	if len(patterns) > maxPatterns {
 		return nil, fmt.Errorf("%w: %d patterns, at most %d", detonaut.ErrLimit, len(patterns), maxPatterns)
 	}
-	s := new(Set)
+	s := &Set{states: &sync.Pool{New: func() any {
+		n := len(patterns)
+		return &scan{hits: make([]Hit, n), seen: make([]bool, n), until: make([]int64, n), told: make([]int64, n)}
+	}}}
 	var atoms []atom
 	for i := range patterns {
 		m, of, err := compile(&patterns[i])

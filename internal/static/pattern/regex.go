@@ -126,7 +126,9 @@ func needed(re *syntax.Regexp) (needs [][][]byte) {
 			needs = append(needs, words)
 		}
 	}
-	shortest := func(words [][]byte) int { return len(slices.MinFunc(words, func(a, b []byte) int { return len(a) - len(b) })) }
+	shortest := func(words [][]byte) int {
+		return len(slices.MinFunc(words, func(a, b []byte) int { return len(a) - len(b) }))
+	}
 	slices.SortStableFunc(needs, func(a, b [][]byte) int { return shortest(b) - shortest(a) })
 	if len(needs) < 2 { // it is the atom
 		return nil

@@ -19,7 +19,10 @@ const (
 type scan struct {
 	set  *Set
 	hits []Hit
-	skip []bool
+	skip []bool // nil skips none
+	// touched are the patterns of which an atom was found, seen tells which these are.
+	touched []int
+	seen    []bool
 	// until is, for each pattern, before which offset no atom matters any more, and told
 	// where the last match ends of one that has such an offset.
 	until, told []int64
@@ -28,33 +31,53 @@ type scan struct {
 	w    window
 }
 
-// Scan looks for the patterns in a file of that size, and returns what was found of each.
-// Those that skip says are left out; nil is none. The hits are the same however the file is
-// read. When ctx ends, or r fails, the error comes with what was found until then.
+// Scan looks for the patterns in a file of that size, and returns what was found: a hit for
+// each pattern that was, in their order. Those that skip says are left out; nil is none. The
+// hits are the same however the file is read. When ctx ends, or r fails, the error comes with
+// what was found until then.
 func (s *Set) Scan(ctx context.Context, r io.ReaderAt, size int64, skip []bool) ([]Hit, error) {
 	return s.scan(ctx, r, size, skip, chunk)
 }
 
 func (s *Set) scan(ctx context.Context, r io.ReaderAt, size int64, skip []bool, chunk int) ([]Hit, error) {
-	n := len(s.patterns)
-	if skip == nil {
-		skip = make([]bool, n)
-	}
-	c := &scan{set: s, skip: skip, hits: make([]Hit, n), until: make([]int64, n), told: make([]int64, n)}
 	if len(s.next) <= s.width { // there is nothing to look for
-		return c.hits, nil
+		return nil, nil
 	}
+	c, _ := s.states.Get().(*scan)
+	c.set, c.skip = s, skip
+	err := c.read(ctx, r, size, chunk)
+	return c.end(), err
+}
+
+// end returns what was found, and gives the scan back.
+func (c *scan) end() (found []Hit) {
+	slices.Sort(c.touched)
+	for _, p := range c.touched {
+		if h := &c.hits[p]; h.Count > 0 {
+			h.Pattern = p
+			slices.SortStableFunc(h.Places, func(a, b Place) int { return int(a.Offset - b.Offset) })
+			found = append(found, *h)
+		}
+		c.hits[p], c.until[p], c.told[p], c.seen[p] = Hit{}, 0, 0, false
+	}
+	set := c.set
+	c.set, c.skip, c.touched, c.base, c.w = nil, nil, c.touched[:0], 0, window{}
+	set.states.Put(c)
+	return found
+}
+
+func (c *scan) read(ctx context.Context, r io.ReaderAt, size int64, chunk int) error {
 	buffer := make([]byte, 0, min(size, int64(chunk+2*around)))
 	row, at := uint32(0), int64(0) // the state, and what is read next
 	for at < size {
 		if err := ctx.Err(); err != nil {
-			return c.hits, err
+			return err
 		}
 		buffer = c.move(buffer, at)
 		n, err := readFull(r, buffer[len(buffer):min(int64(cap(buffer)), size-c.base)], c.base+int64(len(buffer)))
 		buffer = buffer[:len(buffer)+n]
 		if err != nil {
-			return c.hits, fmt.Errorf("read at %d: %w", c.base+int64(len(buffer)), err)
+			return fmt.Errorf("read at %d: %w", c.base+int64(len(buffer)), err)
 		}
 		c.w = window{bytes: buffer, begins: c.base == 0, ends: c.base+int64(len(buffer)) == size}
 		end := len(buffer)
@@ -64,10 +87,7 @@ func (s *Set) scan(ctx context.Context, r io.ReaderAt, size int64, skip []bool, 
 		row = c.run(row, int(at-c.base), end)
 		at = c.base + int64(end)
 	}
-	for i := range c.hits {
-		slices.SortStableFunc(c.hits[i].Places, func(a, b Place) int { return int(a.Offset - b.Offset) })
-	}
-	return c.hits, nil
+	return nil
 }
 
 // move keeps of a buffer what is around an offset.
@@ -107,8 +127,12 @@ func (c *scan) ended(row uint32, end int) {
 		a := &atoms[i]
 		at := end - len(a.bytes)
 		hit := &c.hits[a.pattern]
-		if c.skip[a.pattern] || hit.Count >= maxCount || c.base+int64(at) < c.until[a.pattern] {
+		if c.skip != nil && c.skip[a.pattern] || hit.Count >= maxCount || c.base+int64(at) < c.until[a.pattern] {
 			continue
+		}
+		if !c.seen[a.pattern] {
+			c.seen[a.pattern] = true
+			c.touched = append(c.touched, a.pattern)
 		}
 		last := int64(0)
 		until := c.set.patterns[a.pattern].match(c.w, at, a, func(from, to int) {

@@ -28,7 +28,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		hits := make([]pattern.Hit, len(c.Patterns()))
 		for i := range hits {
-			hits[i] = pattern.Hit{Count: 1, Places: []pattern.Place{{Offset: int64(i)}}}
+			hits[i] = pattern.Hit{Pattern: i, Count: 1, Places: []pattern.Place{{Offset: int64(i)}}}
 		}
 		for _, tool := range c.Tools() {
 			if len(tool.keys) > 0 && !found["tool/"+tool.Name] {

@@ -25,7 +25,7 @@ type Match struct {
 func (c *Catalogue) Patterns() []pattern.Pattern { return c.patterns }
 
 // Match tells which tools a file is of which so much is known, by their names. hits are
-// those of [Catalogue.Patterns], in their order.
+// those of [Catalogue.Patterns], as [pattern.Set.Scan] returns them.
 func (c *Catalogue) Match(f *facts.Facts, hits []pattern.Hit) (matches []Match) {
 	found := map[*Tool]bool{}
 	add := func(t *Tool, summary string, offset int64) {
@@ -41,24 +41,18 @@ func (c *Catalogue) Match(f *facts.Facts, hits []pattern.Hit) (matches []Match) 
 		add(t, "the assembly "+f.DotNet.Name+" for .NET", 0)
 	}
 	for i := 0; i < len(hits); {
-		m := c.of[i]
-		own := hits[m.first:][:len(m.texts)]
-		if i = m.first + len(own); m.wants(f.Type) && every(own) {
-			summary, offset := m.tell(own)
+		m, n := c.of[hits[i].Pattern], 1
+		for i+n < len(hits) && hits[i+n].Pattern < m.first+len(m.texts) {
+			n++
+		}
+		if n == len(m.texts) && m.wants(f.Type) {
+			summary, offset := m.tell(hits[i:][:n])
 			add(m.Tool, summary, offset)
 		}
+		i += n
 	}
 	slices.SortFunc(matches, func(a, b Match) int { return strings.Compare(a.Finding.ID, b.Finding.ID) })
 	return matches
-}
-
-func every(hits []pattern.Hit) bool {
-	for i := range hits {
-		if hits[i].Count == 0 {
-			return false
-		}
-	}
-	return true
 }
 
 // Wants tells, of each of [Catalogue.Patterns], whether it matters in files of a type.
