@@ -63,6 +63,12 @@ type Hit struct {
 	Count int
 	// Places are the first of them, in their order: at most 16.
 	Places []Place
+
+	// maybe are where an atom of an expression is that was not compared yet, in their order,
+	// and file is where.
+	maybe       []int64
+	file        *file
+	until, told int64
 }
 
 // Each returns the hits of n patterns from the first on, one for each: that of a pattern of
@@ -117,7 +123,7 @@ func Compile(patterns []Pattern) (*Set, error) {
 	}
 	s := &Set{states: &sync.Pool{New: func() any {
 		n := len(patterns)
-		return &scan{hits: make([]Hit, n), seen: make([]bool, n), until: make([]int64, n), told: make([]int64, n)}
+		return &scan{hits: make([]Hit, n), seen: make([]bool, n)}
 	}}}
 	var atoms []atom
 	for i := range patterns {

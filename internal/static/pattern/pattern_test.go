@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/detonaut/detonaut"
 )
@@ -31,7 +32,7 @@ func found(tb testing.TB, p Pattern, text string) string {
 		tb.Fatal(err)
 	}
 	var all []string
-	for _, place := range Each(hits, 0, 1)[0].Places {
+	for _, place := range verified(tb, hits, 1)[0].Places {
 		all = append(all, fmt.Sprintf("%d+%d", place.Offset, place.Length))
 	}
 	return strings.Join(all, " ")
@@ -141,12 +142,13 @@ func TestScanInParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	whole = verified(t, whole, len(patterns))
 	for _, chunk := range []int{1, 1000, 4096, 65_537} {
 		parts, err := s.scan(t.Context(), bytes.NewReader(file), int64(len(file)), nil, chunk)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(whole, parts); diff != "" {
+		if diff := cmp.Diff(whole, verified(t, parts, len(patterns)), cmpopts.IgnoreUnexported(Hit{})); diff != "" {
 			t.Errorf("in chunks of %d (-whole +parts):\n%s", chunk, diff)
 		}
 	}
@@ -197,7 +199,7 @@ func FuzzScan(f *testing.F) {
 				want++
 			}
 		}
-		hits = Each(hits, 0, 2)
+		hits = verified(t, hits, 2)
 		if hits[0].Count != min(want, maxCount) || hits[1].Count < hits[0].Count {
 			t.Errorf("%q: found %d and %d times, want %d", text, hits[0].Count, hits[1].Count, want)
 		}
@@ -207,4 +209,16 @@ func FuzzScan(f *testing.F) {
 			}
 		}
 	})
+}
+
+// verified are the hits of all patterns.
+func verified(tb testing.TB, hits []Hit, n int) []Hit {
+	tb.Helper()
+	all := Each(hits, 0, n)
+	for i := range all {
+		if err := all[i].Verify(); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return all
 }

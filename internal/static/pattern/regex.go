@@ -67,10 +67,19 @@ func checkRegex(s string) error {
 	return nil
 }
 
+// around is how far before an atom is looked, and behind: as far as what has the atom in it
+// can reach, and a byte more.
+func (r regex) around() (before, behind int) {
+	if r.longest > 0 && r.longest < reach {
+		return r.longest + 1, r.longest + 1
+	}
+	return reach, 3 * reach
+}
+
 func (r regex) match(w window, at int, _ *atom, tell func(from, to int)) (until int) {
-	before, behind, until := reach, 3*reach, at+2*reach
-	if r.longest > 0 && r.longest < reach { // all that has the atom in it, and a byte on both sides
-		before, behind, until = r.longest+1, r.longest+1, at+1
+	before, behind := r.around()
+	if until = at + 1; before == reach {
+		until = at + 2*reach
 	}
 	low, high := max(at-before, 0), min(at+behind, len(w.bytes))
 	if !r.may(w.bytes[low:high]) {

@@ -18,23 +18,22 @@ const (
 // scan is one file that is looked through.
 type scan struct {
 	set  *Set
+	file *file
 	hits []Hit
 	skip []bool // nil skips none
 	// touched are the patterns of which an atom was found, seen tells which these are.
 	touched []int
 	seen    []bool
-	// until is, for each pattern, before which offset no atom matters any more, and told
-	// where the last match ends of one that has such an offset.
-	until, told []int64
 	// base is where in the file the window begins.
 	base int64
 	w    window
 }
 
 // Scan looks for the patterns in a file of that size, and returns what was found: a hit for
-// each pattern that was, in their order. Those that skip says are left out; nil is none. The
-// hits are the same however the file is read. When ctx ends, or r fails, the error comes with
-// what was found until then.
+// each pattern that was, in their order. Those that skip says are left out; nil is none. A
+// hit of an expression says that it may be there, until [Hit.Verify] has looked: most need
+// not, because something else is not there. The hits are the same however the file is read.
+// When ctx ends, or r fails, the error comes with what was found until then.
 func (s *Set) Scan(ctx context.Context, r io.ReaderAt, size int64, skip []bool) ([]Hit, error) {
 	return s.scan(ctx, r, size, skip, chunk)
 }
@@ -44,7 +43,7 @@ func (s *Set) scan(ctx context.Context, r io.ReaderAt, size int64, skip []bool, 
 		return nil, nil
 	}
 	c, _ := s.states.Get().(*scan)
-	c.set, c.skip = s, skip
+	c.set, c.skip, c.file = s, skip, &file{s, ctx, r, size}
 	err := c.read(ctx, r, size, chunk)
 	return c.end(), err
 }
@@ -53,15 +52,15 @@ func (s *Set) scan(ctx context.Context, r io.ReaderAt, size int64, skip []bool, 
 func (c *scan) end() (found []Hit) {
 	slices.Sort(c.touched)
 	for _, p := range c.touched {
-		if h := &c.hits[p]; h.Count > 0 {
-			h.Pattern = p
+		if h := &c.hits[p]; h.Count > 0 || len(h.maybe) > 0 {
+			h.Pattern, h.file = p, c.file
 			slices.SortStableFunc(h.Places, func(a, b Place) int { return int(a.Offset - b.Offset) })
 			found = append(found, *h)
 		}
-		c.hits[p], c.until[p], c.told[p], c.seen[p] = Hit{}, 0, 0, false
+		c.hits[p], c.seen[p] = Hit{}, false
 	}
 	set := c.set
-	c.set, c.skip, c.touched, c.base, c.w = nil, nil, c.touched[:0], 0, window{}
+	c.set, c.file, c.skip, c.touched, c.base, c.w = nil, nil, nil, c.touched[:0], 0, window{}
 	set.states.Put(c)
 	return found
 }
@@ -84,7 +83,9 @@ func (c *scan) read(ctx context.Context, r io.ReaderAt, size int64, chunk int) e
 		if !c.w.ends {
 			end -= around
 		}
-		row = c.run(row, int(at-c.base), end)
+		if row, err = c.run(row, int(at-c.base), end); err != nil {
+			return err
+		}
 		at = c.base + int64(end)
 	}
 	return nil
@@ -109,44 +110,108 @@ func readFull(r io.ReaderAt, b []byte, at int64) (n int, err error) {
 }
 
 // run goes through the window from one position to another, and returns the last state.
-func (c *scan) run(row uint32, from, to int) uint32 {
+func (c *scan) run(row uint32, from, to int) (last uint32, err error) {
 	next, class, ending := c.set.next, &c.set.class, c.set.ending
 	for i, b := range c.w.bytes[from:to] {
 		row = next[row+uint32(class[b])]
 		if row >= ending {
-			c.ended(row, from+i+1)
+			if err := c.ended(row, from+i+1); err != nil {
+				return row, err
+			}
 		}
 	}
-	return row
+	return row, nil
 }
 
+// maxMaybe is how many places of an expression are kept until it is compared.
+const maxMaybe = 1 << 10
+
 // ended compares the patterns of the atoms that end before w[end].
-func (c *scan) ended(row uint32, end int) {
+func (c *scan) ended(row uint32, end int) error {
 	atoms := c.set.ends(row)
 	for i := range atoms {
 		a := &atoms[i]
 		at := end - len(a.bytes)
 		hit := &c.hits[a.pattern]
-		if c.skip != nil && c.skip[a.pattern] || hit.Count >= maxCount || c.base+int64(at) < c.until[a.pattern] {
+		if c.skip != nil && c.skip[a.pattern] || hit.Count >= maxCount || c.base+int64(at) < hit.until {
 			continue
 		}
 		if !c.seen[a.pattern] {
 			c.seen[a.pattern] = true
 			c.touched = append(c.touched, a.pattern)
 		}
-		last := int64(0)
-		until := c.set.patterns[a.pattern].match(c.w, at, a, func(from, to int) {
-			if c.base+int64(from) < c.told[a.pattern] {
-				return // it was in what was looked at before, too
+		if r, ok := c.set.patterns[a.pattern].(regex); ok {
+			hit.maybe = append(hit.maybe, c.base+int64(at))
+			if len(hit.maybe) < maxMaybe {
+				continue
 			}
-			last = c.base + int64(to)
-			hit.Count++
-			if len(hit.Places) < maxPlaces {
-				hit.Places = append(hit.Places, Place{Offset: c.base + int64(from), Length: to - from})
+			if err := c.file.verify(hit, r); err != nil {
+				return err
 			}
-		})
-		if until > 0 {
-			c.until[a.pattern], c.told[a.pattern] = c.base+int64(until), max(last, c.told[a.pattern])
+			continue
 		}
+		hit.compare(c.set.patterns[a.pattern], c.w, c.base, at, a)
 	}
+	return nil
+}
+
+// compare compares a pattern with what is around one of its atoms, at w[at].
+func (h *Hit) compare(m matcher, w window, base int64, at int, a *atom) {
+	last := int64(0)
+	until := m.match(w, at, a, func(from, to int) {
+		if base+int64(from) < h.told {
+			return // it was in what was looked at before, too
+		}
+		last = base + int64(to)
+		h.Count++
+		if len(h.Places) < maxPlaces {
+			h.Places = append(h.Places, Place{Offset: base + int64(from), Length: to - from})
+		}
+	})
+	if until > 0 {
+		h.until, h.told = base+int64(until), max(last, h.told)
+	}
+}
+
+// file is what a scan was of.
+type file struct {
+	set  *Set
+	ctx  context.Context //nolint:containedctx // of the one Scan that it is
+	r    io.ReaderAt
+	size int64
+}
+
+// Maybe tells whether an expression may be there more often than was counted.
+func (h *Hit) Maybe() bool { return len(h.maybe) > 0 }
+
+// Verify looks whether an expression is where it may be. The file must still be open, and
+// ctx of [Set.Scan] must not have ended. A hit that was verified stays so.
+func (h *Hit) Verify() error {
+	if len(h.maybe) == 0 {
+		return nil
+	}
+	r, _ := h.file.set.patterns[h.Pattern].(regex) // no others may be
+	return h.file.verify(h, r)
+}
+
+func (f *file) verify(h *Hit, r regex) error {
+	buffer := make([]byte, 0, 4*reach+2)
+	for _, at := range h.maybe {
+		if at < h.until || h.Count >= maxCount {
+			continue
+		}
+		if err := f.ctx.Err(); err != nil {
+			return err
+		}
+		before, behind := r.around()
+		from, to := max(at-int64(before), 0), min(at+int64(behind), f.size)
+		n, err := readFull(f.r, buffer[:to-from], from)
+		if err != nil {
+			return fmt.Errorf("read at %d: %w", from, err)
+		}
+		h.compare(r, window{bytes: buffer[:n], begins: from == 0, ends: to == f.size}, from, int(at-from), nil)
+	}
+	h.maybe = h.maybe[:0]
+	slices.SortStableFunc(h.Places, func(a, b Place) int { return int(a.Offset - b.Offset) })
+	return nil
 }
