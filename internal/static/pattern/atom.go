@@ -1,5 +1,10 @@
 package pattern
 
+import (
+	"slices"
+	"strings"
+)
+
 // atom are bytes by which a pattern is found, with letters of ASCII in lower case, as the
 // automaton has them.
 type atom struct {
@@ -57,5 +62,11 @@ func worth(b []byte) (score int) {
 		}
 		seen[c] = true
 	}
+	if slices.ContainsFunc(frequent, func(w string) bool { return strings.Contains(folded(b), w) }) {
+		score /= 3
+	}
 	return score
 }
+
+// frequent is what is in most texts, and in many programs.
+var frequent = []string{"http", "://", "www", "eval", "exec", "echo", "this", "user", "pass", "file", "name", "the ", "for ", "ing ", "tion", "post", "get", "import", "return", "function", "var ", "#inc"}

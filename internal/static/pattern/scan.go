@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 )
 
 const (
@@ -25,8 +26,9 @@ type scan struct {
 	touched []int
 	seen    []bool
 	// base is where in the file the window begins.
-	base int64
-	w    window
+	base   int64
+	w      window
+	buffer []byte
 }
 
 // Scan looks for the patterns in a file of that size, and returns what was found: a hit for
@@ -66,7 +68,10 @@ func (c *scan) end() (found []Hit) {
 }
 
 func (c *scan) read(ctx context.Context, r io.ReaderAt, size int64, chunk int) error {
-	buffer := make([]byte, 0, min(size, int64(chunk+2*around)))
+	if need := int(min(size, int64(chunk+2*around))); cap(c.buffer) < need {
+		c.buffer = make([]byte, 0, need)
+	}
+	buffer := c.buffer[:0:min(cap(c.buffer), chunk+2*around)]
 	row, at := uint32(0), int64(0) // the state, and what is read next
 	for at < size {
 		if err := ctx.Err(); err != nil {
@@ -194,8 +199,13 @@ func (h *Hit) Verify() error {
 	return h.file.verify(h, r)
 }
 
+// spaces are for what is around an atom.
+var spaces = sync.Pool{New: func() any { return new([4*reach + 2]byte) }}
+
 func (f *file) verify(h *Hit, r regex) error {
-	buffer := make([]byte, 0, 4*reach+2)
+	space, _ := spaces.Get().(*[4*reach + 2]byte)
+	defer spaces.Put(space)
+	buffer := space[:0]
 	for _, at := range h.maybe {
 		if at < h.until || h.Count >= maxCount {
 			continue
