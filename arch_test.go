@@ -62,6 +62,7 @@ var doors = map[string][]string{
 	"gorm.io/gorm":                           {"internal/static/vuln"},
 	"github.com/zricethezav/gitleaks/v8":     {"internal/static/secret"},
 	"github.com/spf13/viper":                 {"internal/static/secret"},
+	"github.com/dmitryikh/leaves":            {"internal/static/malware/score"},
 	"github.com/nwaples/rardecode/v2":        {"internal/static/malware/archive"},
 	"github.com/pierrec/lz4/v4":              {"internal/static/malware/archive"},
 	"golang.org/x/crypto":                    {"chamber/network"},
