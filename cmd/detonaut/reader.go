@@ -26,7 +26,7 @@ import (
 )
 
 // readFlags are the flags of commands that read images.
-var readFlags = []string{"ignore", "vex", "all-layers", "memory-size", "db-dir", "yara-rules", "clamd"}
+var readFlags = []string{"ignore", "vex", "all-layers", "memory-size", "db-dir", "yara-rules", "clamd", "model"}
 
 // closers are what is open for as long as a command runs.
 type closers []io.Closer

@@ -17,6 +17,7 @@ import (
 	"github.com/detonaut/detonaut/internal/static/malicious"
 	"github.com/detonaut/detonaut/internal/static/malware"
 	filerule "github.com/detonaut/detonaut/internal/static/malware/rule"
+	"github.com/detonaut/detonaut/internal/static/malware/score"
 	"github.com/detonaut/detonaut/internal/static/tool"
 )
 
@@ -85,6 +86,18 @@ func (b *ruleBooks) readContents() (err error) {
 	digest := rulebook.Sum(slices.Concat(b.files.systems, b.tools.systems)...)
 	b.source = malware.Source{Digest: digest[:12], Load: func() (malware.Knowledge, error) { return known, nil }}
 	return nil
+}
+
+// judgeBy adds the model of the configuration, if there is one.
+func (b *ruleBooks) judgeBy(c config.Static) error {
+	if c.Model == "" {
+		return nil
+	}
+	m, err := score.OpenModel(c.Model, c.ModelThreshold)
+	if err == nil {
+		b.source = b.source.With(m)
+	}
+	return err
 }
 
 // problems say what cannot be used, each with where it is.

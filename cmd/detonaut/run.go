@@ -140,6 +140,7 @@ var configFlags = []configFlag{
 	{"db-mirrors", "vulnerabilities.mirrors", "`URLS` (url,...) that are tried after --db-url"},
 	{"yara-rules", "yara.rules", "`DIRS` (dir,...) of YARA rules that files are read by, with yr or yara"},
 	{"clamd", "clamav.address", "`ADDRESS` of the clamd that files are given to: unix:PATH or tcp:HOST:PORT"},
+	{"model", "static.model", "`FILE` with a model of LightGBM that judges programs (docs/scoring.md)"},
 	{"jobs", "scan.jobs", "`NUMBER` of images to analyse at once"},
 }
 

@@ -98,6 +98,9 @@ func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error
 	if err != nil {
 		return err
 	}
+	if err := books.judgeBy(cfg.Static); err != nil {
+		return err
+	}
 	keep, err := newKeeper(f.keep, f.network.record, b.many)
 	if err != nil {
 		return err

@@ -38,6 +38,9 @@ func (a *app) runStatic(cmd *cobra.Command, args []string, f imageFlags) (err er
 	if err != nil {
 		return err
 	}
+	if err := books.judgeBy(b.cfg.Static); err != nil {
+		return err
+	}
 	reader, done, err := a.reader(cmd.Context(), b.cfg, books)
 	if err != nil {
 		return err

@@ -137,6 +137,16 @@ type Static struct {
 	// Salt is the file with which hashes of secrets are made; empty is below the user's
 	// configuration directory. It is made if it is not there.
 	Salt string `yaml:"salt"`
+	// Model is a file with a model of LightGBM that judges programs; empty is none. What
+	// it takes for malware with at least the probability ModelThreshold is told.
+	Model          string  `yaml:"model"`
+	ModelThreshold float64 `yaml:"model_threshold"`
+}
+
+func (s Static) validate(bad func(key, format string, args ...any)) {
+	if !(s.ModelThreshold > 0 && s.ModelThreshold <= 1) {
+		bad("static.model_threshold", "must be more than 0 and at most 1")
+	}
 }
 
 // Vulnerabilities says where the database of known vulnerabilities is, and where
@@ -187,7 +197,7 @@ func Default() Config {
 			Live:    Live{Bytes: Bytes(egress.Bytes), Connections: egress.Connections, Rate: egress.Rate},
 		},
 		Machine: defaultMachine(),
-		Static:  Static{Memory: 1 << 30},
+		Static:  Static{Memory: 1 << 30, ModelThreshold: 0.9},
 		Vulnerabilities: Vulnerabilities{
 			URL: "https://grype.anchore.io/databases", MaxAge: 5 * 24 * time.Hour, // as grype's command has it
 			MaxCompressed: 2 << 30, MaxUncompressed: 16 << 30,
@@ -217,6 +227,7 @@ func (c *Config) Validate() error {
 	m.Validate(bad)
 	c.Vulnerabilities.validate(bad)
 	c.ClamAV.validate(bad)
+	c.Static.validate(bad)
 	for _, n := range []struct {
 		key   string
 		value int64

@@ -193,6 +193,12 @@ func setText(field reflect.Value, text string) error {
 			return fmt.Errorf("%q is no whole number", text)
 		}
 		*p = n
+	case *float64:
+		n, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return fmt.Errorf("%q is no number", text)
+		}
+		*p = n
 	case *bool:
 		b, err := strconv.ParseBool(text)
 		if err != nil {
