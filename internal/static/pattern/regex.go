@@ -76,24 +76,20 @@ func (r regex) around() (before, behind int) {
 	return reach, 3 * reach
 }
 
-func (r regex) match(w window, at int, _ *atom, tell func(from, to int)) (until int) {
-	before, behind := r.around()
-	if until = at + 1; before == reach {
-		until = at + 2*reach
-	}
-	low, high := max(at-before, 0), min(at+behind, len(w.bytes))
-	if !r.may(w.bytes[low:high]) {
-		return until
+// match implements matcher for what never happens: expressions are verified.
+func (regex) match(window, int, *atom, func(from, to int)) int { return 0 }
+
+// find tells where in a part of a file the expression is.
+func (r regex) find(w window, tell func(from, to int)) {
+	if !r.may(w.bytes) {
+		return
 	}
 	// What begins or ends where we cut it may not do so in the file.
-	first, last := low == 0 && w.begins, high == len(w.bytes) && w.ends
-	for _, found := range r.compiled().FindAllIndex(w.bytes[low:high], maxPlaces) {
-		from, to := low+found[0], low+found[1]
-		if (from > low || first) && (to < high || last) {
-			tell(from, to)
+	for _, found := range r.compiled().FindAllIndex(w.bytes, -1) {
+		if (found[0] > 0 || w.begins) && (found[1] < len(w.bytes) || w.ends) {
+			tell(found[0], found[1])
 		}
 	}
-	return until
 }
 
 // may tells whether a part of a file has all words that must be there.
@@ -101,7 +97,7 @@ func (r regex) may(part []byte) bool {
 	if len(r.needs) == 0 {
 		return true
 	}
-	var space [4 * reach]byte
+	var space [4*reach + 2]byte
 	lower := space[:len(part)]
 	for i, c := range part {
 		lower[i] = fold[c]

@@ -25,6 +25,7 @@ type scan struct {
 	// touched are the patterns of which an atom was found, seen tells which these are.
 	touched []int
 	seen    []bool
+	waiting int // places in hits that are to be compared
 	// base is where in the file the window begins.
 	base   int64
 	w      window
@@ -63,6 +64,7 @@ func (c *scan) end() (found []Hit) {
 	}
 	set := c.set
 	c.set, c.file, c.skip, c.touched, c.base, c.w = nil, nil, nil, c.touched[:0], 0, window{}
+	c.waiting = 0
 	set.states.Put(c)
 	return found
 }
@@ -128,8 +130,12 @@ func (c *scan) run(row uint32, from, to int) (last uint32, err error) {
 	return row, nil
 }
 
-// maxMaybe is how many places of an expression are kept until it is compared.
-const maxMaybe = 1 << 10
+// Of an expression so many places are kept until it is compared, and more as long as those
+// of all are not too many.
+const (
+	maxMaybe   = 1 << 10
+	maxWaiting = 1 << 18
+)
 
 // ended compares the patterns of the atoms that end before w[end].
 func (c *scan) ended(row uint32, end int) error {
@@ -147,9 +153,10 @@ func (c *scan) ended(row uint32, end int) error {
 		}
 		if r, ok := c.set.patterns[a.pattern].(regex); ok {
 			hit.maybe = append(hit.maybe, c.base+int64(at))
-			if len(hit.maybe) < maxMaybe {
+			if c.waiting++; c.waiting < maxWaiting || len(hit.maybe) < maxMaybe {
 				continue
 			}
+			c.waiting -= len(hit.maybe)
 			if err := c.file.verify(hit, r); err != nil {
 				return err
 			}
@@ -163,19 +170,21 @@ func (c *scan) ended(row uint32, end int) error {
 // compare compares a pattern with what is around one of its atoms, at w[at].
 func (h *Hit) compare(m matcher, w window, base int64, at int, a *atom) {
 	last := int64(0)
-	until := m.match(w, at, a, func(from, to int) {
-		if base+int64(from) < h.told {
-			return // it was in what was looked at before, too
-		}
-		last = base + int64(to)
-		h.Count++
-		if len(h.Places) < maxPlaces {
-			h.Places = append(h.Places, Place{Offset: base + int64(from), Length: to - from})
-		}
-	})
-	if until > 0 {
+	if until := m.match(w, at, a, func(from, to int) { last = h.add(base+int64(from), base+int64(to)) }); until > 0 {
 		h.until, h.told = base+int64(until), max(last, h.told)
 	}
+}
+
+// add counts a match, unless it was in what was looked at before, too. It returns its end.
+func (h *Hit) add(from, to int64) int64 {
+	if from < h.told {
+		return h.told
+	}
+	h.Count++
+	if len(h.Places) < maxPlaces {
+		h.Places = append(h.Places, Place{Offset: from, Length: int(to - from)})
+	}
+	return to
 }
 
 // file is what a scan was of.
@@ -202,24 +211,36 @@ func (h *Hit) Verify() error {
 // spaces are for what is around an atom.
 var spaces = sync.Pool{New: func() any { return new([4*reach + 2]byte) }}
 
+// verify compares an expression with what is around its atoms: of those that are close to
+// one another at once.
 func (f *file) verify(h *Hit, r regex) error {
 	space, _ := spaces.Get().(*[4*reach + 2]byte)
 	defer spaces.Put(space)
-	buffer := space[:0]
-	for _, at := range h.maybe {
+	before, behind := r.around()
+	for i := 0; i < len(h.maybe); i++ {
+		at := h.maybe[i]
 		if at < h.until || h.Count >= maxCount {
 			continue
 		}
 		if err := f.ctx.Err(); err != nil {
 			return err
 		}
-		before, behind := r.around()
-		from, to := max(at-int64(before), 0), min(at+int64(behind), f.size)
-		n, err := readFull(f.r, buffer[:to-from], from)
+		from, until := max(at-int64(before), 0), at+2*reach
+		if behind < 3*reach {
+			for i+1 < len(h.maybe) && h.maybe[i+1] <= at+int64(behind) && h.maybe[i+1]+int64(behind)-from <= int64(len(space)) {
+				i++
+				at = h.maybe[i]
+			}
+			until = at + 1
+		}
+		to := min(at+int64(behind), f.size)
+		n, err := readFull(f.r, space[:to-from], from)
 		if err != nil {
 			return fmt.Errorf("read at %d: %w", from, err)
 		}
-		h.compare(r, window{bytes: buffer[:n], begins: from == 0, ends: to == f.size}, from, int(at-from), nil)
+		last := h.told
+		r.find(window{bytes: space[:n], begins: from == 0, ends: to == f.size}, func(a, b int) { last = max(last, h.add(from+int64(a), from+int64(b))) })
+		h.until, h.told = until, last
 	}
 	h.maybe = h.maybe[:0]
 	slices.SortStableFunc(h.Places, func(a, b Place) int { return int(a.Offset - b.Offset) })
