@@ -110,17 +110,11 @@ func (r regex) may(part []byte) bool {
 // maxNeeds is how many lists of words are looked for.
 const maxNeeds = 4
 
-// needed are the lists of words of the parts that follow one another, the longest first.
+// needed are the lists of words of which one must be there, the longest first.
 func needed(re *syntax.Regexp) (needs [][][]byte) {
-	for re.Op == syntax.OpCapture {
-		re = re.Sub[0]
-	}
-	if re.Op != syntax.OpConcat {
-		return nil
-	}
-	for _, sub := range re.Sub {
+	for _, part := range parts(re) {
 		var words [][]byte
-		for _, w := range required(sub) {
+		for _, w := range part {
 			if !ascii(w) { // some letters of other alphabets are letters of ASCII in another case
 				words = nil
 				break
@@ -197,21 +191,31 @@ func empty(re *syntax.Regexp) bool {
 
 // required are words of which one is in all that matches, in any case; nil if none can be
 // told.
-func required(re *syntax.Regexp) []string {
-	switch re.Op {
-	case syntax.OpLiteral:
-		if slices.Contains(re.Rune, utf8.RuneError) { // it matches bytes that are no UTF-8
-			return nil
+func required(re *syntax.Regexp) (words []string) {
+	for _, part := range parts(re) {
+		if words == nil || rarest(part) > rarest(words) {
+			words = part
 		}
-		return []string{string(re.Rune)}
+	}
+	return words
+}
+
+// parts are lists of words: one of each list is in all that matches.
+func parts(re *syntax.Regexp) (all [][]string) {
+	switch re.Op {
 	case syntax.OpCapture, syntax.OpPlus:
-		return required(re.Sub[0])
+		return parts(re.Sub[0])
 	case syntax.OpRepeat:
 		if re.Min < 1 {
 			return nil
 		}
-		return required(re.Sub[0])
+		return parts(re.Sub[0])
+	case syntax.OpConcat:
+		return partsOf(re.Sub)
 	case syntax.OpAlternate:
+		if words := exact(re); words != nil && !slices.Contains(words, "") {
+			return [][]string{words}
+		}
 		var words []string
 		for _, sub := range re.Sub {
 			of := required(sub)
@@ -220,18 +224,89 @@ func required(re *syntax.Regexp) []string {
 			}
 			words = append(words, of...)
 		}
-		return words
+		return [][]string{words}
+	default:
+		if words := exact(re); words != nil && !slices.Contains(words, "") {
+			return [][]string{words}
+		}
+		return nil
+	}
+}
+
+// partsOf are the parts of what follow one another. Those that are known to the letter are
+// put together: the parser has taken apart what begins alike.
+func partsOf(subs []*syntax.Regexp) (all [][]string) {
+	run := []string{""}
+	flush := func() {
+		if !slices.Contains(run, "") {
+			all = append(all, run)
+		}
+		run = []string{""}
+	}
+	for _, sub := range subs {
+		if empty(sub) {
+			continue
+		}
+		if joined := cross(run, exact(sub)); joined != nil {
+			run = joined
+			continue
+		}
+		flush()
+		if run = exact(sub); run == nil {
+			run = []string{""}
+			all = append(all, parts(sub)...)
+		}
+	}
+	flush()
+	return all
+}
+
+// exact are all texts that match, in any case; nil if these are too many.
+func exact(re *syntax.Regexp) (words []string) {
+	switch re.Op {
+	case syntax.OpEmptyMatch:
+		return []string{""}
+	case syntax.OpLiteral:
+		if slices.Contains(re.Rune, utf8.RuneError) { // it matches bytes that are no UTF-8
+			return nil
+		}
+		return []string{string(re.Rune)}
+	case syntax.OpCapture:
+		return exact(re.Sub[0])
 	case syntax.OpConcat:
-		var found []string
+		words = []string{""}
 		for _, sub := range re.Sub {
-			if of := required(sub); of != nil && (found == nil || rarest(of) > rarest(found)) {
-				found = of
+			if words = cross(words, exact(sub)); words == nil {
+				return nil
 			}
 		}
-		return found
+		return words
+	case syntax.OpAlternate:
+		for _, sub := range re.Sub {
+			of := exact(sub)
+			if of == nil || len(words)+len(of) > maxAtoms {
+				return nil
+			}
+			words = append(words, of...)
+		}
+		return words
 	default:
 		return nil
 	}
+}
+
+// cross are the texts of one list with those of another behind them; nil if these are too
+// many.
+func cross(a, b []string) (all []string) {
+	if len(a)*len(b) == 0 || len(a)*len(b) > maxAtoms {
+		return nil
+	}
+	for _, x := range a {
+		for _, y := range b {
+			all = append(all, x+y)
+		}
+	}
+	return all
 }
 
 // rarest is how seldom the most frequent of some words is.
