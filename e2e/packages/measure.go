@@ -208,7 +208,10 @@ func (m *measurement) read(ctx context.Context, fill func(dir string) error) (o 
 		}
 	}
 	o = opinion{word: decide(reading.Findings), findings: reading.Findings, took: time.Since(begun)}
-	for f := range static.Files(img.Index, files) {
+	for f, err := range static.Files(img.Index, files) {
+		if err != nil {
+			return o, err
+		}
 		o.files, o.bytes = o.files+1, o.bytes+f.Size
 	}
 	return o, nil

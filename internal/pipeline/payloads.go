@@ -150,8 +150,8 @@ func use(hows []string) detonaut.Use {
 // payloads are the payloads among contents.
 func (r *report) payloads(contents []static.File) (files []static.File) {
 	all, _ := order(r.Run.Payloads, left{contents: contents})
-	for f := range all {
-		if len(f.Places) > 0 {
+	for f, err := range all {
+		if err == nil && len(f.Places) > 0 {
 			files = append(files, f)
 		}
 	}

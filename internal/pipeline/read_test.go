@@ -62,7 +62,8 @@ func TestReadImage(t *testing.T) {
 		t.Errorf("got %+v, want a clean image with a hole", r.Verdict)
 	}
 	want := []detonaut.Evidence{
-		{Path: "/a", SHA256: "aa", Layer: "sha256:l"}, {Path: "/copy", SHA256: "bb", Layer: "sha256:l"},
+		{Path: "/a", SHA256: "aa", Layer: "sha256:l"},
+		{Path: "/copy", SHA256: "bb", Layer: "sha256:l"},
 		{Path: "/app", SHA256: "bb", Layer: "sha256:l", Use: detonaut.Ran},
 	}
 	for _, f := range r.Findings {

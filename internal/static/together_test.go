@@ -114,12 +114,24 @@ func TestJointTrouble(t *testing.T) {
 		{"one is forgotten", func(context.Context, []static.File) []static.Outcome {
 			return make([]static.Outcome, 1)
 		}, detonaut.Complete, "", detonaut.Stage{State: detonaut.Failed, Reason: "file " + hash("b") + ": nothing came of it"}, true},
-		{"a panic", func(context.Context, []static.File) []static.Outcome { panic("oops") },
-			detonaut.Complete, "", detonaut.Stage{State: detonaut.Failed, Reason: "file " + hash("a") + ": panic: oops; file " + hash("b") + ": panic: oops"}, true},
-		{"limited", func(context.Context, []static.File) []static.Outcome { return make([]static.Outcome, 2) },
-			detonaut.Partial, "rules left out: 3", detonaut.Stage{State: detonaut.Partial, Reason: "rules left out: 3"}, false},
-		{"unable", func(context.Context, []static.File) []static.Outcome { return make([]static.Outcome, 2) },
-			detonaut.Failed, "install it", detonaut.Stage{State: detonaut.Failed, Reason: "install it"}, true},
+		{
+			"a panic", func(context.Context, []static.File) []static.Outcome { panic("oops") },
+			detonaut.Complete, "",
+			detonaut.Stage{State: detonaut.Failed, Reason: "file " + hash("a") + ": panic: oops; file " + hash("b") + ": panic: oops"},
+			true,
+		},
+		{
+			"limited", func(context.Context, []static.File) []static.Outcome { return make([]static.Outcome, 2) },
+			detonaut.Partial, "rules left out: 3",
+			detonaut.Stage{State: detonaut.Partial, Reason: "rules left out: 3"},
+			false,
+		},
+		{
+			"unable", func(context.Context, []static.File) []static.Outcome { return make([]static.Outcome, 2) },
+			detonaut.Failed, "install it",
+			detonaut.Stage{State: detonaut.Failed, Reason: "install it"},
+			true,
+		},
 	} {
 		a := joint{finds{name: "together"}, test.all, test.state, test.why}
 		got, err := static.Run(t.Context(), list(file("a"), file("b")), []static.Analyzer{a}, static.Options{Workers: 1})

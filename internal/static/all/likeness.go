@@ -22,8 +22,9 @@ const maxWorth = 500
 // package has.
 func worth(img Image, read *static.Reading) (files []static.File) {
 	var unknown []static.File
-	for f := range static.Files(img.Index, img.Files) {
+	for f, err := range static.Files(img.Index, img.Files) {
 		switch {
+		case err != nil: // none can be
 		case len(read.Within[f.SHA256]) > 0:
 			files = append(files, f)
 		case read.Owners != nil && isProgram(f.Type) && len(unknown) < maxWorth && !owned(f, read.Owners):
