@@ -6,6 +6,7 @@ LDFLAGS := -s -w -X github.com/detonaut/detonaut/chamber/version.version=$(VERSI
 MODULES := . chamber
 FUZZTIME ?= 20s
 SOAKTIME ?= 1h
+PACKAGES ?= $(HOME)/.cache/detonaut-test/packages
 
 # Static binaries always: a dynamic one dies inside the sandbox's own chroot.
 # No paths of this machine in them, and none in the tests either, so that both
@@ -58,6 +59,7 @@ bench: ## measure against the budgets of ARCHITECTURE.md
 bench-detection: ## what is found and what is not: docs/detection.md, made anew
 	@testdata/needs.sh test
 	go test -count=1 -timeout 40m -run '^Test(Actors|Ordinary)$$' ./e2e -update
+	go run ./e2e/packages -cache $(PACKAGES) -page docs/detection.md
 	@cat docs/detection.md
 
 fuzz: ## run each fuzz test for FUZZTIME
