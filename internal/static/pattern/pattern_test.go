@@ -59,6 +59,8 @@ func TestFound(t *testing.T) {
 		"hex, gap before":      {Pattern{Hex: "61 [0-9] 626364"}, "aa..bcd", "1+6"},
 		"regex":                {Pattern{Regex: `wallet=[a-z0-9]{4,8}`}, "wallet=abcd wallet=abc", "0+11"},
 		"regex of words":       {Pattern{Regex: `(pool|miner)\.[a-z]+`}, "pool.one miner.two", "0+8 9+9"},
+		"regex of like words":  {Pattern{Regex: `\b(?:gzinflate|gzdecode|str_rot13|strrev)\(`}, "reverse(gzdecode( strrev(", "8+9 18+7"},
+		"regex with a limit":   {Pattern{Regex: `key=[0-9]{1,4};`}, "key=1;key=22;key=x;" + strings.Repeat(" ", 3000) + "key=333;", "0+6 6+7 3019+8"},
 		"regex in any case":    {Pattern{Regex: `(?i)invoke-[a-z]+`}, "INVOKE-Thing", "0+12"},
 		"regex of the start":   {Pattern{Regex: `^#!/bin/sh`}, "#!/bin/sh\n#!/bin/sh", "0+9"},
 		"regex of the end":     {Pattern{Regex: `done$`}, "done done", "5+4"},
