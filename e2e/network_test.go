@@ -84,7 +84,7 @@ const answers = `- host: payload.clients.example
 // payload of "curl | sh" is a program that was not there.
 var clientFindings = []string{
 	"command-and-control/own-trust", "defense-evasion/copied-program", "execution/piped-script", "execution/runs-download",
-	"execution/temporary-program", "execution/written-program",
+	"execution/temporary-program", "execution/written-program", "tool/netcat",
 }
 
 // Real clients of a real distribution talk to the simulated internet over
