@@ -43,8 +43,12 @@ func isProgram(kind string) bool {
 	return slices.Contains(programs, kind) || strings.HasPrefix(kind, content.Script+"-")
 }
 
+// owned tells whether a file belongs to a package, or is what a package runs when it is set
+// up.
 func owned(f static.File, owners func(string) []int) bool {
-	return slices.ContainsFunc(f.Places, func(p static.Place) bool { return p.Hidden || len(owners(p.Path)) > 0 })
+	return slices.ContainsFunc(f.Places, func(p static.Place) bool {
+		return p.Hidden || strings.HasPrefix(p.Path, "/var/lib/dpkg/info/") || len(owners(p.Path)) > 0
+	})
 }
 
 // Likeness returns the hashes of a file by which others are found that are like it. They
