@@ -1,8 +1,8 @@
 package pattern
 
 import (
-	"slices"
-	"strings"
+	_ "embed"
+	"sync"
 )
 
 // atom are bytes by which a pattern is found, with letters of ASCII in lower case, as the
@@ -45,28 +45,44 @@ func best(b []byte) (from, to, score int) {
 	return from, to, score
 }
 
-// worth tells how seldom some bytes are: those that fill space, and what is in every
-// text and program, is worth little; the same byte again is worth nothing.
+// worth tells how seldom some bytes are: by the rarest three of them, and those that do not
+// overlap with these.
 func worth(b []byte) (score int) {
-	var seen [256]bool
-	for _, c := range b {
-		c = fold[c]
-		switch {
-		case seen[c]:
-		case c == 0, c == 0xff, c == ' ', c == '\n':
-			score++
-		case c == 'e', c == 't', c == 'a', c == 'o', c == 'i', c == 'n', c == 's', c == 'r', c == '.', c == '/', c == '_', c == '-', c == 0x48, c == 0x8b:
-			score += 4
-		default:
-			score += 6
+	three := func(i int) int {
+		t := [3]byte{fold[b[i]], fold[b[i+1]], fold[b[i+2]]}
+		if t[0] == t[1] && t[1] == t[2] { // where there is one there are many
+			return 1
 		}
-		seen[c] = true
+		if r, ok := frequent()[t]; ok {
+			return r
+		}
+		return rare
 	}
-	if slices.ContainsFunc(frequent, func(w string) bool { return strings.Contains(folded(b), w) }) {
-		score /= 3
+	for i := range len(b) - 2 {
+		s := three(i) + len(b)
+		for _, j := range []int{i - 3, i + 3} {
+			if j >= 0 && j+2 < len(b) {
+				s = max(s, three(i)+len(b)+three(j)/2)
+			}
+		}
+		score = max(score, s)
 	}
 	return score
 }
 
-// frequent is what is in most texts, and in many programs.
-var frequent = []string{"http", "://", "www", "eval", "exec", "echo", "this", "user", "pass", "file", "name", "the ", "for ", "ing ", "tion", "post", "get", "import", "return", "function", "var ", "#inc"}
+// frequentBytes are three bytes each, and how seldom they are: to how many bytes there is one
+// of these, as a power of two. Command frequent made it.
+//
+//go:embed frequent.bin
+var frequentBytes string
+
+// rare is how seldom all others are, at least.
+const rare = 20
+
+var frequent = sync.OnceValue(func() map[[3]byte]int {
+	all := make(map[[3]byte]int, len(frequentBytes)/4)
+	for i := 0; i+3 < len(frequentBytes); i += 4 {
+		all[[3]byte([]byte(frequentBytes[i:i+3]))] = int(frequentBytes[i+3])
+	}
+	return all
+})
