@@ -30,6 +30,7 @@ type scan struct {
 	base   int64
 	w      window
 	buffer []byte
+	later  []arrival // of the second way
 }
 
 // Scan looks for the patterns in a file of that size, and returns what was found: a hit for
@@ -116,8 +117,46 @@ func readFull(r io.ReaderAt, b []byte, at int64) (n int, err error) {
 	return n, err
 }
 
-// run goes through the window from one position to another, and returns the last state.
+// run goes through the window from one position to another, and returns the last state. A
+// long way is gone from its beginning and from its middle at once: each step waits for what
+// the one before finds in the table, and two ways do not wait for one another.
 func (c *scan) run(row uint32, from, to int) (last uint32, err error) {
+	middle := (from + to) / 2
+	if middle-from < maxAtom {
+		return c.walk(row, from, to)
+	}
+	// Whatever state the middle is reached in, it is of the last bytes before it.
+	first, second := c.w.bytes[from:middle], c.w.bytes[middle-maxAtom:to]
+	next, class, ending := c.set.next, &c.set.class, c.set.ending
+	c.later = c.later[:0]
+	for i, b := range first {
+		row = next[row+uint32(class[b])]
+		if row >= ending {
+			if err := c.ended(row, from+i+1); err != nil {
+				return row, err
+			}
+		}
+		last = next[last+uint32(class[second[i]])]
+		if last >= ending && i >= maxAtom { // before that the first way tells of it
+			c.later = append(c.later, arrival{last, middle - maxAtom + i + 1})
+		}
+	}
+	for _, e := range c.later {
+		if err := c.ended(e.row, e.end); err != nil {
+			return last, err
+		}
+	}
+	return c.walk(last, middle-maxAtom+len(first), to)
+}
+
+// arrival is at a state in which atoms end, and where that is.
+type arrival struct {
+	row uint32
+	end int
+}
+
+// walk goes through the window, byte by byte.
+func (c *scan) walk(row uint32, from, to int) (last uint32, err error) {
 	next, class, ending := c.set.next, &c.set.class, c.set.ending
 	for i, b := range c.w.bytes[from:to] {
 		row = next[row+uint32(class[b])]
