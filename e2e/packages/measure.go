@@ -69,7 +69,7 @@ func newMeasurement(ctx context.Context, dir string) (*measurement, error) {
 	}
 	return &measurement{dir: dir, apt: a, reader: &all.Reader{
 		Analyzers: all.Analyzers(all.Ours()), Malware: all.Ours(), Malicious: []malicious.List{lists},
-		NoDatabase: detonaut.Stage{Name: detonaut.StageVulnerabilities, State: detonaut.Skipped},
+		NoDatabase: detonaut.Stage{Name: detonaut.StageVulnerabilities, State: detonaut.Skipped, Reason: "they are not measured"},
 	}}, nil
 }
 
