@@ -9,13 +9,16 @@ import (
 	"strings"
 )
 
+// privateKey is the rule whose matches are keys in armour.
+const privateKey = "private-key"
+
 // judge tells found what a match is, if it has the structure that a secret of its
 // kind has.
 func (r *rules) judge(m *match, red redactor, found func(k kind, summary string, at int64)) {
 	one := &r.all[m.rule]
 	k, note := one.kind, ""
 	switch one.RuleID {
-	case "private-key":
+	case privateKey:
 		form, encrypted := armoured(m.text)
 		switch {
 		case form == "":
@@ -41,7 +44,7 @@ func (r *rules) judge(m *match, red redactor, found func(k kind, summary string,
 			return
 		}
 	}
-	if one.RuleID != "private-key" && placeholder(m.secret) {
+	if one.RuleID != privateKey && placeholder(m.secret) {
 		return
 	}
 	at := m.at + int64(max(strings.Index(m.text, m.secret), 0))

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/ed25519"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
@@ -16,6 +15,7 @@ import (
 	"hash/crc32"
 	"io"
 	"iter"
+	"math/rand/v2"
 	"os"
 	"path"
 	"slices"
@@ -67,11 +67,17 @@ func summaries(all []detonaut.Finding) map[string][]string {
 
 // Synthetic secrets, made at run time: nothing here is one.
 
+// letters are always the same n of an alphabet: of others some are too even, or too like words, to be told from what is no secret.
 func letters(n int, alphabet string) string {
+	return pick(seeded(n), n, alphabet)
+}
+
+func seeded(n int) *rand.Rand { return rand.New(rand.NewPCG(uint64(n), 5)) }
+
+func pick(random *rand.Rand, n int, alphabet string) string {
 	b := make([]byte, n)
-	rand.Read(b)
 	for i := range b {
-		b[i] = alphabet[int(b[i])%len(alphabet)]
+		b[i] = alphabet[random.IntN(len(alphabet))]
 	}
 	return string(b)
 }
