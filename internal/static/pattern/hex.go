@@ -125,19 +125,16 @@ func (p *part) at(b []byte, i int) bool {
 	return true
 }
 
-func (h *hex) match(w window, at int, a *atom, tell func(from, to int)) (until int) {
+func (h *hex) match(w window, at int, a *atom) (from, to int, ok bool) {
 	start := at - a.offset
 	if !h.parts[a.unit].at(w.bytes, start) {
-		return 0
+		return 0, 0, false
 	}
-	to := h.forward(w.bytes, a.unit, start)
-	if to < 0 {
-		return 0
+	if to = h.forward(w.bytes, a.unit, start); to < 0 {
+		return 0, 0, false
 	}
-	if from := h.backward(w.bytes, a.unit, start); from >= 0 {
-		tell(from, to)
-	}
-	return 0
+	from = h.backward(w.bytes, a.unit, start)
+	return from, to, from >= 0
 }
 
 // forward is where the nearest end of the pattern is whose part i is at start; -1 if the

@@ -103,9 +103,8 @@ type Set struct {
 type matcher interface {
 	// match is told that a is at w[at:], and tells where the pattern is, if it is there.
 	// w has everything within reach of that, as far as the file has; begins and ends tell
-	// whether the file begins or ends with it. Atoms of the pattern before w[until] need
-	// not be told any more.
-	match(w window, at int, a *atom, tell func(from, to int)) (until int)
+	// whether the file begins or ends with it.
+	match(w window, at int, a *atom) (from, to int, ok bool)
 }
 
 // window is a part of a file.

@@ -77,7 +77,7 @@ func (r regex) around() (before, behind int) {
 }
 
 // match implements matcher for what never happens: expressions are verified.
-func (regex) match(window, int, *atom, func(from, to int)) int { return 0 }
+func (regex) match(window, int, *atom) (from, to int, ok bool) { return 0, 0, false }
 
 // find tells where in a part of a file the expression is.
 func (r regex) find(w window, tell func(from, to int)) {

@@ -201,17 +201,11 @@ func (c *scan) ended(row uint32, end int) error {
 			}
 			continue
 		}
-		hit.compare(c.set.patterns[a.pattern], c.w, c.base, at, a)
+		if from, to, ok := c.set.patterns[a.pattern].match(c.w, at, a); ok {
+			hit.add(c.base+int64(from), c.base+int64(to))
+		}
 	}
 	return nil
-}
-
-// compare compares a pattern with what is around one of its atoms, at w[at].
-func (h *Hit) compare(m matcher, w window, base int64, at int, a *atom) {
-	last := int64(0)
-	if until := m.match(w, at, a, func(from, to int) { last = h.add(base+int64(from), base+int64(to)) }); until > 0 {
-		h.until, h.told = base+int64(until), max(last, h.told)
-	}
 }
 
 // add counts a match, unless it was in what was looked at before, too. It returns its end.

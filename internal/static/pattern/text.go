@@ -38,18 +38,14 @@ func wide(b []byte) []byte {
 	return made
 }
 
-func (t *text) match(w window, at int, a *atom, tell func(from, to int)) (until int) {
+func (t *text) match(w window, at int, a *atom) (from, to int, ok bool) {
 	form := t.forms[a.unit]
-	from := at - a.offset
-	to := from + len(form)
+	from = at - a.offset
+	to = from + len(form)
 	if from < 0 || to > len(w.bytes) || !t.equal(w.bytes[from:to], form) {
-		return 0
+		return 0, 0, false
 	}
-	if t.fullword && (inWord(w.bytes[:from], a.unit, true) || inWord(w.bytes[to:], a.unit, false)) {
-		return 0
-	}
-	tell(from, to)
-	return 0
+	return from, to, !t.fullword || !inWord(w.bytes[:from], a.unit, true) && !inWord(w.bytes[to:], a.unit, false)
 }
 
 func (t *text) equal(b, form []byte) bool {
