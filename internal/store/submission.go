@@ -1,0 +1,100 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/detonaut/detonaut"
+)
+
+// Submissions are requests to analyse an image. One of a process that was killed is
+// claimed again by another when its lease has ended.
+type Submissions interface {
+	// Submit keeps a request, and returns it with its ID and times. If there is one with the
+	// same Key that is not older than a day, that is returned instead.
+	Submit(ctx context.Context, s Submission) (*Submission, error)
+	Submission(ctx context.Context, id string) (*Submission, error)
+	// Recent are submissions, the newest first; of one owner if that is not empty.
+	Recent(ctx context.Context, owner string, p Page) (found []Submission, next string, err error)
+	// Claim gives the oldest that is queued, or whose lease has ended, to a worker for so long;
+	// [ErrNotFound] if there is none.
+	Claim(ctx context.Context, worker string, lease time.Duration) (*Submission, error)
+	// Renew keeps a claim for so long from now on; [ErrConflict] if it is another's by now.
+	Renew(ctx context.Context, id, worker string, lease time.Duration) error
+	// Finish ends one that worker has claimed: with a report, which is put in the same
+	// transaction, or with a failure. With neither it is queued again, unless it was tried
+	// [MaxAttempts] times. [ErrConflict] if it is another's by now.
+	Finish(ctx context.Context, id, worker string, e *Entry, failure string) error
+	// Cancel ends one that is not finished.
+	Cancel(ctx context.Context, id string) error
+
+	// AddProgress adds to what is told of a submission, in this order. What is told gets the
+	// numbers from 1 on; of one submission at most [MaxProgress] are kept.
+	AddProgress(ctx context.Context, id string, told []Progress) error
+	// Progress is what was told after a number.
+	Progress(ctx context.Context, id string, after int64, limit int) ([]Progress, error)
+}
+
+// Bounds of submissions.
+const (
+	MaxAttempts = 3
+	MaxProgress = 20_000
+)
+
+// Submission is a request to analyse an image.
+type Submission struct {
+	ID  string       `json:"id"`
+	Ref detonaut.Ref `json:"ref"`
+	// Key tells requests from one another that are sent twice; empty for none.
+	Key string `json:"-"`
+	// Owner is who asked: the id of an API key, or of a person.
+	Owner string `json:"owner,omitempty"`
+	// Options are of the run: what a person may choose.
+	Options RunOptions `json:"options,omitzero"`
+	State   State      `json:"state"`
+	// Stage is what is being done, while it runs.
+	Stage string `json:"stage,omitempty"`
+	// Digest and Fingerprint are those of the report, when there is one.
+	Digest      detonaut.Digest `json:"digest,omitempty"`
+	Fingerprint string          `json:"fingerprint,omitempty"`
+	// Failure says why there is none, in plain words.
+	Failure  string    `json:"failure,omitempty"`
+	Attempts int       `json:"attempts"`
+	Worker   string    `json:"-"`
+	Created  time.Time `json:"created"`
+	Started  time.Time `json:"started,omitzero"`
+	Finished time.Time `json:"finished,omitzero"`
+}
+
+// RunOptions are what may be chosen for a run; what is zero is as the server is configured.
+type RunOptions struct {
+	Platform string        `json:"platform,omitempty"`
+	Profile  string        `json:"profile,omitempty"`
+	Duration time.Duration `json:"duration_ns,omitempty"`
+}
+
+// State is how far a submission is.
+type State string
+
+// States of submissions.
+const (
+	Queued    State = "queued"
+	Running   State = "running"
+	Done      State = "done"
+	Failed    State = "failed"
+	Cancelled State = "cancelled"
+)
+
+// Ended tells whether nothing more will happen.
+func (s State) Ended() bool { return s == Done || s == Failed || s == Cancelled }
+
+// Progress is something that is told of a submission while it runs.
+type Progress struct {
+	Number int64     `json:"number"`
+	At     time.Time `json:"at"`
+	// Kind is "state", "stage", "event" or "note".
+	Kind string `json:"kind"`
+	// Data is JSON. Strings in it may be the subject's.
+	Data json.RawMessage `json:"data"`
+}
