@@ -35,8 +35,9 @@ var layers = [][]string{
 	{"chamber/tape"},
 	{""}, // the root: the words
 	{"rules"},
-	{"internal/behavior", "internal/config", "internal/detonate", "internal/doctor", "internal/fetch", "internal/har", "internal/image", "internal/lock", "internal/report", "internal/rulebook", "internal/rulepack", "internal/static", "internal/verdict"},
+	{"internal/behavior", "internal/config", "internal/detonate", "internal/doctor", "internal/fetch", "internal/har", "internal/image", "internal/lock", "internal/report", "internal/rulebook", "internal/rulepack", "internal/static", "internal/store", "internal/verdict"},
 	{"internal/pipeline"},
+	{"internal/server"},
 	{"actors", "cmd", "e2e", "internal/golden", "internal/testenv"},
 }
 
@@ -50,15 +51,15 @@ var doors = map[string][]string{
 	"github.com/spf13/cobra":                 {"cmd/detonaut"},
 	"github.com/anchore/grype":               {"internal/static/vuln"},
 	"github.com/anchore/syft":                {"internal/static/inventory", "internal/static/vuln"},
-	"github.com/glebarez/go-sqlite":          {"internal/static/inventory", "internal/static/memory"},
+	"github.com/glebarez/go-sqlite":          {"internal/static/inventory", "internal/static/memory", "internal/store/sqlite"},
 	"github.com/anchore/stereoscope":         {"internal/static/inventory"},
 	"github.com/bmatcuk/doublestar/v4":       {"internal/static/inventory", "internal/static/suppress"},
 	"github.com/CycloneDX/cyclonedx-go":      {"internal/report"},
 	"github.com/spdx/tools-golang":           {"internal/report"},
 	"github.com/github/go-spdx/v2":           {"internal/report"},
 	"github.com/anchore/packageurl-go":       {"internal/report", "internal/static"},
-	"github.com/santhosh-tekuri/jsonschema":  {"internal/report"}, // tests only
-	"github.com/yuin/goldmark":               {"internal/report"}, // tests only
+	"github.com/santhosh-tekuri/jsonschema":  {"internal/report"},                        // tests only
+	"github.com/yuin/goldmark":               {"internal/report", "internal/server/web"}, // in the first tests only
 	"gorm.io/gorm":                           {"internal/static/vuln"},
 	"github.com/zricethezav/gitleaks/v8":     {"internal/static/secret"},
 	"github.com/spf13/viper":                 {"internal/static/secret"},
@@ -66,6 +67,14 @@ var doors = map[string][]string{
 	"github.com/nwaples/rardecode/v2":        {"internal/static/malware/archive"},
 	"github.com/pierrec/lz4/v4":              {"internal/static/malware/archive"},
 	"golang.org/x/crypto":                    {"chamber/network"},
+	"github.com/danielgtaylor/huma/v2":       {"internal/server/api"},
+	"github.com/coreos/go-oidc/v3":           {"internal/server/person"},
+	"github.com/jackc/pgx/v5":                {"internal/store/postgres"},
+	"github.com/pressly/goose/v3":            {"internal/store"},
+	"gocloud.dev":                            {"internal/store/blob"},
+	"github.com/chromedp/chromedp":           {"e2e/browser"},      // tests only
+	"github.com/chromedp/cdproto":            {"e2e/browser"},      // tests only
+	"github.com/johannesboyne/gofakes3":      {"internal/testenv"}, // tests only
 	"golang.org/x/net":                       {"chamber/decode", "chamber/network"},
 	"golang.org/x/term":                      {"cmd/detonaut"},
 }
