@@ -19,7 +19,7 @@ const maxHold = 250 * time.Millisecond
 // last, and maxFarewells for how long it may take some of it: on a machine that is busy
 // with others it waits for its turn.
 const (
-	maxFarewell  = 400 * time.Millisecond
+	maxFarewell  = 800 * time.Millisecond
 	maxFarewells = 2 * time.Second
 )
 
