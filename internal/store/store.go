@@ -156,7 +156,7 @@ const (
 	Port        Kind = "port"        // that was reached, or listened at: "tcp/3333"
 	Listen      Kind = "listen"      // that was listened at: "tcp/22"
 	Wallet      Kind = "wallet"      // of a mining account or an address in evidence
-	Certificate Kind = "certificate" // SHA-256 of a certificate or host key, or JA4 of a client
+	Certificate Kind = "certificate" // SHA-256 of a certificate or host key; JA4 or HASSH of a client
 	Technique   Kind = "technique"   // of ATT&CK: "T1496"
 	RuleID      Kind = "rule"        // the id of a finding
 	Family      Kind = "family"      // of a finding
