@@ -70,6 +70,7 @@ var doors = map[string][]string{
 	"github.com/danielgtaylor/huma/v2":       {"internal/server/api"},
 	"github.com/coreos/go-oidc/v3":           {"internal/server/person"},
 	"github.com/jackc/pgx/v5":                {"internal/store/postgres"},
+	"github.com/RoaringBitmap/roaring/v2":    {"internal/store/index"},
 	"github.com/pressly/goose/v3":            {"internal/store"},
 	"gocloud.dev":                            {"internal/store/blob"},
 	"github.com/chromedp/chromedp":           {"e2e/browser"},      // tests only
