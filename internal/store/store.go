@@ -37,6 +37,7 @@ type Store interface {
 	Submissions
 	Access
 	Hooks
+	Upkeep
 	io.Closer
 }
 
