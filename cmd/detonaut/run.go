@@ -141,6 +141,8 @@ var configFlags = []configFlag{
 	{"yara-rules", "yara.rules", "`DIRS` (dir,...) of YARA rules that files are read by, with yr or yara"},
 	{"clamd", "clamav.address", "`ADDRESS` of the clamd that files are given to: unix:PATH or tcp:HOST:PORT"},
 	{"model", "static.model", "`FILE` with a model of LightGBM that judges programs (docs/scoring.md)"},
+	{"database", "store.database", "`FILE` of SQLite or URL of PostgreSQL in which reports are remembered"},
+	{"blobs", "store.blobs", "`DIR` or URL (s3://...) of the artifacts of their runs"},
 	{"jobs", "scan.jobs", "`NUMBER` of images to analyse at once"},
 }
 

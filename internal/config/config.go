@@ -37,6 +37,8 @@ type Config struct {
 	YARA   YARA   `yaml:"yara"`
 	ClamAV ClamAV `yaml:"clamav"`
 	Scan   Scan   `yaml:"scan"`
+	// Store says where reports are remembered.
+	Store Store `yaml:"store"`
 }
 
 // Image says how images are pulled, and what one may cost.
@@ -228,6 +230,7 @@ func (c *Config) Validate() error {
 	c.Vulnerabilities.validate(bad)
 	c.ClamAV.validate(bad)
 	c.Static.validate(bad)
+	c.Store.validate(bad)
 	for _, n := range []struct {
 		key   string
 		value int64
