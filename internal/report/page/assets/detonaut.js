@@ -1,0 +1,1 @@
+// Reading is easier with it, and possible without.
