@@ -23,14 +23,14 @@ import (
 //	span D        a duration, as "6.8 s"
 //	plural N ONE  as "1 image", "2 images"
 //	verdictClass, severityClass   a word that a class can be made of
-//	report, part, fact, search    paths: see ReportPath, PartPath, FactPath, SearchPath
+//	path, report, part, fact, rule, repository, search   see Path, ReportPath, PartPath ...
 func Funcs() template.FuncMap {
 	return template.FuncMap{
 		"text": text, "plain": func(s any, n int) string { return Plain(stringOf(s), n) },
 		"asset": AssetPath, "bytes": bytesOf, "count": countOf, "short": short,
 		"date": dateOf, "moment": momentOf, "span": spanOf, "plural": pluralOf,
 		"verdictClass": verdictClass, "severityClass": severityClass,
-		"report": ReportPath, "part": PartPath, "fact": FactPath, "repository": RepositoryPath, "search": SearchPath,
+		"path": Path, "report": ReportPath, "part": PartPath, "fact": FactPath, "rule": RulePath, "repository": RepositoryPath, "search": SearchPath,
 		"style": style, "styleHash": styleHash,
 	}
 }
