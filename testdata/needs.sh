@@ -16,6 +16,8 @@ if [ "$(id -u)" != 0 ]; then
 fi
 # Real clients of the simulated internet, and judges of what it makes.
 [ -e /etc/ssl/certs/ca-certificates.crt ] || packages+=(ca-certificates) # what their stores have
+need chromium chromium # what the pages are looked at with, and its letters
+[ -e /usr/share/fonts/truetype/dejavu ] || packages+=(fonts-dejavu-core)
 need curl curl
 need dig bind9-dnsutils
 need git git
@@ -25,8 +27,10 @@ need keytool default-jre-headless
 need ldapsearch ldap-utils
 need mariadb mariadb-client-core
 need mcs mono-mcs # makes an assembly for .NET
+need npm npm # fetches what finds barriers in pages
 need openssl openssl
 need pip3 python3-pip
+compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql) # the tests start servers of their own
 need psql postgresql-client
 need redis-cli redis-tools
 need ssh-keygen openssh-client
