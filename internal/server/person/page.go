@@ -1,0 +1,44 @@
+package person
+
+import (
+	"embed"
+	"html/template"
+	"net/http"
+	"net/url"
+)
+
+//go:embed page.html
+var files embed.FS
+
+var pages = template.Must(template.ParseFS(files, "page.html"))
+
+// page is what people see at the door.
+type page struct {
+	Title, Text string
+	Form        bool
+	To          string
+	// Start leads to the provider, Name is what that is called.
+	Start, Name string
+}
+
+// form asks for a key, or leads to the provider.
+func (d *Door) form(to, text string) page {
+	p := page{Title: "Sign in", Text: text, Form: true, To: to}
+	if d.o.Provider != nil {
+		p.Start, p.Name = StartPath+"?to="+url.QueryEscape(to), d.o.Provider.Name
+	}
+	return p
+}
+
+func (d *Door) showSignIn(w http.ResponseWriter, r *http.Request) {
+	d.show(w, http.StatusOK, d.form(local(r.URL.Query().Get("to")), ""))
+}
+
+func (d *Door) show(w http.ResponseWriter, status int, p page) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	if err := pages.ExecuteTemplate(w, "page.html", p); err != nil {
+		d.o.Log.Debug("page not written", "error", err)
+	}
+}
