@@ -31,13 +31,13 @@ const (
 // own floor and those below. The longest prefix counts; what is on no floor is
 // wired by hand in doors and alone below.
 var layers = [][]string{
-	{"chamber/artifact", "chamber/content", "chamber/plan", "chamber/version"},
+	{"chamber/address", "chamber/artifact", "chamber/content", "chamber/plan", "chamber/version"},
 	{"chamber/tape"},
 	{""}, // the root: the words
 	{"rules"},
-	{"internal/behavior", "internal/config", "internal/detonate", "internal/doctor", "internal/fetch", "internal/har", "internal/image", "internal/lock", "internal/report", "internal/rulebook", "internal/rulepack", "internal/static", "internal/store", "internal/verdict"},
+	{"internal/behavior", "internal/config", "internal/detonate", "internal/doctor", "internal/fetch", "internal/har", "internal/image", "internal/lock", "internal/reach", "internal/report", "internal/rulebook", "internal/rulepack", "internal/static", "internal/store", "internal/verdict"},
 	{"internal/pipeline"},
-	{"internal/server"},
+	{"internal/server", "internal/worker"},
 	{"actors", "cmd", "e2e", "internal/golden", "internal/testenv"},
 }
 
@@ -92,17 +92,18 @@ var gvisor = []string{
 // in parsing what the subject says.
 var alone = map[string][]string{
 	".":                nil,
+	"chamber/address":  nil,
 	"chamber/artifact": nil,
 	"chamber/bait":     nil,
 	"chamber/content":  nil,
-	"chamber/egress":   {"chamber/plan", "golang.org/x/sys/unix"},
+	"chamber/egress":   {"chamber/address", "chamber/plan", "golang.org/x/sys/unix"},
 	"chamber/machine":  {"chamber/plan"},
 	"chamber/plan":     nil,
 	"chamber/version":  nil,
 	"chamber/tape":     {"chamber/plan"},
 
 	"chamber/sentry/meaning": {"golang.org/x/sys/unix"},
-	"chamber/sentry/payload": {"chamber/artifact", "chamber/content", "chamber/sentry/wire", "chamber/tape"},
+	"chamber/sentry/payload": {"chamber/address", "chamber/artifact", "chamber/content", "chamber/sentry/wire", "chamber/tape"},
 	"chamber/sentry/wire":    {"chamber/artifact", "chamber/decode", "chamber/tape", "golang.org/x/sys/unix"},
 }
 

@@ -3,11 +3,11 @@ package egress
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
 
+	"github.com/detonaut/detonaut/chamber/address"
 	"github.com/detonaut/detonaut/chamber/plan"
 )
 
@@ -23,10 +23,9 @@ type Policy struct {
 	suffixes []string // each with its leading dot
 	prefixes []netip.Prefix
 
-	ports   []uint16
-	refuse  []netip.Prefix
-	own     []netip.Prefix
-	special []block
+	ports  []uint16
+	refuse []netip.Prefix
+	own    []netip.Prefix
 
 	bounds plan.Egress
 }
@@ -34,19 +33,19 @@ type Policy struct {
 // NewPolicy makes the policy of e on a machine whose own networks are own; see
 // OwnPrefixes.
 func NewPolicy(e plan.Egress, own []netip.Prefix) (*Policy, error) {
-	p := &Policy{ports: e.Ports, special: specialBlocks(), bounds: e}
+	p := &Policy{ports: e.Ports, bounds: e}
 	if len(p.ports) == 0 {
 		p.ports = []uint16{80, 443}
 	}
 	for _, n := range own {
-		p.own = append(p.own, unmap(n))
+		p.own = append(p.own, address.Network(n))
 	}
 	for _, s := range e.Refuse {
 		n, err := netip.ParsePrefix(s)
 		if err != nil {
 			return nil, fmt.Errorf("make policy: refuse %q: %w", s, err)
 		}
-		p.refuse = append(p.refuse, unmap(n))
+		p.refuse = append(p.refuse, address.Network(n))
 	}
 	for _, s := range e.Allow {
 		if err := p.allow(s); err != nil {
@@ -63,7 +62,7 @@ func (p *Policy) allow(s string) error {
 		return nil
 	}
 	if n, err := netip.ParsePrefix(s); err == nil {
-		p.prefixes = append(p.prefixes, unmap(n))
+		p.prefixes = append(p.prefixes, address.Network(n))
 		return nil
 	}
 	if a, err := netip.ParseAddr(s); err == nil {
@@ -85,15 +84,6 @@ func (p *Policy) allow(s string) error {
 		p.names = append(p.names, name)
 	}
 	return nil
-}
-
-// unmap returns n without the bits beyond its length, and as one of IPv4 if it
-// is one of addresses mapped from there: that is how addresses are compared.
-func unmap(n netip.Prefix) netip.Prefix {
-	if n.Addr().Is4In6() && n.Bits() >= 96 {
-		n = netip.PrefixFrom(n.Addr().Unmap(), n.Bits()-96)
-	}
-	return n.Masked()
 }
 
 // Allows says whether addr may be connected to at port because the subject
@@ -152,18 +142,4 @@ func (p *Policy) allowsPort(port uint16) error {
 }
 
 // OwnPrefixes returns the networks that this machine's interfaces are on.
-func OwnPrefixes() ([]netip.Prefix, error) {
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		return nil, fmt.Errorf("list this machine's networks: %w", err)
-	}
-	var own []netip.Prefix
-	for _, a := range addrs {
-		n, err := netip.ParsePrefix(a.String())
-		if err != nil {
-			return nil, fmt.Errorf("list this machine's networks: %w", err)
-		}
-		own = append(own, n.Masked())
-	}
-	return own, nil
-}
+func OwnPrefixes() ([]netip.Prefix, error) { return address.Own() }
