@@ -18,19 +18,22 @@ type Submissions interface {
 	// Recent are submissions, the newest first; of one owner if that is not empty.
 	Recent(ctx context.Context, owner string, p Page) (found []Submission, next string, err error)
 	// Claim gives the oldest that is queued, or whose lease has ended, to a worker for so long;
-	// [ErrNotFound] if there is none.
+	// [ErrNotFound] if there is none. Each claim is an attempt; one whose lease has ended after
+	// [MaxAttempts] of them is failed instead.
 	Claim(ctx context.Context, worker string, lease time.Duration) (*Submission, error)
-	// Renew keeps a claim for so long from now on; [ErrConflict] if it is another's by now.
+	// Renew keeps a claim for so long from now on; [ErrConflict] if it is another's by now, or
+	// has ended.
 	Renew(ctx context.Context, id, worker string, lease time.Duration) error
 	// Finish ends one that worker has claimed: with a report, which is put in the same
 	// transaction, or with a failure. With neither it is queued again, unless it was tried
-	// [MaxAttempts] times. [ErrConflict] if it is another's by now.
+	// [MaxAttempts] times. [ErrConflict] if it is another's by now, or has ended.
 	Finish(ctx context.Context, id, worker string, e *Entry, failure string) error
 	// Cancel ends one that is not finished.
 	Cancel(ctx context.Context, id string) error
 
 	// AddProgress adds to what is told of a submission, in this order. What is told gets the
-	// numbers from 1 on; of one submission at most [MaxProgress] are kept.
+	// numbers from 1 on; of one submission at most [MaxProgress] are kept. The last of kind
+	// "stage", whose data is {"stage": NAME}, is the Stage of the submission.
 	AddProgress(ctx context.Context, id string, told []Progress) error
 	// Progress is what was told after a number.
 	Progress(ctx context.Context, id string, after int64, limit int) ([]Progress, error)
