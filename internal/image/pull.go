@@ -37,6 +37,8 @@ type Options struct {
 	PlainHTTP []string
 	// Insecure are the registries whose TLS certificate is not checked.
 	Insecure []string
+	// Guest is set when somebody else than the operator named the image; nil trusts who did.
+	Guest *Guest
 	// Silence is how long a server may send nothing before the connection to
 	// it is given up and tried again; zero is 30 seconds.
 	Silence time.Duration
@@ -115,6 +117,9 @@ func pull(ctx context.Context, typed detonaut.Ref, o Options) (_ *Image, err err
 	want, err := parsePlatform(o.Platform)
 	if err != nil {
 		return nil, err
+	}
+	if o.Guest != nil && ref.scheme != fromRegistry {
+		return nil, errLocal
 	}
 	if o, err = o.withDefaults(); err != nil {
 		return nil, err

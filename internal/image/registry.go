@@ -71,10 +71,13 @@ func newRegistry(ctx context.Context, giveUp context.CancelCauseFunc, r ref.Ref,
 // read it still may be one that wants none.
 func registryHost(name string, o Options) (host config.Host, noLogin error) {
 	host = *config.HostNewName(name)
-	known, noLogin := config.DockerLoad()
-	for _, h := range known {
-		if h.Name == host.Name {
-			host = h
+	if o.Guest == nil || slices.Contains(o.Guest.Logins, name) {
+		var known []config.Host
+		known, noLogin = config.DockerLoad()
+		for _, h := range known {
+			if h.Name == host.Name {
+				host = h
+			}
 		}
 	}
 	host.ReqConcurrent = maxStreams

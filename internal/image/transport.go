@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/detonaut/detonaut/internal/reach"
 )
 
 const (
@@ -35,6 +37,7 @@ type transport struct {
 	giveUp   context.CancelCauseFunc
 	silence  time.Duration
 	insecure []string
+	guest    *Guest
 	strict   *http.Transport
 	lax      *http.Transport // checks no certificate
 
@@ -44,7 +47,7 @@ type transport struct {
 // newTransport ends all its connections with ctx, and calls giveUp when a
 // server asks for more patience than we have.
 func newTransport(ctx context.Context, giveUp context.CancelCauseFunc, o Options) *transport {
-	t := &transport{ctx: ctx, giveUp: giveUp, silence: o.Silence, insecure: o.Insecure}
+	t := &transport{ctx: ctx, giveUp: giveUp, silence: o.Silence, insecure: o.Insecure, guest: o.Guest}
 	t.strict = &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            t.dial,
@@ -53,6 +56,9 @@ func newTransport(ctx context.Context, giveUp context.CancelCauseFunc, o Options
 		MaxResponseHeaderBytes: maxHeader,
 		IdleConnTimeout:        o.Silence,
 		DisableCompression:     true, // the bytes are wanted as they are stored
+	}
+	if t.guest != nil {
+		t.strict.Proxy = nil // which would connect to what we may not
 	}
 	t.lax = t.strict.Clone()
 	t.lax.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
@@ -111,7 +117,7 @@ func isFinal(err error) bool {
 	var cert *tls.CertificateVerificationError
 	var plain tls.RecordHeaderError
 	return errors.As(err, &name) && name.IsNotFound || errors.As(err, &cert) || errors.As(err, &plain) ||
-		errors.Is(err, http.ErrSchemeMismatch)
+		errors.Is(err, http.ErrSchemeMismatch) || errors.Is(err, reach.ErrRefused)
 }
 
 // isBlobRequest reports whether req, or the request that was redirected to it,
@@ -126,8 +132,11 @@ func isBlobRequest(req *http.Request) bool {
 // dial connects, for as long as the pull's context lasts: regclient asks for
 // tokens without one.
 func (t *transport) dial(_ context.Context, network, address string) (net.Conn, error) {
-	d := &net.Dialer{Timeout: t.silence}
-	conn, err := d.DialContext(t.ctx, network, address)
+	dial := (&net.Dialer{Timeout: t.silence}).DialContext
+	if t.guest != nil {
+		dial = t.guest.Reach.Dial
+	}
+	conn, err := dial(t.ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
