@@ -36,6 +36,8 @@ type Config struct {
 	// YARA and ClamAV are outside engines, which are used where they are asked for.
 	YARA   YARA   `yaml:"yara"`
 	ClamAV ClamAV `yaml:"clamav"`
+	// Guests says what is reached for others than the operator.
+	Guests Guests `yaml:"guests"`
 	Scan   Scan   `yaml:"scan"`
 	// Store says where reports are remembered.
 	Store Store `yaml:"store"`
@@ -229,6 +231,7 @@ func (c *Config) Validate() error {
 	m.Validate(bad)
 	c.Vulnerabilities.validate(bad)
 	c.ClamAV.validate(bad)
+	c.Guests.validate(bad)
 	c.Static.validate(bad)
 	c.Store.validate(bad)
 	for _, n := range []struct {
