@@ -133,11 +133,11 @@ func (p *PostgresServer) Start(tb testing.TB) {
 		tb.Fatalf("start PostgreSQL: %v", err)
 	}
 	p.hold = hold
-	line, err := bufio.NewReader(said).ReadString('\n')
+	line, _ := bufio.NewReader(said).ReadString('\n')
 	if p.server, err = strconv.Atoi(strings.TrimSpace(line)); err != nil {
 		tb.Fatalf("start PostgreSQL: %v", err)
 	}
-	for {
+	for look := time.NewTicker(20 * time.Millisecond); ; <-look.C {
 		if p.command(tb.Context(), filepath.Join(p.programs, "pg_isready"), "--quiet", "--host="+p.dir).Run() == nil {
 			return
 		}
@@ -145,7 +145,6 @@ func (p *PostgresServer) Start(tb testing.TB) {
 			log, _ := os.ReadFile(filepath.Join(p.dir, "log"))
 			tb.Fatalf("start PostgreSQL: it does not answer:\n%s", log)
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }
 

@@ -66,3 +66,27 @@ func TestPayloads(t *testing.T) {
 		}
 	}
 }
+
+func TestRealistic(t *testing.T) {
+	words, digests := map[detonaut.Word]bool{}, map[detonaut.Digest]bool{}
+	for seed := range uint64(16) {
+		r := reporttest.Realistic(seed)
+		if !reflect.DeepEqual(r, reporttest.Realistic(seed)) {
+			t.Errorf("seed %d makes several reports", seed)
+		}
+		if digests[r.Image.Digest] || len(r.Findings) == 0 || r.Run == nil || len(r.Vulnerabilities) == 0 || !r.Coverage.Full {
+			t.Errorf("seed %d makes %+v", seed, r)
+		}
+		words[r.Verdict.Word], digests[r.Image.Digest] = true, true
+	}
+	if len(words) < 4 {
+		t.Errorf("the verdicts are %v", words)
+	}
+}
+
+func TestLarge(t *testing.T) {
+	r := reporttest.Large()
+	if len(r.Inventory.Packages) < 400 || len(r.Vulnerabilities) < 800 || len(r.Run.Processes) < 200 {
+		t.Errorf("%d packages, %d vulnerabilities, %d processes", len(r.Inventory.Packages), len(r.Vulnerabilities), len(r.Run.Processes))
+	}
+}
