@@ -24,6 +24,9 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrConflict is when somebody else changed or claimed it first.
 	ErrConflict = errors.New("conflict")
+	// ErrInvalid is when what was asked for, or is to be kept, makes no sense: a cursor that is
+	// none, a report without a digest.
+	ErrInvalid = errors.New("invalid")
 )
 
 // Store remembers. Its methods may be called from any goroutine, and from several processes
