@@ -3,25 +3,35 @@ package index
 import (
 	"context"
 
+	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/store"
 )
 
-// Source is the database whose summaries are indexed, and which several processes may write.
-// It need not be asked in one transaction: the index asks for what is gone first, so that
-// no digest is without a report in between.
+// Source is the database whose reports are indexed; several processes may write it. Changes
+// have numbers. That of a report that was put is its Seq, and so is that of one which has
+// become the newest of its digest again, because what was newer was dropped.
 type Source interface {
-	// Summaries tells of the reports whose Seq is greater than after, in the order of Seq. What
-	// is not told now has a greater Seq than all that is: one transaction that put a report
-	// may not become visible after another that got a greater Seq.
-	Summaries(ctx context.Context, after int64, tell func(store.Summary) error) error
-	// Gone tells which reports are no more, dropped or replaced, by their Seq, and returns the
-	// number of the last such; those with a number of at most after are left out, in any order
-	// the others. A number is as good as Seq is: what is not told yet gets a greater one. Those
-	// that are older than a day may be forgotten; then last is still the greatest ever.
-	Gone(ctx context.Context, after int64, tell func(seq int64)) (last int64, err error)
-	// Pulled tells of repositories whose pulls changed, numbered as those of Gone are.
-	Pulled(ctx context.Context, after int64, tell func(registry, repository string, pulls int64)) (last int64, err error)
-	// Having are the Seqs of the reports with a fact that are greater than after and at most
-	// upTo, sorted. There may be half a million.
+	// Changes tells what has changed after a number, and returns up to which number it told
+	// everything: no change will appear later with a number that is not greater. Reports are
+	// told in the order of Seq, the newest of each digest alone. What else has changed is told in
+	// any order. From 0 on it need not tell what is gone. It stops at an error of tell, and
+	// returns it.
+	Changes(ctx context.Context, after int64, tell func(Change) error) (upTo int64, err error)
+	// Having are the Seqs of the reports with a fact, the newest of each digest alone, which are
+	// greater than after and at most upTo; sorted. There may be half a million.
 	Having(ctx context.Context, f store.Fact, after, upTo int64) ([]int64, error)
+}
+
+// Change is one of three.
+type Change struct {
+	// Report is the newest of its digest now.
+	Report *store.Summary
+
+	// Dropped is a digest of which there was no report at the change with the number Number.
+	Dropped detonaut.Digest
+	Number  int64
+
+	// Pulled is a repository, of which no tag matters, with as many Pulls as are known now.
+	Pulled *store.Name
+	Pulls  int64
 }
