@@ -1,0 +1,123 @@
+package tables
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/detonaut/detonaut/internal/store"
+	"github.com/detonaut/detonaut/internal/store/fact"
+)
+
+// parcel is a report, ready to be put.
+type parcel struct {
+	store.Summary
+	stored time.Time
+	body   []byte
+	blobs  string
+	facts  []fact3
+}
+
+func (s *Store) parcel(e *store.Entry) (*parcel, error) {
+	if e.Report == nil || e.Report.Image.Digest == "" {
+		return nil, fmt.Errorf("a report without a digest: %w", store.ErrInvalid)
+	}
+	p := &parcel{Summary: summarize(e.Report, e.Name), stored: s.or(time.Time{})}
+	var err error
+	if p.body, err = pack(e.Report); err != nil {
+		return nil, err
+	}
+	p.blobs = clean(list(e.Blobs))
+	p.facts = nameFacts(fact.Of(e.Report))
+	return p, nil
+}
+
+// Put implements [store.Store].
+func (s *Store) Put(ctx context.Context, e store.Entry) (store.Summary, error) {
+	p, err := s.parcel(&e)
+	if err != nil {
+		return store.Summary{}, fmt.Errorf("put report: %w", err)
+	}
+	if err := s.change(ctx, func(tx session) error { return s.put(ctx, tx, p) }); err != nil {
+		return store.Summary{}, fmt.Errorf("put report: %w", err)
+	}
+	return p.Summary, nil
+}
+
+// put does so in a transaction, and completes the summary.
+func (s *Store) put(ctx context.Context, tx session, p *parcel) error {
+	if err := s.alone(ctx, tx, string(p.Digest)); err != nil {
+		return err
+	}
+	facts, err := s.intern(ctx, tx, p.facts)
+	if err != nil {
+		return err
+	}
+	hooks, err := s.hooksOf(ctx, tx, p.Verdict)
+	if err != nil {
+		return err
+	}
+	if p.Seq, err = s.next(ctx, tx); err != nil {
+		return err
+	}
+	if err := s.age(ctx, tx, p.Digest); err != nil {
+		return err
+	}
+	id, err := p.insert(ctx, tx, facts)
+	if err != nil {
+		return err
+	}
+	if err := s.relate(ctx, tx, p.Seq, facts); err != nil {
+		return err
+	}
+	if err := p.name(ctx, tx, id); err != nil {
+		return err
+	}
+	for _, hook := range hooks {
+		_, err := tx.exec(ctx, `INSERT INTO deliveries (hook, report, due, sender, attempts, failure) VALUES (?, ?, ?, '', 0, '')
+ON CONFLICT (hook, report) DO UPDATE SET due = excluded.due, attempts = 0, failure = ''`, hook, id, nanoseconds(p.stored))
+		if err != nil {
+			return err
+		}
+	}
+	p.Pulls = -1
+	err = tx.row(ctx, "SELECT pulls FROM repositories WHERE registry = ? AND name = ?", p.Name.Registry, p.Name.Repository).Scan(&p.Pulls)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return err
+}
+
+// insert adds the report, or replaces it.
+func (p *parcel) insert(ctx context.Context, tx session, facts []int64) (id int64, err error) {
+	err = tx.row(ctx, `INSERT INTO reports (seq, digest, key, newest, registry, repository, tag, verdict, sentence, category, family,
+  vulnerability, platform, size, analysed, stored) VALUES (?, ?, ?, TRUE, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (digest, key) DO UPDATE SET seq = excluded.seq, newest = TRUE, registry = excluded.registry,
+  repository = excluded.repository, tag = excluded.tag, verdict = excluded.verdict, sentence = excluded.sentence,
+  category = excluded.category, family = excluded.family, vulnerability = excluded.vulnerability, platform = excluded.platform,
+  size = excluded.size, analysed = excluded.analysed, stored = excluded.stored
+RETURNING id`,
+		p.Seq, p.Digest, p.Key, p.Name.Registry, p.Name.Repository, p.Name.Tag, p.Verdict, p.Sentence, p.Category, p.Family,
+		p.Vulnerability, p.Platform, p.Size, nanoseconds(p.Analysed), nanoseconds(p.stored)).Scan(&id)
+	if err != nil {
+		return 0, err
+	}
+	_, err = tx.exec(ctx, `INSERT INTO bodies (report, body, blobs, facts) VALUES (?, ?, ?, ?)
+ON CONFLICT (report) DO UPDATE SET body = excluded.body, blobs = excluded.blobs, facts = excluded.facts`, id, p.body, p.blobs, packIDs(facts))
+	return id, err
+}
+
+// name remembers under which name it was put: as the newest of the history of that.
+func (p *parcel) name(ctx context.Context, tx session, id int64) error {
+	if p.Name == (store.Name{}) {
+		return nil
+	}
+	name := []any{id, p.Name.Registry, p.Name.Repository, p.Name.Tag}
+	if _, err := tx.exec(ctx, "DELETE FROM history WHERE report = ? AND registry = ? AND repository = ? AND tag = ?", name...); err != nil {
+		return err
+	}
+	_, err := tx.exec(ctx, "INSERT INTO history (report, registry, repository, tag) VALUES (?, ?, ?, ?)", name...)
+	return err
+}
