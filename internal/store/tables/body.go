@@ -48,8 +48,9 @@ func unpack(body []byte) (*detonaut.Report, error) {
 
 // packIDs makes bytes of ids: of each its distance to the one before, as a varint. It sorts
 // them.
-func packIDs(ids []int64) (b []byte) {
+func packIDs(ids []int64) []byte {
 	slices.Sort(ids)
+	b := []byte{}
 	before := int64(0)
 	for _, id := range ids {
 		b = binary.AppendUvarint(b, uint64(id-before)) //nolint:gosec // they are sorted, and positive

@@ -25,7 +25,6 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"github.com/detonaut/detonaut/internal/store"
-	"github.com/detonaut/detonaut/internal/store/index"
 )
 
 // Dialect is in what databases differ.
@@ -62,7 +61,6 @@ type Store struct {
 	read, write *sql.DB
 	now         func() time.Time
 	counts      counts
-	index       *index.Index
 }
 
 var _ store.Store = (*Store)(nil)
@@ -74,7 +72,6 @@ func Open(ctx context.Context, d Dialect, read, write *sql.DB, o store.Options) 
 		o.Now = time.Now
 	}
 	s := &Store{dialect: d, read: read, write: write, now: o.Now}
-	s.index = index.New(source{s})
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
