@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/detonaut/detonaut/internal/store"
@@ -16,7 +18,7 @@ type parcel struct {
 	store.Summary
 	stored time.Time
 	body   []byte
-	blobs  string
+	blobs  map[string]string
 	facts  []fact3
 }
 
@@ -29,7 +31,10 @@ func (s *Store) parcel(e *store.Entry) (*parcel, error) {
 	if p.body, err = pack(e.Report); err != nil {
 		return nil, err
 	}
-	p.blobs = clean(list(e.Blobs))
+	p.blobs = map[string]string{}
+	for name, hash := range e.Blobs {
+		p.blobs[clean(name)] = clean(hash)
+	}
 	p.facts = nameFacts(fact.Of(e.Report))
 	return p, nil
 }
@@ -72,6 +77,9 @@ func (s *Store) put(ctx context.Context, tx session, p *parcel) error {
 	if err := s.relate(ctx, tx, p.Seq, facts); err != nil {
 		return err
 	}
+	if err := s.keepBlobs(ctx, tx, id, p.blobs); err != nil {
+		return err
+	}
 	if err := p.name(ctx, tx, id); err != nil {
 		return err
 	}
@@ -105,8 +113,21 @@ RETURNING id`,
 		return 0, err
 	}
 	_, err = tx.exec(ctx, `INSERT INTO bodies (report, body, blobs, facts) VALUES (?, ?, ?, ?)
-ON CONFLICT (report) DO UPDATE SET body = excluded.body, blobs = excluded.blobs, facts = excluded.facts`, id, p.body, p.blobs, packIDs(facts))
+ON CONFLICT (report) DO UPDATE SET body = excluded.body, blobs = excluded.blobs, facts = excluded.facts`, id, p.body, list(p.blobs), packIDs(facts))
 	return id, err
+}
+
+// keepBlobs remembers which blobs a report has, each once.
+func (s *Store) keepBlobs(ctx context.Context, tx session, id int64, blobs map[string]string) error {
+	if _, err := tx.exec(ctx, "DELETE FROM blobs WHERE report = ?", id); err != nil || len(blobs) == 0 {
+		return err
+	}
+	var rows [][1]string
+	for _, hash := range slices.Compact(slices.Sorted(maps.Values(blobs))) {
+		rows = append(rows, [1]string{hash})
+	}
+	_, err := tx.exec(ctx, "INSERT INTO blobs (report, hash) SELECT CAST(? AS BIGINT), e.value->>0 FROM "+s.dialect.Each+" e", id, list(rows))
+	return err
 }
 
 // name remembers under which name it was put: as the newest of the history of that.

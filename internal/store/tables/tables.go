@@ -208,32 +208,6 @@ type scanner interface{ Scan(into ...any) error }
 // number scans one number.
 func number(row scanner) (n int64, err error) { return n, row.Scan(&n) }
 
-// alone has others wait who want the same name, until the transaction has ended.
-func (s *Store) alone(ctx context.Context, tx session, name string) error {
-	if s.dialect.Alone == "" {
-		return nil
-	}
-	_, err := tx.exec(ctx, s.dialect.Alone, name)
-	return err
-}
-
-// next takes the number of a change. What follows in the transaction must not wait for other
-// transactions: somebody may wait for this one, and have them wait (see [Store.horizon]).
-func (s *Store) next(ctx context.Context, tx session) (seq int64, err error) {
-	return last(ctx, tx, s.dialect.Next)
-}
-
-// last does what the statements say, and returns the number that the last one gives.
-func last(ctx context.Context, tx session, statements []string) (n int64, err error) {
-	end := len(statements) - 1
-	for _, q := range statements[:end] {
-		if _, err := tx.exec(ctx, q); err != nil {
-			return 0, err
-		}
-	}
-	return n, tx.row(ctx, statements[end]).Scan(&n)
-}
-
 // none is [store.ErrNotFound] for no rows.
 func none(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {

@@ -36,6 +36,14 @@ CREATE TABLE bodies (
 );
 ALTER TABLE bodies ALTER COLUMN body SET STORAGE EXTERNAL; -- it is compressed
 
+-- The blobs of reports once more, by their hash.
+CREATE TABLE blobs (
+  hash   TEXT COLLATE "C" NOT NULL,
+  report BIGINT NOT NULL REFERENCES reports (id) ON DELETE CASCADE,
+  PRIMARY KEY (hash, report)
+);
+CREATE INDEX blobs_report ON blobs (report);
+
 -- Digests of which there was no report left at a change. Who remembers reports elsewhere reads this.
 CREATE TABLE dropped (
   digest TEXT COLLATE "C" PRIMARY KEY,
@@ -90,6 +98,7 @@ DROP TABLE repositories;
 DROP TABLE found;
 DROP TABLE facts;
 DROP TABLE dropped;
+DROP TABLE blobs;
 DROP TABLE bodies;
 DROP TABLE reports;
 DROP SEQUENCE changes;

@@ -35,6 +35,14 @@ CREATE TABLE bodies (
   facts  BLOB NOT NULL
 );
 
+-- The blobs of reports once more, by their hash.
+CREATE TABLE blobs (
+  hash   TEXT NOT NULL,
+  report INTEGER NOT NULL REFERENCES reports (id) ON DELETE CASCADE,
+  PRIMARY KEY (hash, report)
+) WITHOUT ROWID;
+CREATE INDEX blobs_report ON blobs (report);
+
 -- Digests of which there was no report left at a change. Who remembers reports elsewhere reads this.
 CREATE TABLE dropped (
   digest TEXT PRIMARY KEY,
@@ -89,6 +97,7 @@ DROP TABLE repositories;
 DROP TABLE found;
 DROP TABLE facts;
 DROP TABLE dropped;
+DROP TABLE blobs;
 DROP TABLE bodies;
 DROP TABLE reports;
 DROP TABLE changes;
