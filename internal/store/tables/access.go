@@ -24,8 +24,8 @@ func scanKey(row scanner) (k store.APIKey, err error) {
 
 // AddKey implements [store.Store].
 func (s *Store) AddKey(ctx context.Context, k store.APIKey) error {
-	if k.ID == "" || k.Hash == "" {
-		return fmt.Errorf("add key: one without an id or a hash: %w", store.ErrInvalid)
+	if err := identify(k.ID, k.Hash); err != nil {
+		return fmt.Errorf("add key: %w", err)
 	}
 	err := s.change(ctx, func(tx session) error {
 		_, err := tx.exec(ctx, "INSERT INTO keys (id, hash, name, scopes, created, expires, revoked) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -102,8 +102,8 @@ func (s *Store) Deeds(ctx context.Context, p store.Page) (found []store.Deed, ne
 
 // AddDispute implements [store.Store].
 func (s *Store) AddDispute(ctx context.Context, d store.Dispute) error {
-	if d.ID == "" || d.Digest == "" {
-		return fmt.Errorf("add dispute: one without an id or a digest: %w", store.ErrInvalid)
+	if err := identify(d.ID, string(d.Digest)); err != nil {
+		return fmt.Errorf("add dispute: %w", err)
 	}
 	err := s.change(ctx, func(tx session) error {
 		_, err := tx.exec(ctx, "INSERT INTO disputes (id, digest, at, origin, contact, text) VALUES (?, ?, ?, ?, ?, ?)",

@@ -20,7 +20,7 @@ func (s *Store) PutRepository(ctx context.Context, r store.Repository) error {
 }
 
 func (s *Store) putRepository(ctx context.Context, tx session, r store.Repository) error {
-	registry, name := clean(r.Registry), clean(r.Name)
+	registry, name := brief(r.Registry), brief(r.Name)
 	if registry == "" && name == "" {
 		return fmt.Errorf("a repository without a name: %w", store.ErrInvalid)
 	}
@@ -48,7 +48,7 @@ ON CONFLICT (registry, name) DO UPDATE SET seq = excluded.seq, description = exc
 
 // Repository implements [store.Store].
 func (s *Store) Repository(ctx context.Context, registry, name string) (*store.Repository, error) {
-	registry, name = clean(registry), clean(name)
+	registry, name = brief(registry), brief(name)
 	r, err := s.repository(ctx, registry, name)
 	if err != nil {
 		return nil, fmt.Errorf("get repository: %w", err)
@@ -87,9 +87,9 @@ func (s *Store) History(ctx context.Context, registry, name, tag string, p store
 	if err != nil {
 		return nil, "", fmt.Errorf("list history: %w", err)
 	}
-	query, args := ofHistory+"WHERE h.registry = ? AND h.repository = ? AND h.id < ?", []any{clean(registry), clean(name), before}
+	query, args := ofHistory+"WHERE h.registry = ? AND h.repository = ? AND h.id < ?", []any{brief(registry), brief(name), before}
 	if tag != "" {
-		query, args = query+" AND h.tag = ?", append(args, clean(tag))
+		query, args = query+" AND h.tag = ?", append(args, brief(tag))
 	}
 	lines, err := each(ctx, s.look(), numbered, query+" ORDER BY h.id DESC LIMIT ?", append(args, limit+1)...)
 	if err != nil {

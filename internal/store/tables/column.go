@@ -6,13 +6,32 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/detonaut/detonaut/internal/store"
 )
 
 // clean makes text of a string, which may be the subject's: see the package.
 func clean[T ~string](s T) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(string(s), "\uFFFD"), "\x00", "\uFFFD")
+	text := string(s)
+	if !utf8.ValidString(text) {
+		text = string([]rune(text))
+	}
+	return strings.ReplaceAll(text, "\x00", "\uFFFD")
+}
+
+// maxID is how long what things are told from each other by may be, in bytes: an index has no place
+// for much more.
+const maxID = 512
+
+// identify refuses ids that are missing or too long.
+func identify(ids ...string) error {
+	for _, id := range ids {
+		if id == "" || len(id) > maxID {
+			return fmt.Errorf("an id, hash or digest of %d bytes: %w", len(id), store.ErrInvalid)
+		}
+	}
+	return nil
 }
 
 // nanoseconds is a time in a column; 0 is none.

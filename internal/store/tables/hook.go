@@ -40,8 +40,8 @@ func scanHook(row scanner) (h hookScan, err error) {
 
 // AddHook implements [store.Store].
 func (s *Store) AddHook(ctx context.Context, h store.Hook) error {
-	if h.ID == "" || h.URL == "" {
-		return fmt.Errorf("add hook: one without an id or a URL: %w", store.ErrInvalid)
+	if err := identify(h.ID); err != nil {
+		return fmt.Errorf("add hook: %w", err)
 	}
 	err := s.change(ctx, func(tx session) error {
 		_, err := tx.exec(ctx, "INSERT INTO hooks (id, url, secret, verdicts, owner, created) VALUES (?, ?, ?, ?, ?, ?)",

@@ -24,7 +24,7 @@ func (s *Store) addProgress(ctx context.Context, tx session, id string, told []s
 		return none(err)
 	}
 	first := end - int64(len(told)) + 1
-	var rows [][4]any
+	rows := [][4]any{}
 	stage, staged := "", false
 	for i, p := range told {
 		data := json.RawMessage("null")

@@ -23,8 +23,11 @@ type parcel struct {
 }
 
 func (s *Store) parcel(e *store.Entry) (*parcel, error) {
-	if e.Report == nil || e.Report.Image.Digest == "" {
-		return nil, fmt.Errorf("a report without a digest: %w", store.ErrInvalid)
+	if e.Report == nil {
+		return nil, fmt.Errorf("no report: %w", store.ErrInvalid)
+	}
+	if err := identify(append(slices.Collect(maps.Values(e.Blobs)), string(e.Report.Image.Digest))...); err != nil {
+		return nil, err
 	}
 	p := &parcel{Summary: summarize(e.Report, e.Name), stored: s.or(time.Time{})}
 	var err error

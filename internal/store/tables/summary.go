@@ -59,6 +59,13 @@ func summarize(r *detonaut.Report, n store.Name) store.Summary {
 	}
 }
 
+// cleanName is a name as columns keep it, which have an index: no registry takes parts that are
+// longer than these, and what is longer is cut.
 func cleanName(n store.Name) store.Name {
-	return store.Name{Registry: clean(n.Registry), Repository: clean(n.Repository), Tag: clean(n.Tag)}
+	return store.Name{Registry: brief(n.Registry), Repository: brief(n.Repository), Tag: brief(n.Tag)}
 }
+
+// brief cleans and cuts a part of a name.
+func brief(s string) string { return clean(s[:min(len(s), maxName)]) }
+
+const maxName = 255

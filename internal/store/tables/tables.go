@@ -25,6 +25,7 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"github.com/detonaut/detonaut/internal/store"
+	"github.com/detonaut/detonaut/internal/store/index"
 )
 
 // Dialect is in what databases differ.
@@ -61,6 +62,7 @@ type Store struct {
 	read, write *sql.DB
 	now         func() time.Time
 	counts      counts
+	index       *index.Index
 }
 
 var _ store.Store = (*Store)(nil)
@@ -72,6 +74,7 @@ func Open(ctx context.Context, d Dialect, read, write *sql.DB, o store.Options) 
 		o.Now = time.Now
 	}
 	s := &Store{dialect: d, read: read, write: write, now: o.Now}
+	s.index = index.New(source{s})
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -142,9 +145,18 @@ func (s *Store) change(ctx context.Context, do func(session) error) error {
 	}
 	if err := do(session{tx, s.dialect.Numbered}); err != nil {
 		_ = tx.Rollback() // the error is why
+		return why(ctx, err)
+	}
+	return why(ctx, tx.Commit())
+}
+
+// why is an error, and that the context has ended if that may be why: a database says in its
+// own words that it was interrupted.
+func why(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil || errors.Is(err, ctx.Err()) || errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	return tx.Commit()
+	return fmt.Errorf("%w: %w", ctx.Err(), err)
 }
 
 // text is a query as the database wants it.
@@ -164,9 +176,16 @@ func (s session) text(query string) string {
 	return b.String()
 }
 
-func (s session) row(ctx context.Context, query string, args ...any) *sql.Row {
-	return s.QueryRowContext(ctx, s.text(query), args...)
+func (s session) row(ctx context.Context, query string, args ...any) scanner {
+	return oneRow{ctx, s.QueryRowContext(ctx, s.text(query), args...)}
 }
+
+type oneRow struct {
+	ctx context.Context //nolint:containedctx // of the call that the row is of
+	row *sql.Row
+}
+
+func (r oneRow) Scan(into ...any) error { return why(r.ctx, r.row.Scan(into...)) }
 
 // exec returns how many rows have changed.
 func (s session) exec(ctx context.Context, query string, args ...any) (int64, error) {
@@ -190,9 +209,9 @@ func (s session) one(ctx context.Context, query string, args ...any) error {
 func each[T any](ctx context.Context, s session, scan func(scanner) (T, error), query string, args ...any) (all []T, err error) {
 	rows, err := s.QueryContext(ctx, s.text(query), args...)
 	if err != nil {
-		return nil, err
+		return nil, why(ctx, err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
+	defer func() { err = why(ctx, errors.Join(err, rows.Close())) }()
 	for rows.Next() {
 		t, err := scan(rows)
 		if err != nil {
