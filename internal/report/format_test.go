@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"encoding/csv"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -27,7 +28,7 @@ func TestGoldenFormats(t *testing.T) {
 		Name: detonaut.StageVulnerabilities, State: detonaut.Skipped, Reason: "there is no database: run detonaut db update",
 	})
 	for _, f := range report.Formats() {
-		ending := map[report.Format]string{report.Table: "txt", report.JUnit: "xml", report.Markdown: "md", report.JSONLines: "jsonl"}[f]
+		ending := map[report.Format]string{report.Table: "txt", report.JUnit: "xml", report.Markdown: "md", report.JSONLines: "jsonl", report.Indicators: "txt", report.CSV: "csv"}[f]
 		if ending == "" {
 			ending = "json"
 		}
@@ -71,7 +72,11 @@ func checkForm(t *testing.T, f report.Format, many bool, out []byte) {
 		t.Errorf("%s: %q does not print", f, out[i:min(i+20, len(out))])
 	}
 	switch f {
-	case report.Table, report.Markdown:
+	case report.Table, report.Markdown, report.Indicators:
+	case report.CSV:
+		if _, err := csv.NewReader(bytes.NewReader(out)).ReadAll(); err != nil {
+			t.Errorf("%s: %v", f, err)
+		}
 	case report.JUnit:
 		dec := xml.NewDecoder(bytes.NewReader(out))
 		for {

@@ -53,11 +53,19 @@ const (
 	JUnit Format = "junit"
 	// Markdown is a summary for comments on changes and for jobs of CI.
 	Markdown Format = "markdown"
+	// Indicators is a text by which an image and whom it talked to are recognised, defanged.
+	Indicators Format = "indicators"
+	// CSV is the same as a table, for spreadsheets and programs.
+	CSV Format = "csv"
+	// STIX is a bundle of STIX 2.1 of them.
+	STIX Format = "stix"
+	// MISP is an event of MISP of them.
+	MISP Format = "misp"
 )
 
 // Formats lists every format, the default first.
 func Formats() []Format {
-	return []Format{Table, JSON, JSONLines, CycloneDX, SPDX, SARIF, JUnit, Markdown}
+	return []Format{Table, JSON, JSONLines, CycloneDX, SPDX, SARIF, JUnit, Markdown, Indicators, CSV, STIX, MISP}
 }
 
 // Describe says in a few words what format f is for.
@@ -66,6 +74,7 @@ func Describe(f Format) string {
 		Table: "for people", JSON: "the whole report", JSONLines: "the whole report, one a line",
 		CycloneDX: "bill of materials and vulnerabilities, CycloneDX 1.6", SPDX: "bill of materials, SPDX 2.3",
 		SARIF: "for code scanning, SARIF 2.1.0", JUnit: "as tests, for CI", Markdown: "summary for comments and job summaries",
+		Indicators: "indicators for people, defanged", CSV: "indicators as a table", STIX: "indicators, STIX 2.1", MISP: "indicators, as an event of MISP",
 	}[f]
 }
 
@@ -89,6 +98,14 @@ func New(f Format, w io.Writer, o Options) (Writer, error) {
 		return &junitWriter{w: w}, nil
 	case Markdown:
 		return &markdownWriter{w: w, many: o.Many}, nil
+	case Indicators:
+		return &indicatorWriter{w: w}, nil
+	case CSV:
+		return &csvWriter{w: w}, nil
+	case STIX:
+		return &documentWriter{w: w, many: o.Many, encode: encodeSTIX}, nil
+	case MISP:
+		return &documentWriter{w: w, many: o.Many, encode: encodeMISP}, nil
 	}
 	names := make([]string, 0, len(Formats()))
 	for _, f := range Formats() {
