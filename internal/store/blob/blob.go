@@ -149,13 +149,30 @@ func (b *Blobs) Put(ctx context.Context, r io.Reader) (sum string, size int64, e
 	if err != nil {
 		return "", 0, fmt.Errorf("put blob: %w", err)
 	}
-	if err := b.bucket.Upload(ctx, name, whole, &gcblob.WriterOptions{ContentType: "application/octet-stream"}); err != nil {
-		return "", 0, fmt.Errorf("put blob: %w", err)
-	}
-	if err := b.sync(name); err != nil {
+	if err := b.upload(ctx, name, whole); err != nil {
 		return "", 0, fmt.Errorf("put blob: %w", err)
 	}
 	return sum, size, nil
+}
+
+// upload gives what r has a name, all of it or none. (Upload of a bucket would give a file its
+// name also when its disk was full.)
+func (b *Blobs) upload(ctx context.Context, key string, r io.Reader) error {
+	writing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w, err := b.bucket.NewWriter(writing, key, &gcblob.WriterOptions{ContentType: "application/octet-stream"})
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(w, r); err != nil {
+		cancel()
+		_ = w.Close() // it says that it was cancelled
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	return b.sync(key)
 }
 
 // sync has a file and its name survive a loss of power.

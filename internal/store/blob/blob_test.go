@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/store"
 	"github.com/detonaut/detonaut/internal/store/blob"
+	"github.com/detonaut/detonaut/internal/testenv"
 )
 
 // contents are such as stay in memory, and such as do not.
@@ -50,6 +52,8 @@ func everywhere(t *testing.T, test func(t *testing.T, place string)) {
 	for name, place := range map[string]func(*testing.T) string{
 		"directory": func(t *testing.T) string { return filepath.Join(t.TempDir(), "a", "b") },
 		"file":      func(t *testing.T) string { return "file://" + filepath.Join(t.TempDir(), "blobs") },
+		"S3":        func(t *testing.T) string { return testenv.S3(t) },
+		"S3 below":  func(t *testing.T) string { return testenv.S3(t) + "&prefix=detonaut/blobs" },
 	} {
 		t.Run(name, func(t *testing.T) { test(t, place(t)) })
 	}
@@ -172,6 +176,58 @@ func TestPlaces(t *testing.T) {
 	}
 	if _, err := blob.Open(t.Context(), file); err == nil {
 		t.Error("a file: no error")
+	}
+}
+
+// Several put the same at once, and others read it meanwhile: it is whole for everybody.
+func TestManyAtOnce(t *testing.T) {
+	everywhere(t, func(t *testing.T, place string) {
+		b := open(t, place)
+		content := contents[3]
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				if _, _, err := b.Put(t.Context(), bytes.NewReader(content)); err != nil {
+					t.Error(err)
+				}
+				r, _, err := b.Open(t.Context(), sum(content))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, content) {
+					t.Errorf("got %d bytes, %v", len(got), err)
+				}
+				if err := r.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if got := all(t, b); len(got) != 1 {
+			t.Errorf("got %v", got)
+		}
+	})
+}
+
+// What is none of ours is no blob, and left alone.
+func TestOthersFiles(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir)
+	others := []string{"notes.txt", "ab/readme", "ab/" + sum(nil), "cd/" + sum(nil)[:63], "zz/" + sum(nil)}
+	for _, name := range others {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := all(t, b); len(got) != 0 {
+		t.Errorf("got %v", got)
+	}
+	if n, err := b.Sweep(t.Context(), time.Now().Add(time.Hour)); n != 0 || err != nil || len(paths(t, dir)) != len(others) {
+		t.Errorf("%d were removed, %v: %v", n, err, paths(t, dir))
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"strings"
+	"regexp"
 	"time"
 
 	gcblob "gocloud.dev/blob"
@@ -70,11 +70,14 @@ func (b *Blobs) remove(ctx context.Context, name string, before time.Time) (bool
 	return false, nil
 }
 
+// leftover is what a file is called before it has its name.
+var leftover = regexp.MustCompile(`^[0-9a-f]{64}\..*\.tmp$`)
+
 // Sweep removes what killed processes left before a time and nobody can find, and tells how
 // much that was. Of parts of uploads to S3 a lifecycle rule of the bucket takes care.
 func (b *Blobs) Sweep(ctx context.Context, before time.Time) (removed int, err error) {
 	err = b.list(ctx, func(o *gcblob.ListObject) error {
-		if !strings.HasSuffix(o.Key, ".tmp") || !o.ModTime.Before(before) {
+		if !leftover.MatchString(path.Base(o.Key)) || !o.ModTime.Before(before) {
 			return nil
 		}
 		done, err := b.remove(ctx, o.Key, before)
