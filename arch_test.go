@@ -35,7 +35,7 @@ var layers = [][]string{
 	{"chamber/tape"},
 	{""}, // the root: the words
 	{"rules"},
-	{"internal/behavior", "internal/config", "internal/detonate", "internal/doctor", "internal/fetch", "internal/har", "internal/image", "internal/lock", "internal/reach", "internal/report", "internal/rulebook", "internal/rulepack", "internal/static", "internal/store", "internal/verdict"},
+	{"internal/behavior", "internal/config", "internal/detonate", "internal/doctor", "internal/fetch", "internal/har", "internal/image", "internal/lock", "internal/reach", "internal/report", "internal/rulebook", "internal/rulepack", "internal/static", "internal/store", "internal/verdict", "internal/zipaes"},
 	{"internal/pipeline"},
 	{"internal/server", "internal/worker"},
 	{"actors", "cmd", "e2e", "internal/golden", "internal/testenv"},

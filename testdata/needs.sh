@@ -42,6 +42,7 @@ need yara yara
 need 7z p7zip-full
 need ar binutils
 need arj arj
+need bsdtar libarchive-tools
 need cpio cpio
 need gcab gcab
 need genisoimage genisoimage
