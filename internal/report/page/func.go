@@ -31,6 +31,7 @@ func Funcs() template.FuncMap {
 		"date": dateOf, "moment": momentOf, "span": spanOf, "plural": pluralOf,
 		"verdictClass": verdictClass, "severityClass": severityClass,
 		"path": Path, "report": ReportPath, "part": PartPath, "fact": FactPath, "rule": RulePath, "repository": RepositoryPath, "search": SearchPath,
+		"stamp": stampOf, "kindWord": kindWord, "imageName": imageName, "kindPath": kindPath, "lines": lines, "size": func(s string) int64 { return int64(len(s)) },
 		"style": style, "styleHash": styleHash,
 	}
 }
@@ -78,6 +79,12 @@ func countOf(n any) string {
 func pluralOf(n int, one string) string {
 	if n == 1 {
 		return "1 " + one
+	}
+	if stem, ok := strings.CutSuffix(one, "y"); ok {
+		return countOf(n) + " " + stem + "ies"
+	}
+	if strings.HasSuffix(one, "s") {
+		return countOf(n) + " " + one + "es"
 	}
 	return countOf(n) + " " + one + "s"
 }
@@ -129,3 +136,6 @@ func spanOf(d time.Duration) string {
 	}
 	return fmt.Sprintf("%.0f days", d.Hours()/24)
 }
+
+// stampOf is a time for machines.
+func stampOf(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -43,6 +43,8 @@ type View struct {
 	Downloads, Locked []Link
 	// Tape is set when the server has the tape: events are links to it.
 	Tape bool
+	// Bodies is set when the server has the bodies of requests.
+	Bodies bool
 	// Badge is the path of its badge; Dispute that of a form to say that it is wrong; Compare
 	// that of its comparison with another; empty if there is none.
 	Badge, Dispute, Compare string
@@ -58,9 +60,10 @@ type Relation struct {
 
 // Write writes the page of a report.
 func Write(w io.Writer, v View) error {
-	return reportPage().ExecuteTemplate(w, "layout", v)
+	return reportPage().ExecuteTemplate(w, "layout", newModel(v, ""))
 }
 
 var reportPage = sync.OnceValue(func() *template.Template {
-	return template.Must(Layout().ParseFS(templates, "templates/report.html"))
+	return template.Must(Layout().ParseFS(templates, "templates/report.html", "templates/findings.html", "templates/story.html", "templates/network.html",
+		"templates/files.html", "templates/software.html", "templates/rest.html"))
 })

@@ -1,0 +1,204 @@
+package page
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/detonaut/detonaut"
+)
+
+// Measures of the picture, in pixels.
+const (
+	cardWidth  = 236
+	cardHeight = 46
+	chipWidth  = 104
+	chipHeight = 24
+	gapX       = 48
+	gapY       = 12
+	margin     = 8
+	labelChars = 29 // that fit into a card
+	verbChars  = 34
+)
+
+// cardBox is a card where it is drawn.
+type cardBox struct {
+	ID          string
+	X, Y        int // of the top left corner
+	Kind, Class string
+	Label, Verb string
+	Full        string
+	Severity    detonaut.Severity
+	Path        bool
+	Href        string
+	Event       uint64
+	Process     int // from 1; 0 for a deed
+	At          string
+	Findings    []string
+	Parent      string
+}
+
+// TextX and the others are where the parts of a card are.
+func (c cardBox) TextX() int  { return c.X + 32 }
+func (c cardBox) LabelY() int { return c.Y + 20 }
+func (c cardBox) VerbY() int  { return c.Y + 36 }
+func (c cardBox) IconX() int  { return c.X + 10 }
+func (c cardBox) IconY() int  { return c.Y + 9 }
+
+// chipBox stands for what is not drawn.
+type chipBox struct {
+	X, Y  int
+	Count int
+}
+
+// TextX and TextY are where its text is.
+func (c chipBox) TextX() int { return c.X + chipWidth/2 }
+func (c chipBox) TextY() int { return c.Y + 16 }
+
+// line joins two cards.
+type line struct{ D, Class string }
+
+// draw lays the kept cards out, from left to right.
+func draw(roots []*card, bonds []bond) storyGraph {
+	var g storyGraph
+	d := &drawing{g: &g}
+	for _, c := range roots {
+		if c.kept {
+			d.place(c, 0)
+		}
+	}
+	if len(d.cards) == 0 {
+		return g
+	}
+	for i, c := range d.cards {
+		c.id = fmt.Sprintf("card-%d", i+1)
+	}
+	for _, c := range d.cards {
+		g.Cards = append(g.Cards, box(c))
+		for _, k := range d.kids(c) {
+			g.Lines = append(g.Lines, join(c, k))
+		}
+		if y, ok := d.chips[c]; ok {
+			x := c.x + cardWidth + gapX
+			g.Chips = append(g.Chips, chipBox{X: x, Y: y - chipHeight/2, Count: c.more})
+			g.Lines = append(g.Lines, line{curve(c.x+cardWidth, c.y, x, y), "line fold"})
+		}
+	}
+	for _, b := range bonds {
+		g.Lines = append(g.Lines, bondLine(b))
+	}
+	g.Width = 2*margin + (d.depth+1)*(cardWidth+gapX) + gapX
+	g.Height = d.row + margin
+	return g
+}
+
+type drawing struct {
+	g     *storyGraph
+	cards []*card
+	chips map[*card]int // the middles of those behind a card
+	row   int
+	depth int
+}
+
+// kids are those of a card that are drawn, in the order in which they happened.
+func (d *drawing) kids(c *card) []*card {
+	kept := slices.DeleteFunc(slices.Clone(c.kids), func(k *card) bool { return !k.kept })
+	slices.SortStableFunc(kept, func(a, b *card) int { return cmp.Compare(a.event, b.event) })
+	return kept
+}
+
+// place gives a card and those below it their places.
+func (d *drawing) place(c *card, depth int) {
+	if d.row == 0 {
+		d.row = margin
+	}
+	c.depth, c.x = depth, margin+depth*(cardWidth+gapX)
+	d.depth = max(d.depth, depth)
+	d.cards = append(d.cards, c)
+	top := d.row
+	first, last := -1, -1
+	note := func(y int) {
+		if first < 0 {
+			first = y
+		}
+		last = y
+	}
+	for _, k := range d.kids(c) {
+		d.place(k, depth+1)
+		note(k.y)
+	}
+	if c.more > 0 {
+		if d.chips == nil {
+			d.chips = map[*card]int{}
+		}
+		y := d.row + chipHeight/2
+		d.chips[c] = y
+		d.depth = max(d.depth, depth+1)
+		d.row += chipHeight + gapY
+		note(y)
+	}
+	if first < 0 {
+		c.y = d.row + cardHeight/2
+		d.row += cardHeight + gapY
+		return
+	}
+	c.y = max((first+last)/2, top+cardHeight/2)
+	d.row = max(d.row, c.y+cardHeight/2+gapY)
+}
+
+func box(c *card) cardBox {
+	b := cardBox{
+		ID: c.id, X: c.x, Y: c.y - cardHeight/2, Kind: c.kind, Full: c.full, Severity: c.severity, Path: c.path, Event: c.event,
+		Process: c.process + 1, Findings: c.findings[:min(len(c.findings), 4)], Label: Plain(c.label, labelChars-1),
+	}
+	if c.parent != nil {
+		b.Parent = c.parent.id
+	}
+	verb := strings.Join(c.verbs, ", ")
+	if c.process < 0 && c.count > 1 {
+		verb += fmt.Sprintf(" ×%d", c.count)
+	}
+	if c.at >= 0 {
+		b.At = "+" + spanOf(c.at)
+		if c.process < 0 {
+			b.At = "≈ " + b.At
+		}
+	}
+	b.Class = "card k-" + c.kind
+	if c.hot() {
+		b.Class += " hot s-" + severityClass(c.severity)
+		verb = severityClass(c.severity) + " · " + verb
+	} else if c.path {
+		b.Class += " path"
+	}
+	room := verbChars - len(b.At) - 3
+	b.Verb = Plain(verb, max(room, 8))
+	if b.At != "" {
+		b.Verb += " · " + b.At
+	}
+	return b
+}
+
+func join(a, b *card) line {
+	class := "line"
+	if b.path {
+		class += " hot"
+	}
+	if b.process < 0 {
+		class += " io"
+	}
+	return line{curve(a.x+cardWidth, a.y, b.x, b.y), class}
+}
+
+func curve(x0, y0, x1, y1 int) string {
+	m := (x0 + x1) / 2
+	return fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x0, y0, m, y0, m, y1, x1, y1)
+}
+
+// bondLine goes around the right of both cards.
+func bondLine(b bond) line {
+	x0, x1 := b.from.x+cardWidth, b.to.x+cardWidth
+	out := max(x0, x1) + gapX - 12
+	return line{fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x0, b.from.y, out, b.from.y, out, b.to.y, x1, b.to.y), "line bond"}
+}
