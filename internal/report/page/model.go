@@ -30,6 +30,8 @@ type model struct {
 	Packages packages
 	Layers   []layerRow
 	Coverage coverage
+	// Indicators are by what it can be recognised elsewhere.
+	Indicators indicators
 
 	ids      map[string]bool        // of elements
 	heats    map[uint64]heat        // what rests on an event
@@ -119,6 +121,7 @@ func newModel(v View, prefix string) *model {
 	m.Packages = m.packages()
 	m.Layers = m.layers()
 	m.Coverage = m.coverage()
+	m.Indicators = m.indicators()
 	m.Identity = m.identity()
 	m.Banner = m.banner()
 	m.Nav = m.sections()
@@ -318,7 +321,7 @@ func (m *model) sections() []section {
 		{"secrets", "Secrets", m.Findings.Secrets.Total, ""},
 		{"configuration", "Configuration", m.Findings.Config.Total, ""},
 		{"coverage", "Coverage", -1, m.Coverage.Word()},
-		{"indicators", "Indicators", -1, ""},
+		{"indicators", "Indicators", m.Indicators.Rows.Total, ""},
 	}
 	if !m.Single {
 		all = append(all, section{"related", "Related", len(m.Related), ""})

@@ -41,6 +41,8 @@ type View struct {
 	Prevalence map[store.Fact]int
 	// Downloads are what can be had of it; Locked are those for which a key is needed.
 	Downloads, Locked []Link
+	// Exports are its indicators in the formats of others: CSV, STIX, MISP ...
+	Exports []Link
 	// Tape is set when the server has the tape: events are links to it.
 	Tape bool
 	// Bodies is set when the server has the bodies of requests.

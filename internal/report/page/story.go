@@ -198,9 +198,9 @@ func (t *teller) process(i int) {
 	c := &card{kind: "process", label: commandOf(p, true), full: commandOf(p, false), event: p.Event, at: p.Start, process: i, object: p.Executable, count: 1}
 	switch p.Origin {
 	case "written":
-		c.kind, c.verbs = "payload", []string{"ran what was written"}
+		c.kind, c.verbs = "payload", []string{"ran (written)"}
 	case "memory":
-		c.kind, c.verbs = "payload", []string{"ran from memory"}
+		c.kind, c.verbs = "payload", []string{"ran (memory)"}
 	default:
 		c.verbs = []string{"ran"}
 	}

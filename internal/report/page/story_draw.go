@@ -18,8 +18,8 @@ const (
 	gapX       = 48
 	gapY       = 12
 	margin     = 8
-	labelChars = 29 // that fit into a card
-	verbChars  = 34
+	labelChars = 27 // that fit into a card
+	verbChars  = 31
 )
 
 // cardBox is a card where it is drawn.
@@ -40,11 +40,9 @@ type cardBox struct {
 }
 
 // TextX and the others are where the parts of a card are.
-func (c cardBox) TextX() int  { return c.X + 32 }
-func (c cardBox) LabelY() int { return c.Y + 20 }
-func (c cardBox) VerbY() int  { return c.Y + 36 }
-func (c cardBox) IconX() int  { return c.X + 10 }
-func (c cardBox) IconY() int  { return c.Y + 9 }
+func (c cardBox) TextX() int { return c.X + 32 }
+func (c cardBox) IconX() int { return c.X + 10 }
+func (c cardBox) IconY() int { return c.Y + 9 }
 
 // chipBox stands for what is not drawn.
 type chipBox struct {
