@@ -34,7 +34,7 @@ var layers = [][]string{
 	{"chamber/address", "chamber/artifact", "chamber/content", "chamber/plan", "chamber/version"},
 	{"chamber/tape"},
 	{""}, // the root: the words
-	{"rules"},
+	{"docs", "rules"},
 	{"internal/behavior", "internal/config", "internal/detonate", "internal/doctor", "internal/fetch", "internal/har", "internal/image", "internal/lock", "internal/reach", "internal/report", "internal/rulebook", "internal/rulepack", "internal/static", "internal/store", "internal/verdict", "internal/zipaes"},
 	{"internal/pipeline"},
 	{"internal/server", "internal/worker"},
