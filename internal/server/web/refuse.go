@@ -43,6 +43,8 @@ func problemOf(err error) problem {
 		status, detail = r.status, r.text
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, fs.ErrNotExist), errors.Is(err, detonaut.ErrNotFound):
 		status, detail = http.StatusNotFound, "There is nothing here, or nothing yet."
+	case errors.Is(err, store.ErrInvalid):
+		status, detail = http.StatusBadRequest, "This makes no sense: it may be a link that was cut."
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		status, detail = http.StatusServiceUnavailable, "This took too long. Try again."
 	}

@@ -42,6 +42,10 @@ type Options struct {
 	// [detonaut.ErrUsage], one that may not be asked for [detonaut.ErrUnauthorized], and too
 	// many are [detonaut.ErrLimit].
 	Submit func(*http.Request, detonaut.Ref, store.RunOptions) (*store.Submission, error)
+	// Person is who is logged in, for people; nil is nobody.
+	Person func(*http.Request) string
+	// Note adds to the log of who did what; nil adds nothing.
+	Note func(ctx context.Context, what, about, refused string) error
 	// From is the address of who asks; nil is that of the connection.
 	From func(*http.Request) string
 	// Contact is where somebody can write to: an address of mail or of a page. It may be empty.
@@ -52,10 +56,11 @@ type Options struct {
 	Log *slog.Logger
 }
 
-// Blobs has artifacts by the SHA-256 of their contents, in hex. An unknown one is
-// [store.ErrNotFound] or [fs.ErrNotExist].
+// Blobs has artifacts by the SHA-256 of their contents, in hex.
 type Blobs interface {
-	Open(ctx context.Context, sum string) (io.ReadCloser, error)
+	// Open reads an artifact, and tells its size in bytes. [store.ErrNotFound] if it is not
+	// there. The caller closes it.
+	Open(ctx context.Context, sum string) (io.ReadCloser, int64, error)
 }
 
 // Rule is a rule by which reports are made.
@@ -74,6 +79,7 @@ type site struct {
 	Options
 	rules map[string]*Rule
 	tapes chan struct{} // a place for each tape that is read at the same time
+	docs  func() (*manual, error)
 }
 
 // New makes the site.
@@ -82,6 +88,7 @@ func New(o Options) http.Handler {
 	for i := range o.Rules {
 		s.rules[o.Rules[i].Finding.ID] = &o.Rules[i]
 	}
+	s.docs = s.loadDocs()
 	if s.Now == nil {
 		s.Now = time.Now
 	}
@@ -90,6 +97,9 @@ func New(o Options) http.Handler {
 	}
 	if s.Allowed == nil {
 		s.Allowed = func(*http.Request, store.Scope) bool { return false }
+	}
+	if s.Note == nil {
+		s.Note = func(context.Context, string, string, string) error { return nil }
 	}
 	if s.From == nil {
 		s.From = remoteHost
@@ -124,20 +134,55 @@ func (s *site) routes() http.Handler {
 }
 
 // pages are made by templates, or for programs.
-func (s *site) pages() map[string]func(*http.Request) (*document, error) {
-	return map[string]func(*http.Request) (*document, error){
-		"/{$}": s.front,
+func (s *site) pages() map[string]maker {
+	all := map[string]maker{
+		"/{$}":                            s.front,
+		"/image/{digest}":                 s.image,
+		"/image/{digest}/events":          s.events,
+		"/image/{digest}/events/{number}": s.event,
+		"/image/{digest}/dispute":         s.disputeForm,
+		"/repo/{registry}/{name...}":      s.repository,
+		"/compare":                        s.compare,
+		"/rules":                          s.ruleList,
+		"/rules/{value...}":               s.rule,
+		"/rule/{value...}":                s.rule,
+		"/live/{submission}":              s.live,
+		"/submit":                         s.submitForm,
+		"/docs":                           s.docList,
+		"/docs/{page...}":                 s.doc,
+		"/about":                          s.about,
+		"/takedown":                       s.takedown,
 	}
+	for _, p := range pivots() {
+		all["/"+string(p.kind)+"/{value...}"] = s.pivot(p)
+	}
+	return all
 }
 
 // files are all else that can be read.
-func (s *site) files() map[string]func(http.ResponseWriter, *http.Request) error {
-	return map[string]func(http.ResponseWriter, *http.Request) error{}
+func (s *site) files() map[string]sender {
+	all := map[string]sender{
+		"/image/{digest}/{part}":             s.fixed,
+		"/image/{digest}/badge.svg":          s.badge,
+		"/image/{digest}/download/{name...}": s.download,
+		"/feed.xml":                          s.feed,
+		"/robots.txt":                        s.robots,
+		"/assets/{name}":                     s.asset,
+	}
+	for _, p := range pivots() {
+		for _, name := range p.names {
+			all["/"+name+"/{value...}"] = aliasPivot(p.kind)
+		}
+	}
+	return all
 }
 
 // forms are what can be sent.
-func (s *site) forms() map[string]func(http.ResponseWriter, *http.Request) error {
-	return map[string]func(http.ResponseWriter, *http.Request) error{}
+func (s *site) forms() map[string]sender {
+	return map[string]sender{
+		"/image/{digest}/dispute": s.dispute,
+		"/submit":                 s.submit,
+	}
 }
 
 // unrouted answers what no other route does.
