@@ -19,6 +19,8 @@ type Caller struct {
 	Scopes []store.Scope
 	// From is the address of the client, "" if it has none.
 	From string
+	// Public is set on a public server: anybody may read, and nobody submit.
+	Public bool
 }
 
 // Kind is what somebody is known by.
@@ -33,6 +35,9 @@ const (
 
 // May tells whether a caller may do what needs a scope.
 func (c Caller) May(s store.Scope) bool {
+	if c.Public && (s == store.ScopeRead || s == store.ScopeSubmit) {
+		return s == store.ScopeRead
+	}
 	return slices.ContainsFunc(c.Scopes, func(have store.Scope) bool { return includes(have, s) })
 }
 
@@ -76,7 +81,7 @@ func (g *Guard) identify(r *http.Request) (Caller, *Problem) {
 	if text := r.Header.Get("Authorization"); text != "" {
 		scheme, secret, _ := strings.Cut(text, " ")
 		if !strings.EqualFold(scheme, "Bearer") {
-			return g.anybody(c), &Problem{Status: http.StatusUnauthorized, Detail: "authorize with Bearer and a key"}
+			return c, &Problem{Status: http.StatusUnauthorized, Detail: "authorize with Bearer and a key"}
 		}
 		c, p = g.byKey(r, Hash(strings.TrimSpace(secret)), Wellformed(strings.TrimSpace(secret)))
 	} else if g.o.Sessions != nil {
@@ -84,22 +89,7 @@ func (g *Guard) identify(r *http.Request) (Caller, *Problem) {
 			c, p = g.bySession(r, s)
 		}
 	}
-	return g.anybody(c), p
-}
-
-// anybody adds what everybody may in the mode of the server, and takes what nobody may.
-func (g *Guard) anybody(c Caller) Caller {
-	if !g.o.Public {
-		return c
-	}
-	var scopes []store.Scope
-	for _, s := range Scopes() {
-		if s == store.ScopeRead || s != store.ScopeSubmit && c.May(s) {
-			scopes = append(scopes, s)
-		}
-	}
-	c.Scopes = scopes
-	return c
+	return c, p
 }
 
 func (g *Guard) bySession(r *http.Request, s Session) (Caller, *Problem) {

@@ -143,7 +143,7 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 			return
 		}
 		caller, p := g.identify(r)
-		caller.From = from
+		caller.From, caller.Public = from, g.o.Public
 		r = r.WithContext(with(r.Context(), caller))
 		if p == nil {
 			p = g.enter(pw, r)
