@@ -128,7 +128,8 @@ func (d *Door) callback(w http.ResponseWriter, r *http.Request) {
 	}
 	who, err := d.o.Provider.identify(r.Context(), q.Get("code"), p)
 	if err != nil {
-		d.fail(w, err)
+		d.o.Log.Error("identity not taken", "error", err)
+		d.show(w, http.StatusForbidden, page{Title: "The provider did not sign you in", Text: "The log of the server says why. Begin again, or ask whoever runs it."})
 		return
 	}
 	scopes := who.scopes(d.o.Provider.Rights)
