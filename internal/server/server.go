@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -21,14 +22,16 @@ import (
 	"github.com/detonaut/detonaut/internal/server/api"
 	"github.com/detonaut/detonaut/internal/server/guard"
 	"github.com/detonaut/detonaut/internal/server/person"
+	"github.com/detonaut/detonaut/internal/server/web"
 	"github.com/detonaut/detonaut/internal/store"
 )
 
 // Options say what a server is made of.
 type Options struct {
 	Store store.Store
-	// Pages are shown where nothing else is; nil shows none.
-	Pages http.Handler
+	// Blobs has the artifacts of runs; nil if there are none.
+	Blobs api.Blobs
+	Site  Site
 	// Public lets anybody read, and nobody submit.
 	Public bool
 	// URL is where people reach the server; nil if that is not known.
@@ -44,12 +47,24 @@ type Options struct {
 	Session time.Duration
 	// Provider knows people; nil is none.
 	Provider *person.Provider
-	// Ref holds a ref to what may be submitted: see [api.Options].
-	Ref func(detonaut.Ref) (detonaut.Ref, error)
+	// Ref holds a ref to what may be submitted, and Submitted is called when something was:
+	// see [api.Options].
+	Ref       func(detonaut.Ref) (detonaut.Ref, error)
+	Submitted func()
 	// Version is that of the program.
 	Version string
 	// Log may be nil.
 	Log *slog.Logger
+}
+
+// Site is what pages show beside reports.
+type Site struct {
+	// Docs are the documents, as *.md; nil for none.
+	Docs fs.FS
+	// Rules are those by which reports were made, sorted by ID.
+	Rules []web.Rule
+	// Contact is where somebody can write to; it may be empty.
+	Contact string
 }
 
 // Server answers over HTTP.
@@ -89,7 +104,7 @@ func New(o Options) (*Server, error) {
 	}
 	g, err := guard.New(guard.Options{
 		Store: o.Store, Public: o.Public, URL: o.URL, Hosts: o.Hosts, Proxies: o.Proxies, Sessions: sessions,
-		Open:   append(person.Open(), healthPath, readyPath, api.DescriptionPath, "/static/", "/robots.txt", "/favicon.ico"),
+		Open:   append(person.Open(), healthPath, readyPath, api.DescriptionPath, "/assets/", "/robots.txt", "/favicon.ico"),
 		SignIn: person.SignInPath, Limits: o.Limits, Log: o.Log,
 	})
 	if err != nil {
@@ -100,13 +115,29 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("make server: %w", err)
 	}
 	a, err := api.New(api.Options{
-		Store: o.Store, Public: o.Public, URL: o.URL, Ref: o.Ref, Note: g.Note, Version: o.Version, Closing: s.closing, Log: o.Log,
+		Store: o.Store, Blobs: o.Blobs, Public: o.Public, Ref: o.Ref, Submitted: o.Submitted, Note: g.Note, Version: o.Version,
+		Wait: o.Limits.Wait, Closing: s.closing, Log: o.Log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make server: %w", err)
 	}
-	s.handler = g.Handler(s.routes(a))
+	s.handler = g.Handler(s.routes(a, s.pages(a)))
 	return s, nil
+}
+
+// pages are those of the site, for which the API submits.
+func (s *Server) pages(a *api.API) http.Handler {
+	o := web.Options{
+		Store: s.o.Store, Public: s.o.Public, Docs: s.o.Site.Docs, Rules: s.o.Site.Rules, Contact: s.o.Site.Contact,
+		Allowed: guard.Allowed, Log: s.o.Log,
+		Submit: func(r *http.Request, ref detonaut.Ref, options store.RunOptions) (*store.Submission, error) {
+			return a.Submit(r.Context(), ref, options, "")
+		},
+	}
+	if s.o.URL != nil {
+		o.URL = strings.TrimSuffix(s.o.URL.String(), "/")
+	}
+	return web.New(o)
 }
 
 // Handler is all of it, with its guard.
@@ -121,7 +152,7 @@ const (
 	readyPath  = "/readyz"
 )
 
-func (s *Server) routes(a http.Handler) http.Handler {
+func (s *Server) routes(a, pages http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/api/", a)
 	for _, path := range append(person.Open(), person.SignOutPath) {
@@ -129,13 +160,7 @@ func (s *Server) routes(a http.Handler) http.Handler {
 	}
 	mux.HandleFunc("GET "+healthPath, func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET "+readyPath, s.ready)
-	if s.o.Pages != nil {
-		mux.Handle("/", s.o.Pages)
-	} else {
-		mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-			guard.Problem{Status: http.StatusNotFound, Detail: "there is nothing here"}.Write(w)
-		})
-	}
+	mux.Handle("/", pages)
 	return mux
 }
 

@@ -11,7 +11,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -29,8 +28,6 @@ type Options struct {
 	Blobs Blobs
 	// Public is set when nothing can be submitted.
 	Public bool
-	// URL is where people reach the server; nil if that is not known.
-	URL *url.URL
 	// Ref holds a ref that a client sent to what may be submitted, and returns it as it is to
 	// be submitted. An error says what is wrong with it, for the client; nil takes none.
 	Ref func(detonaut.Ref) (detonaut.Ref, error)

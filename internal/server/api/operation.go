@@ -84,7 +84,7 @@ func (a *API) problem(ctx context.Context, what string, err error) error {
 		return huma.Error404NotFound("there is no such thing")
 	case errors.Is(err, store.ErrConflict):
 		return huma.Error409Conflict("it has changed meanwhile, or is over")
-	case errors.Is(err, detonaut.ErrUsage):
+	case errors.Is(err, detonaut.ErrUsage), errors.Is(err, store.ErrInvalid):
 		return huma.Error422UnprocessableEntity(err.Error())
 	case errors.Is(err, detonaut.ErrUnauthorized):
 		return huma.Error403Forbidden(err.Error())

@@ -49,7 +49,7 @@ func part[T any](all []T, p store.Page) (found []T, next string, err error) {
 	from := 0
 	if p.Cursor != "" {
 		if from, err = strconv.Atoi(p.Cursor); err != nil || from < 0 || from > len(all) {
-			return nil, "", detonaut.ErrUsage
+			return nil, "", store.ErrInvalid
 		}
 	}
 	to := min(len(all), from+p.Limit)
