@@ -99,11 +99,11 @@ func TestAll(t *testing.T) {
 	other := make(chan struct{})
 	cfg := config.Defaults()
 	cfg.Scan.Jobs = 3
-	s := &scan{
-		app: &app{env: noEnv}, cfg: cfg, console: newConsole(&bytes.Buffer{}, true, len(refs)),
-		analyse: pipeline.Run, deps: pipeline.Deps{Detectors: func(detonaut.Image) []behavior.Detector { return nil }},
-		pull: func(ctx context.Context, ref detonaut.Ref, _ *status) (*pipeline.Subject, error) {
-			switch ref {
+	an := &analyst{
+		app: &app{env: noEnv}, cfg: cfg, analyse: pipeline.Run,
+		deps: pipeline.Deps{Detectors: func(detonaut.Image) []behavior.Detector { return nil }},
+		pull: func(ctx context.Context, t task) (*pipeline.Subject, error) {
+			switch t.ref {
 			case refs[0]:
 				select {
 				case <-other:
@@ -112,9 +112,10 @@ func TestAll(t *testing.T) {
 			case refs[1]:
 				close(other)
 			}
-			return nil, fmt.Errorf("pull %s: %w", ref, detonaut.ErrNotFound)
+			return nil, fmt.Errorf("pull %s: %w", t.ref, detonaut.ErrNotFound)
 		},
 	}
+	s := &scan{analyst: an, console: newConsole(&bytes.Buffer{}, true, len(refs))}
 	defer s.console.close()
 	var got []string
 	if err := s.all(t.Context(), refs, func(o outcome) error {

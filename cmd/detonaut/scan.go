@@ -4,22 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"slices"
 	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
 
 	"github.com/detonaut/detonaut"
-	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/internal/config"
 	"github.com/detonaut/detonaut/internal/detonate"
-	"github.com/detonaut/detonaut/internal/detonate/process"
-	"github.com/detonaut/detonaut/internal/image"
-	"github.com/detonaut/detonaut/internal/pipeline"
-	"github.com/detonaut/detonaut/internal/static"
-	"github.com/detonaut/detonaut/internal/static/all"
 )
 
 // scanFlags are the flags of scan that are no configuration.
@@ -90,25 +82,19 @@ func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error
 		return err
 	}
 	cfg := b.cfg
-	overrides, err := f.overrides(cfg)
+	changed, err := f.overrides(cfg)
 	if err != nil {
-		return err
-	}
-	books, err := a.loadRules(cfg.Rules, true)
-	if err != nil {
-		return err
-	}
-	if err := books.judgeBy(cfg.Static); err != nil {
 		return err
 	}
 	keep, err := newKeeper(f.keep, f.network.record, b.many)
 	if err != nil {
 		return err
 	}
-	sandbox, err := process.New(ctx, process.Options{Path: cfg.Chamber, Log: a.log()})
+	an, done, err := a.analyst(ctx, cfg)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, done()) }()
 	out, err := a.openOutputs(f.output, b.many)
 	if err != nil {
 		return err
@@ -116,19 +102,7 @@ func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error
 	defer func() { err = errors.Join(err, out.close()) }()
 	console := newConsole(a.stderr, a.quiet, len(b.refs))
 	defer console.close()
-
-	reader, done, err := a.reader(ctx, cfg, books)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, done()) }()
-	s := &scan{app: a, cfg: cfg, keep: keep, console: console, deps: books.deps(), reader: reader, analyse: pipeline.Run}
-	s.deps.Reads, s.deps.Analyzers, s.deps.Likeness = reader.Versions(), reader.Analyzers, reader.Likeness // a payload is a file like those of the image
-	s.pull = s.pullImage
-	s.deps.Sandbox = sandbox
-	s.deps.Plan = func(img detonaut.Image, fsys fs.FS) (plan.Plan, error) {
-		return detonate.NewPlan(img, fsys, overrides)
-	}
+	s := &scan{analyst: an, overrides: changed, keep: keep, console: console}
 	return s.report(ctx, b.refs, b.threshold, out)
 }
 
@@ -183,25 +157,17 @@ func (f *scanFlags) overrides(cfg *config.Loaded) (detonate.Overrides, error) {
 	if err != nil {
 		return detonate.Overrides{}, err
 	}
-	return detonate.Overrides{
-		Entrypoint: entrypoint, Cmd: cmd, Env: f.env, User: f.user,
-		Profile: plan.Profile(cfg.Run.Profile), Detail: plan.Detail(cfg.Run.Detail), Limits: cfg.Run.Limits(),
-		Travel: plan.Travel{Days: cfg.Run.Travel.Days, Jumps: cfg.Run.Travel.Jumps}, Stay: cfg.Run.Stay, NoBaits: cfg.Run.NoBaits,
-		Machine: cfg.Machine.Plan(),
-		Network: plan.Network(cfg.Run.Network), Internet: internet,
-	}, nil
+	o := overrides(cfg, internet)
+	o.Entrypoint, o.Cmd, o.Env, o.User = entrypoint, cmd, f.env, f.user
+	return o, nil
 }
 
 // scan is the analysis of some images.
 type scan struct {
-	app     *app
-	cfg     *config.Loaded
-	deps    pipeline.Deps
-	reader  *all.Reader
-	pull    func(context.Context, detonaut.Ref, *status) (*pipeline.Subject, error)
-	analyse func(context.Context, pipeline.Deps, pipeline.Job) (*detonaut.Report, error)
-	keep    *keeper // nil keeps nothing
-	console *console
+	*analyst
+	overrides detonate.Overrides
+	keep      *keeper // nil keeps nothing
+	console   *console
 }
 
 // outcome is what came of one image: a report, an error, or both.
@@ -254,43 +220,12 @@ func (s *scan) all(ctx context.Context, refs []detonaut.Ref, take func(outcome) 
 func (s *scan) one(ctx context.Context, ref detonaut.Ref) outcome {
 	status := s.console.begin(ref)
 	defer status.end()
-	job := pipeline.Job{Ref: ref, OnStage: status.stage, OnEvent: status.event}
-	if s.keep != nil {
-		job.Keep = s.keep.run
-	}
-	deps := s.deps
-	deps.Pull = func(ctx context.Context, ref detonaut.Ref) (*pipeline.Subject, error) {
-		return s.pull(ctx, ref, status)
-	}
-	r, err := s.analyse(ctx, deps, job)
+	r, err := s.analyst.one(ctx, task{
+		ref: ref, overrides: s.overrides, keep: s.keep,
+		onPull: status.pull, onStage: status.stage, onEvent: status.event,
+	})
 	if r != nil && s.keep != nil {
 		err = errors.Join(err, s.keep.report(r))
 	}
 	return outcome{report: r, err: err}
-}
-
-// pullImage gets an image as a subject of the pipeline.
-func (s *scan) pullImage(ctx context.Context, ref detonaut.Ref, status *status) (*pipeline.Subject, error) {
-	c := s.cfg.Image
-	img, err := image.Pull(ctx, ref, image.Options{
-		Platform: c.Platform, CacheDir: c.Cache, CacheBytes: int64(c.CacheSize),
-		Caps: image.Caps{
-			CompressedBytes: int64(c.MaxCompressed), UncompressedBytes: int64(c.MaxUncompressed),
-			Entries: c.MaxEntries, Ratio: c.MaxRatio, MetadataBytes: int64(c.MaxMetadata),
-			Devices: c.MaxDevices, PathLength: c.MaxPath, SymlinkDepth: c.MaxSymlinks,
-		},
-		Stdin: s.app.stdin, PlainHTTP: slices.Clone(c.PlainHTTP), Insecure: slices.Clone(c.Insecure),
-		Silence: c.Silence, Progress: status.pull,
-	})
-	if err != nil {
-		return nil, err
-	}
-	fsys, err := img.FS()
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open image %s: %w", ref, err), img.Close())
-	}
-	read := func(ctx context.Context, tell func(string)) (static.Reading, error) {
-		return s.reader.Read(ctx, all.Image{Image: img.Image, Index: img.Index, Files: fsys}, tell)
-	}
-	return &pipeline.Subject{Image: img.Image, Root: img.Root, FS: fsys, Programs: img.Index, Read: read, Close: img.Close}, nil
 }

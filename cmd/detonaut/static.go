@@ -4,8 +4,6 @@ import (
 	"errors"
 
 	"github.com/spf13/cobra"
-
-	"github.com/detonaut/detonaut/internal/pipeline"
 )
 
 func (a *app) static() *cobra.Command {
@@ -34,14 +32,7 @@ func (a *app) runStatic(cmd *cobra.Command, args []string, f imageFlags) (err er
 	if err != nil {
 		return err
 	}
-	books, err := a.loadRules(b.cfg.Rules, false)
-	if err != nil {
-		return err
-	}
-	if err := books.judgeBy(b.cfg.Static); err != nil {
-		return err
-	}
-	reader, done, err := a.reader(cmd.Context(), b.cfg, books)
+	an, done, err := a.readingAnalyst(cmd.Context(), b.cfg)
 	if err != nil {
 		return err
 	}
@@ -54,7 +45,6 @@ func (a *app) runStatic(cmd *cobra.Command, args []string, f imageFlags) (err er
 	console := newConsole(a.stderr, a.quiet, len(b.refs))
 	defer console.close()
 
-	s := &scan{app: a, cfg: b.cfg, console: console, reader: reader, deps: pipeline.Deps{Reads: reader.Versions(), Likeness: reader.Likeness, Gaps: books.gaps()}, analyse: pipeline.Read}
-	s.pull = s.pullImage
+	s := &scan{analyst: an, console: console}
 	return s.report(cmd.Context(), b.refs, b.threshold, out)
 }

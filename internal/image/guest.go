@@ -43,3 +43,15 @@ func ParseRemote(ref detonaut.Ref) (Remote, error) {
 	}
 	return Remote{Registry: r.remote.Registry, Repository: r.remote.Repository, Tag: r.remote.Tag, Digest: detonaut.Digest(r.remote.Digest)}, nil
 }
+
+// String writes it out in full, as a ref.
+func (r Remote) String() string {
+	s := r.Registry + "/" + r.Repository
+	if r.Tag != "" {
+		s += ":" + r.Tag
+	}
+	if r.Digest != "" {
+		s += "@" + string(r.Digest)
+	}
+	return s
+}

@@ -159,5 +159,8 @@ func TestParseRemote(t *testing.T) {
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%s: %v (-want +got):\n%s", ref, err, diff)
 		}
+		if again, err := ParseRemote(detonaut.Ref(got.String())); err != nil || again != got {
+			t.Errorf("%s: %s is parsed as %+v and %v", ref, got, again, err)
+		}
 	}
 }
