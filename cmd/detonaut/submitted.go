@@ -133,16 +133,21 @@ func openRuns(c config.Image) (_ *runs, err error) {
 	if err := sweepRuns(dir); err != nil {
 		return nil, fmt.Errorf("remove runs of a killed process: %w", err)
 	}
-	r := &runs{}
-	if r.dir, err = os.MkdirTemp(dir, "process-"); err != nil {
-		return nil, fmt.Errorf("make directory of runs: %w", err)
+	for range 3 {
+		r := &runs{}
+		if r.dir, err = os.MkdirTemp(dir, "process-"); err != nil {
+			return nil, fmt.Errorf("make directory of runs: %w", err)
+		}
+		if r.held, err = lock.Wait(context.Background(), filepath.Join(r.dir, heldFile), func() {}); err != nil {
+			return nil, errors.Join(fmt.Errorf("lock directory of runs: %w", err), os.RemoveAll(r.dir))
+		}
+		// Before it was locked another process may have taken it for one that was left.
+		if _, err = os.Stat(r.held.Name()); err == nil {
+			return r, nil
+		}
+		err = errors.Join(err, r.held.Close())
 	}
-	// Until it is locked another process may take it for one that was left: then there is no
-	// such directory any more, and that is an error here.
-	if r.held, err = lock.Wait(context.Background(), filepath.Join(r.dir, heldFile), func() {}); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock directory of runs: %w", err), os.RemoveAll(r.dir))
-	}
-	return r, nil
+	return nil, fmt.Errorf("make directory of runs: %w", err)
 }
 
 func sweepRuns(dir string) error {

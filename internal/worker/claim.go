@@ -80,7 +80,8 @@ func (c *claim) keep(ctx, work context.Context, giveUp context.CancelCauseFunc) 
 	lease := c.w.o.Lease
 	// Some time before the lease ends by our clock nothing may run any more.
 	held := time.Now().Add(lease - lease/6)
-	tick := time.NewTicker(lease / 3)
+	// A submission that was cancelled is found out so, too.
+	tick := time.NewTicker(min(lease/3, 5*time.Second))
 	defer tick.Stop()
 	drained := ctx.Done()
 	var grace <-chan time.Time

@@ -15,15 +15,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/internal/reach"
 	"github.com/detonaut/detonaut/internal/store"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // analyse makes a report of every image at once.
 func analyse(context.Context, store.Submission, *Teller) (*Analysis, error) {
