@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"strings"
 	"sync"
 	"testing"
 
@@ -35,4 +36,37 @@ func TestStore(t *testing.T) {
 		}
 		return open(t, url.(string), o)
 	})
+}
+
+// TestOpenAtOnce has several make the tables at the same time.
+func TestOpenAtOnce(t *testing.T) {
+	url := testenv.PostgresURL(t)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			s, err := postgres.Open(t.Context(), url, store.Options{})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestOpenNothing shows no password.
+func TestOpenNothing(t *testing.T) {
+	for _, url := range []string{"postgres://me:hidden@127.0.0.1:1/x", "postgres://me:hidden@[x/", "postgres://me:hidden@localhost:99999999/x"} {
+		_, err := postgres.Open(t.Context(), url, store.Options{})
+		if err == nil || strings.Contains(err.Error(), "hidden") {
+			t.Errorf("open %s: %v", url, err)
+		}
+	}
+}
+
+func BenchmarkPut(b *testing.B) {
+	storetest.BenchmarkPut(b, open(b, testenv.PostgresURL(b), store.Options{}))
 }

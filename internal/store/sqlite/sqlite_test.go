@@ -1,6 +1,9 @@
 package sqlite_test
 
 import (
+	"bytes"
+	"context"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -35,4 +38,65 @@ func TestStore(t *testing.T) {
 		}
 		return open(t, filepath.Join(dir.(string), "a dir?", "store 50%.sqlite"), o)
 	})
+}
+
+const dump = "SELECT type || ' ' || name || ' ' || sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'goose%' AND name NOT LIKE 'sqlite%' ORDER BY 1"
+
+func TestMigrations(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.sqlite")
+	s := open(t, path, store.Options{})
+	storetest.TestMigrations(t, s, raw(t, path), dump)
+	checkFile(t, path)
+	storetest.TestNewer(t, raw(t, path), func(ctx context.Context) error {
+		_, err := sqlite.Open(ctx, path, store.Options{})
+		return err
+	})
+}
+
+// TestOpenAtOnce has several make one file at the same time.
+func TestOpenAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.sqlite")
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			s, err := sqlite.Open(t.Context(), path, store.Options{})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestOpenWhatIsNoStore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.sqlite")
+	if err := os.WriteFile(path, bytes.Repeat([]byte("no database "), 1000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlite.Open(t.Context(), path, store.Options{}); err == nil {
+		t.Error("a file that is no store was opened")
+	}
+}
+
+// TestPermissions finds no file that others may read.
+func TestPermissions(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	open(t, filepath.Join(dir, "store.sqlite"), store.Options{})
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) < 2 {
+		t.Fatalf("there is %v, %v", files, err)
+	}
+	for _, f := range files {
+		if info, err := f.Info(); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s is for everybody: %v, %v", f.Name(), info, err)
+		}
+	}
+}
+
+func BenchmarkPut(b *testing.B) {
+	storetest.BenchmarkPut(b, open(b, filepath.Join(b.TempDir(), "store.sqlite"), store.Options{}))
 }
