@@ -43,7 +43,11 @@ func Clean(kind store.Kind, value string) (string, bool) {
 	case store.Package:
 		value, _, _ = strings.Cut(value, "#")
 		value, _, _ = strings.Cut(value, "?")
-		ok = strings.HasPrefix(value, "pkg:")
+		value = strings.TrimSpace(value)
+		const scheme = "pkg:"
+		if ok = len(value) > len(scheme) && strings.EqualFold(value[:len(scheme)], scheme); ok {
+			value = scheme + value[len(scheme):]
+		}
 	case store.Likeness, store.Family, store.PackageName, store.RuleID, store.Certificate:
 		value = strings.ToLower(value)
 	case store.Process: // as it is: names of files are told apart by case
