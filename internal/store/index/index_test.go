@@ -240,8 +240,13 @@ func TestFindRefuses(t *testing.T) {
 	x := index.New(m)
 	for _, q := range []store.Query{
 		{Order: "best"},
-		{Page: store.Page{Cursor: "x"}}, {Page: store.Page{Cursor: "n"}}, {Page: store.Page{Cursor: "n1"}}, {Page: store.Page{Cursor: "n.1"}},
-		{Page: store.Page{Cursor: "w1.1"}}, {Order: store.Worst, Page: store.Page{Cursor: "n0.1"}}, {Page: store.Page{Cursor: "n0.1.1"}},
+		{Page: store.Page{Cursor: "x"}},
+		{Page: store.Page{Cursor: "n"}},
+		{Page: store.Page{Cursor: "n1"}},
+		{Page: store.Page{Cursor: "n.1"}},
+		{Page: store.Page{Cursor: "w1.1"}},
+		{Order: store.Worst, Page: store.Page{Cursor: "n0.1"}},
+		{Page: store.Page{Cursor: "n0.1.1"}},
 		{Page: store.Page{Cursor: "n0.9999999999999999999999"}},
 	} {
 		if _, err := x.Find(t.Context(), q); !errors.Is(err, store.ErrInvalid) {

@@ -159,7 +159,7 @@ func (m *memory) find(q store.Query) *store.Results {
 	r.Total = len(r.Found)
 	slices.SortFunc(r.Found, func(a, b store.Summary) int {
 		order := cmp.Compare(b.Seq, a.Seq)
-		switch q.Order {
+		switch q.Order { //nolint:exhaustive // the newest first is what is left
 		case store.Worst:
 			order = cmp.Or(cmp.Compare(b.Verdict.Rank(), a.Verdict.Rank()), cmp.Compare(b.Vulnerability.Rank(), a.Vulnerability.Rank()), order)
 		case store.Pulled:

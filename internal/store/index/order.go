@@ -115,7 +115,7 @@ func (t *table) part(found set, q *store.Query) (rows []uint32, next string, err
 		}
 	}
 	slices.SortFunc(first.places, func(a, b ranked) int {
-		if a.place.before(b.place) {
+		if a.before(b.place) {
 			return -1
 		}
 		return 1

@@ -41,8 +41,11 @@ func TestParse(t *testing.T) {
 		"port:udp/53 listen:22 port:UDP/53":         {Facts: []store.Fact{{Kind: store.Listen, Value: "tcp/22"}, {Kind: store.Port, Value: "udp/53"}}},
 		"package:PKG:deb/debian/hydra@9?arch=amd64": {Facts: []store.Fact{{Kind: store.Package, Value: "pkg:deb/debian/hydra@9"}}},
 		"cve:cve-2026-33937 ja4:ABC found:XMRig rule:impact/mining-pool process:XMRig": {Facts: []store.Fact{
-			{Kind: store.Certificate, Value: "abc"}, {Kind: store.Family, Value: "xmrig"}, {Kind: store.Process, Value: "XMRig"},
-			{Kind: store.RuleID, Value: "impact/mining-pool"}, {Kind: store.CVE, Value: "CVE-2026-33937"},
+			{Kind: store.Certificate, Value: "abc"},
+			{Kind: store.Family, Value: "xmrig"},
+			{Kind: store.Process, Value: "XMRig"},
+			{Kind: store.RuleID, Value: "impact/mining-pool"},
+			{Kind: store.CVE, Value: "CVE-2026-33937"},
 		}},
 		"sha256:" + hash + " layer:sha256:" + hash:   {Facts: []store.Fact{{Kind: store.Layer, Value: "sha256:" + hash}, {Kind: store.SHA256, Value: hash}}},
 		"pulls:1000 sort:newest":                     {MinPulls: 1000},
