@@ -17,6 +17,7 @@ import (
 //	asset NAME    the path of an asset
 //	bytes N       a size, as "12.3 MB"
 //	count N       a number, as "12,345"
+//	some N        the same, and nothing for 0
 //	short D       a digest or hash, as "sha256:0123456789ab"
 //	date T        as "2026-11-30"
 //	moment T      as "2026-11-30 17:05 UTC"
@@ -28,7 +29,7 @@ func Funcs() template.FuncMap {
 	return template.FuncMap{
 		"text": text, "plain": func(s any, n int) string { return Plain(stringOf(s), n) },
 		"asset": AssetPath, "bytes": bytesOf, "count": countOf, "short": short,
-		"date": dateOf, "moment": momentOf, "span": spanOf, "plural": pluralOf,
+		"date": dateOf, "moment": momentOf, "span": spanOf, "plural": pluralOf, "some": someOf,
 		"verdictClass": verdictClass, "severityClass": severityClass,
 		"path": Path, "report": ReportPath, "part": PartPath, "fact": FactPath, "rule": RulePath, "repository": RepositoryPath, "search": SearchPath,
 		"stamp": stampOf, "kindWord": kindWord, "imageName": imageName, "kindPath": kindPath, "lines": lines, "size": func(s string) int64 { return int64(len(s)) },
@@ -77,11 +78,19 @@ func countOf(n any) string {
 	return s
 }
 
+// someOf is n, and nothing for none.
+func someOf(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return countOf(n)
+}
+
 func pluralOf(n int, one string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	if stem, ok := strings.CutSuffix(one, "y"); ok {
+	if stem, ok := strings.CutSuffix(one, "y"); ok && !strings.HasSuffix(one, "ay") {
 		return countOf(n) + " " + stem + "ies"
 	}
 	if strings.HasSuffix(one, "s") {

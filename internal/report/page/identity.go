@@ -94,6 +94,9 @@ func commandOf(p *detonaut.Process, short bool) string {
 	if len(args) == 0 {
 		return p.Executable
 	}
+	if i := slices.Index(args, p.Executable); i > 0 { // a script: its interpreter is before it
+		args = args[i:]
+	}
 	first := p.Executable
 	if short {
 		first = programName(p)

@@ -36,7 +36,7 @@ func (m *model) indicators() indicators {
 	var v indicators
 	v.Rows = cutList(m, all, maxIndicators, "indicators", func(i *indicator.Indicator) indicatorRow {
 		kind := pivotKinds[i.Kind]
-		row := indicatorRow{Indicator: *i, Shown: defang(*i)}
+		row := indicatorRow{Indicator: *i, Shown: i.Defanged()}
 		if kind != "" {
 			row.Pivot, row.Others = m.Pivot(kind, i.Value), m.Others(kind, i.Value)
 		}
@@ -55,7 +55,7 @@ func (m *model) indicators() indicators {
 			break
 		}
 		plain.WriteString(Plain(all[i].Value, maxPivot) + "\n")
-		defanged.WriteString(Plain(defang(all[i]), maxPivot) + "\n")
+		defanged.WriteString(Plain(all[i].Defanged(), maxPivot) + "\n")
 	}
 	v.Plain, v.Defanged = plain.String(), defanged.String()
 	return v
@@ -64,24 +64,4 @@ func (m *model) indicators() indicators {
 // pivotKinds are the facts by which an indicator is found elsewhere.
 var pivotKinds = map[indicator.Kind]store.Kind{
 	indicator.Domain: store.Domain, indicator.IP: store.IP, indicator.SHA256: store.SHA256, indicator.Wallet: store.Wallet, indicator.JA4: store.Certificate,
-}
-
-// defang writes what leads somewhere so that nothing makes a link of it.
-func defang(i indicator.Indicator) string {
-	s := i.Value
-	switch i.Kind {
-	case indicator.URL:
-		scheme, rest, ok := strings.Cut(s, "://")
-		if !ok {
-			return strings.ReplaceAll(s, ".", "[.]")
-		}
-		end := indexAny(rest, "/?#")
-		return strings.ReplaceAll(scheme, "tt", "xx") + "://" + strings.ReplaceAll(rest[:end], ".", "[.]") + rest[end:]
-	case indicator.Domain, indicator.IP:
-		s = strings.ReplaceAll(s, ".", "[.]")
-		if i.Kind == indicator.IP {
-			s = strings.ReplaceAll(s, ":", "[:]")
-		}
-	}
-	return s
 }

@@ -97,6 +97,13 @@ func (m *model) tree() []node {
 		}
 		kids[up] = append(kids[up], i)
 	}
+	early := func(a, b int) int {
+		return cmp.Or(cmp.Compare(ps[a].Start, ps[b].Start), cmp.Compare(ps[a].Event, ps[b].Event), cmp.Compare(a, b))
+	}
+	slices.SortFunc(roots, early)
+	for _, list := range kids {
+		slices.SortFunc(list, early)
+	}
 	order := make([]node, 0, len(ps))
 	seen := make([]bool, len(ps))
 	stack := []node{}
@@ -190,6 +197,9 @@ func (m *model) laneRow(n node, deeds []laneDeed) laneRow {
 	count := map[string]int{}
 	for i, d := range deeds {
 		count[d.kind]++
+		if h := m.heats[d.seq].severity; h != "" && (row.Heat == "" || h.Rank() > row.Heat.Rank()) {
+			row.Heat = h
+		}
 		if i < maxGlyphs {
 			row.Glyphs = append(row.Glyphs, m.glyph(d))
 		}

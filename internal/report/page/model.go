@@ -310,6 +310,7 @@ func (m *model) RuleHref(id string) string {
 func (m *model) sections() []section {
 	n := &m.Network
 	all := []section{
+		{"identity", "Image", -1, ""},
 		{"findings", "Findings", m.Findings.Deeds.Total, ""},
 		{"story", "Story", -1, ""},
 		{"processes", "Processes", len(m.Report.Run.Processes), ""},

@@ -11,15 +11,15 @@ import (
 
 // Measures of the picture, in pixels.
 const (
-	cardWidth  = 236
+	cardWidth  = 212
 	cardHeight = 46
 	chipWidth  = 104
 	chipHeight = 24
-	gapX       = 48
+	gapX       = 40
 	gapY       = 12
 	margin     = 8
-	labelChars = 27 // that fit into a card
-	verbChars  = 31
+	labelChars = 23 // that fit into a card
+	verbChars  = 28
 )
 
 // cardBox is a card where it is drawn.
@@ -83,6 +83,10 @@ func draw(roots []*card, bonds []bond) storyGraph {
 			g.Lines = append(g.Lines, line{curve(c.x+cardWidth, c.y, x, y), "line fold"})
 		}
 	}
+	// What leads to something is drawn over what does not.
+	slices.SortStableFunc(g.Lines, func(a, b line) int {
+		return cmp.Compare(one(strings.Contains(a.Class, "hot")), one(strings.Contains(b.Class, "hot")))
+	})
 	for _, b := range bonds {
 		g.Lines = append(g.Lines, bondLine(b))
 	}
@@ -114,35 +118,24 @@ func (d *drawing) place(c *card, depth int) {
 	c.depth, c.x = depth, margin+depth*(cardWidth+gapX)
 	d.depth = max(d.depth, depth)
 	d.cards = append(d.cards, c)
-	top := d.row
-	first, last := -1, -1
-	note := func(y int) {
-		if first < 0 {
-			first = y
-		}
-		last = y
-	}
+	// A card is beside the first of those below it: what happened first goes straight on.
+	c.y = d.row + cardHeight/2
+	below := d.row + cardHeight + gapY
 	for _, k := range d.kids(c) {
 		d.place(k, depth+1)
-		note(k.y)
 	}
 	if c.more > 0 {
 		if d.chips == nil {
 			d.chips = map[*card]int{}
 		}
-		y := d.row + chipHeight/2
-		d.chips[c] = y
+		d.chips[c] = d.row + chipHeight/2
+		if len(d.kids(c)) == 0 {
+			d.chips[c] = c.y
+		}
 		d.depth = max(d.depth, depth+1)
 		d.row += chipHeight + gapY
-		note(y)
 	}
-	if first < 0 {
-		c.y = d.row + cardHeight/2
-		d.row += cardHeight + gapY
-		return
-	}
-	c.y = max((first+last)/2, top+cardHeight/2)
-	d.row = max(d.row, c.y+cardHeight/2+gapY)
+	d.row = max(d.row, below)
 }
 
 func box(c *card) cardBox {
@@ -189,9 +182,14 @@ func join(a, b *card) line {
 	return line{curve(a.x+cardWidth, a.y, b.x, b.y), class}
 }
 
+// curve goes right, then down, then right again.
 func curve(x0, y0, x1, y1 int) string {
-	m := (x0 + x1) / 2
-	return fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x0, y0, m, y0, m, y1, x1, y1)
+	const bend = 9
+	m := x1 - gapX/2
+	if y1-y0 < 2*bend {
+		return fmt.Sprintf("M%d %dL%d %d", x0, y0, x1, y1)
+	}
+	return fmt.Sprintf("M%d %dH%dQ%d %d %d %dV%dQ%d %d %d %dH%d", x0, y0, m-bend, m, y0, m, y0+bend, y1-bend, m, y1, m+bend, y1, x1)
 }
 
 // bondLine goes around the right of both cards.
