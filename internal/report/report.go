@@ -25,7 +25,7 @@ type Writer interface {
 // Options say how to write.
 type Options struct {
 	// Many is set when the command is about more than one image: a table and
-	// Markdown then have one line for each, JSON is an array, and of bills of
+	// Markdown then have one line for each, HTML has a list and all of them, JSON is an array, and of bills of
 	// materials there is one a line.
 	Many bool
 	// Color allows colours in the table, for terminals.
@@ -53,6 +53,8 @@ const (
 	JUnit Format = "junit"
 	// Markdown is a summary for comments on changes and for jobs of CI.
 	Markdown Format = "markdown"
+	// HTML is a page that needs nothing beside itself.
+	HTML Format = "html"
 	// Indicators is a text by which an image and whom it talked to are recognised, defanged.
 	Indicators Format = "indicators"
 	// CSV is the same as a table, for spreadsheets and programs.
@@ -65,7 +67,7 @@ const (
 
 // Formats lists every format, the default first.
 func Formats() []Format {
-	return []Format{Table, JSON, JSONLines, CycloneDX, SPDX, SARIF, JUnit, Markdown, Indicators, CSV, STIX, MISP}
+	return []Format{Table, JSON, JSONLines, CycloneDX, SPDX, SARIF, JUnit, Markdown, HTML, Indicators, CSV, STIX, MISP}
 }
 
 // Describe says in a few words what format f is for.
@@ -74,6 +76,7 @@ func Describe(f Format) string {
 		Table: "for people", JSON: "the whole report", JSONLines: "the whole report, one a line",
 		CycloneDX: "bill of materials and vulnerabilities, CycloneDX 1.6", SPDX: "bill of materials, SPDX 2.3",
 		SARIF: "for code scanning, SARIF 2.1.0", JUnit: "as tests, for CI", Markdown: "summary for comments and job summaries",
+		HTML:       "a page to read offline",
 		Indicators: "indicators for people, defanged", CSV: "indicators as a table", STIX: "indicators, STIX 2.1", MISP: "indicators, as an event of MISP",
 	}[f]
 }
@@ -98,6 +101,8 @@ func New(f Format, w io.Writer, o Options) (Writer, error) {
 		return &junitWriter{w: w}, nil
 	case Markdown:
 		return &markdownWriter{w: w, many: o.Many}, nil
+	case HTML:
+		return &htmlWriter{w: w, many: o.Many}, nil
 	case Indicators:
 		return &indicatorWriter{w: w}, nil
 	case CSV:

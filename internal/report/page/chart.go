@@ -206,3 +206,15 @@ func Badge(w io.Writer, word detonaut.Word) error {
 	}
 	return nil
 }
+
+// countWords counts the verdicts of a book.
+func countWords(entries []bookEntry) (all []store.Count) {
+	for _, word := range detonaut.Words() {
+		n := 0
+		for _, e := range entries {
+			n += one(verdictClass(e.Word) == string(word))
+		}
+		all = append(all, store.Count{Value: string(word), Count: n})
+	}
+	return all
+}

@@ -11,6 +11,8 @@ import (
 type indicators struct {
 	Rows  list[indicatorRow]
 	Total int
+	// Unlisted is how many were left out.
+	Unlisted int
 	// Plain and Defanged are the values of those of findings, or of all if there are none, a
 	// line each, to be copied.
 	Plain, Defanged string
@@ -32,8 +34,10 @@ const (
 )
 
 func (m *model) indicators() indicators {
-	all := indicator.Of(m.Report)
 	var v indicators
+	all, left := indicator.Collect(m.Report)
+	v.Total = len(all) + left
+	v.Unlisted = left
 	v.Rows = cutList(m, all, maxIndicators, "indicators", func(i *indicator.Indicator) indicatorRow {
 		kind := pivotKinds[i.Kind]
 		row := indicatorRow{Indicator: *i, Shown: i.Defanged()}

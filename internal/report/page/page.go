@@ -10,6 +10,7 @@
 package page
 
 import (
+	"fmt"
 	"html/template"
 	"io"
 	"sync"
@@ -62,10 +63,17 @@ type Relation struct {
 
 // Write writes the page of a report.
 func Write(w io.Writer, v View) error {
-	return reportPage().ExecuteTemplate(w, "layout", newModel(v, ""))
+	if err := reportPage().ExecuteTemplate(w, "layout", newModel(v, "")); err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	return nil
 }
 
 var reportPage = sync.OnceValue(func() *template.Template {
 	return template.Must(Layout().ParseFS(templates, "templates/report.html", "templates/findings.html", "templates/story.html", "templates/network.html",
 		"templates/files.html", "templates/software.html", "templates/rest.html"))
+})
+
+var bookPage = sync.OnceValue(func() *template.Template {
+	return template.Must(Layout().ParseFS(templates, "templates/book.html"))
 })
