@@ -72,6 +72,7 @@ type Server struct {
 	o       Options
 	handler http.Handler
 	door    *person.Door
+	note    func(ctx context.Context, what, about, refused string) error
 	closing chan struct{}
 	close   sync.Once
 }
@@ -110,6 +111,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make server: %w", err)
 	}
+	s.note = g.Note
 	s.door, err = person.New(person.Options{Sessions: sessions, Keys: o.Store, Note: g.Note, Provider: o.Provider, Log: o.Log})
 	if err != nil {
 		return nil, fmt.Errorf("make server: %w", err)
@@ -128,8 +130,9 @@ func New(o Options) (*Server, error) {
 // pages are those of the site, for which the API submits.
 func (s *Server) pages(a *api.API) http.Handler {
 	o := web.Options{
-		Store: s.o.Store, Public: s.o.Public, Docs: s.o.Site.Docs, Rules: s.o.Site.Rules, Contact: s.o.Site.Contact,
-		Allowed: guard.Allowed, Log: s.o.Log,
+		Store: s.o.Store, Blobs: s.o.Blobs, Public: s.o.Public, Docs: s.o.Site.Docs, Rules: s.o.Site.Rules, Contact: s.o.Site.Contact,
+		Allowed: guard.Allowed, Person: guard.Who, Note: s.note, Log: s.o.Log,
+		From: func(r *http.Request) string { return guard.Of(r.Context()).From },
 		Submit: func(r *http.Request, ref detonaut.Ref, options store.RunOptions) (*store.Submission, error) {
 			return a.Submit(r.Context(), ref, options, "")
 		},

@@ -121,6 +121,7 @@ func New(o Options) (*API, error) {
 	a := &API{o: o, mux: http.NewServeMux(), watchers: newWatchers(o.Waiting)}
 	a.api = humago.New(a.mux, configuration())
 	a.reports()
+	a.exported()
 	a.repositories()
 	a.facts()
 	a.scans()

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -11,7 +10,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/detonaut/detonaut"
-	"github.com/detonaut/detonaut/internal/report"
 	"github.com/detonaut/detonaut/internal/store"
 )
 
@@ -32,11 +30,6 @@ func (a *API) reports() {
 		summary: "List the reports of an image", description: "All reports of a digest, one of each fingerprint, the newest first.",
 		errors: []int{http.StatusNotFound},
 	}, a.analyses)
-	register(a, operation{
-		id: "export-report", tag: "reports", method: http.MethodGet, path: "/reports/{digest}/exports/{format}", scope: store.ScopeRead,
-		summary: "Export a report", description: "A report in another format (docs/formats.md).",
-		errors: []int{http.StatusNotFound}, responses: fileResponse("The report in that format.", "*/*"),
-	}, a.export)
 	register(a, operation{
 		id: "dispute-report", tag: "reports", method: http.MethodPost, path: "/reports/{digest}/disputes", scope: store.ScopeRead,
 		summary: "Dispute a report", description: "Says what is wrong with a report, to those who run the server.",
@@ -179,64 +172,4 @@ func (a *API) analyses(ctx context.Context, in *Image) (*analysesOutput, error) 
 		return nil, store.ErrNotFound
 	}
 	return &analysesOutput{Analyses{all}}, nil
-}
-
-type exportInput struct {
-	Analysis
-	Format string `path:"format" enum:"json,cyclonedx,spdx,sarif,junit,markdown,table"`
-}
-
-// fileOutput is an answer that is no JSON of ours.
-type fileOutput struct {
-	Type        string `header:"Content-Type"`
-	Disposition string `header:"Content-Disposition"`
-	Body        []byte
-}
-
-func (a *API) export(ctx context.Context, in *exportInput) (*fileOutput, error) {
-	e, err := a.o.Store.Get(ctx, in.digest(), in.Fingerprint)
-	if err != nil {
-		return nil, err
-	}
-	f := exports()[report.Format(in.Format)]
-	var b bytes.Buffer
-	w, err := report.New(report.Format(in.Format), &b, report.Options{})
-	if err != nil {
-		return nil, err
-	}
-	if err := w.Write(e.Report); err != nil {
-		return nil, fmt.Errorf("write %s: %w", in.Format, err)
-	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("write %s: %w", in.Format, err)
-	}
-	return &fileOutput{Type: f.media, Disposition: attachment(in.digest(), f.suffix), Body: b.Bytes()}, nil
-}
-
-// exported is how a format of reports is sent.
-type exported struct{ media, suffix string }
-
-func exports() map[report.Format]exported {
-	return map[report.Format]exported{
-		report.JSON:      {"application/json", ".json"},
-		report.CycloneDX: {"application/vnd.cyclonedx+json; version=1.6", ".cdx.json"},
-		report.SPDX:      {"application/spdx+json", ".spdx.json"},
-		report.SARIF:     {"application/sarif+json", ".sarif"},
-		report.JUnit:     {"application/xml", ".junit.xml"},
-		report.Markdown:  {"text/markdown; charset=utf-8", ".md"},
-		report.Table:     {"text/plain; charset=utf-8", ".txt"},
-	}
-}
-
-// attachment names a file by the digest of its image, of which nothing has to be quoted.
-func attachment(d detonaut.Digest, suffix string) string {
-	_, sum, _ := strings.Cut(string(d), ":")
-	return fmt.Sprintf(`attachment; filename="detonaut-%.12s%s"`, sum, suffix)
-}
-
-// fileResponse describes an answer that is a file.
-func fileResponse(what, media string) map[string]*huma.Response {
-	return map[string]*huma.Response{"200": {
-		Description: what, Content: map[string]*huma.MediaType{media: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}},
-	}}
 }

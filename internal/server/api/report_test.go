@@ -1,15 +1,20 @@
 package api_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/internal/report/difference"
 	"github.com/detonaut/detonaut/internal/server/api"
+	"github.com/detonaut/detonaut/internal/server/guard"
 	"github.com/detonaut/detonaut/internal/store"
 )
 
@@ -140,12 +145,60 @@ func TestExports(t *testing.T) {
 	s.put(1, detonaut.Clean, "sha256:1")
 	for format, want := range map[string]string{
 		"json": `"schema": 1`, "cyclonedx": `"bomFormat"`, "spdx": `"spdxVersion"`, "sarif": `"2.1.0"`, "junit": "<testsuite", "markdown": "clean", "table": "clean",
+		"indicators": "pool[.]example[.]com", "csv": "pool.example.com", "stix": `"bundle"`, "misp": `"Event"`,
 	} {
 		res := s.get("/api/v1/reports/" + string(digest(1)) + "/exports/" + format).is(200)
 		if !strings.Contains(res.body, want) || !strings.HasPrefix(res.header.Get("Content-Disposition"), `attachment; filename="detonaut-`) {
 			t.Errorf("%s: got %v and %.300s", format, res.header, res.body)
 		}
 	}
+}
+
+func TestArtifacts(t *testing.T) {
+	s := newServer(t, func(o *api.Options, _ *guard.Options) { o.Blobs = noBlobs{} })
+	sum := s.put(1, detonaut.Clean, "sha256:1")
+	path := "/api/v1/reports/" + string(digest(1)) + "/artifacts"
+	if got := s.get(path).is(200).body; got != `{"items":[]}`+"\n" {
+		t.Errorf("got %s", got)
+	}
+	e, err := s.store.Get(t.Context(), digest(1), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := strings.Repeat("ab", 32)
+	e.Blobs = map[string]string{"tape.jsonl.zst": "01", "payloads/" + hash: hash}
+	got := read[api.Artifacts](s.get(path + "?fingerprint=" + sum.Key).is(200)).Items
+	page := "/image/" + string(digest(1)) + "/download/"
+	want := []api.Artifact{
+		{Name: "payloads/" + hash, SHA256: hash, Path: page + "payloads/" + hash + ".zip?fingerprint=" + sum.Key},
+		{Name: "tape.jsonl.zst", SHA256: "01", Path: page + "tape.jsonl.zst?fingerprint=" + sum.Key},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// noBlobs has none.
+type noBlobs struct{}
+
+func (noBlobs) Open(context.Context, string) (io.ReadCloser, int64, error) {
+	return nil, 0, store.ErrNotFound
+}
+
+func TestCompare(t *testing.T) {
+	s := newServer(t)
+	s.put(1, detonaut.Clean, "sha256:1")
+	s.put(2, detonaut.Malicious, "sha256:1")
+	got := read[difference.Difference](s.get("/api/v1/compare?a=" + string(digest(1)) + "&b=" + string(digest(2))).is(200))
+	if got.A.Verdict != detonaut.Clean || got.B.Verdict != detonaut.Malicious || !got.Comparable {
+		t.Errorf("got %+v", got)
+	}
+	at := slices.IndexFunc(got.Parts, func(p difference.Part) bool { return p.Name == difference.Hosts })
+	if hosts := got.Parts[at]; len(hosts.New) != 1 || hosts.New[0].Key != "host2.example.com" || len(hosts.Gone) != 1 || hosts.Same != 1 {
+		t.Errorf("got the hosts %+v", hosts)
+	}
+	s.get("/api/v1/compare?a=" + string(digest(1)) + "&b=" + string(digest(404))).is(404)
+	s.get("/api/v1/compare?a=" + string(digest(1))).is(422)
 }
 
 // A client that follows the links has all lines, each once.
