@@ -94,14 +94,19 @@ func (p *Policy) allow(s string) error {
 	return nil
 }
 
-// Allows says whether a socket may connect to addr, because of host ("name:port" or
-// "address:port"), which somebody named. The error wraps [ErrRefused].
-func (p *Policy) Allows(host string, addr netip.Addr) error {
-	if address.Any(p.networks, addr) || p.allowsHost(host) {
+// Allows says whether a socket may connect to an address and port, because of host
+// ("name:port" or "address:port"), which somebody named. The error wraps [ErrRefused].
+func (p *Policy) Allows(host string, to netip.AddrPort) error {
+	if address.Any(p.networks, to.Addr()) || p.allowsHost(host) {
 		return nil
 	}
-	if err := public(addr); err != nil {
-		return fmt.Errorf("%s: %s %w: %w", host, addr, ErrRefused, err)
+	err := public(to.Addr())
+	if port := to.Port(); err == nil && port < 1024 && port != 80 && port != 443 {
+		// Nobody is to send mail, or look for open doors, from here.
+		err = errors.New("the port belongs to another protocol")
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %s %w: %w", host, to, ErrRefused, err)
 	}
 	return nil
 }
@@ -189,7 +194,7 @@ func (p *Policy) connect(ctx context.Context, host, addr string) (net.Conn, erro
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrRefused, err)
 		}
-		return p.Allows(host, a.Addr())
+		return p.Allows(host, a)
 	}}
 	return d.DialContext(ctx, "tcp", addr)
 }

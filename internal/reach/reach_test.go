@@ -72,9 +72,22 @@ func TestAllows(t *testing.T) {
 		{"harbor.lan:22", "10.2.0.1", false},
 		{"no port", "10.2.0.1", false},
 	} {
-		err := p.Allows(tc.host, netip.MustParseAddr(tc.addr))
+		err := p.Allows(tc.host, netip.AddrPortFrom(netip.MustParseAddr(tc.addr), 443))
 		if tc.allowed && err != nil || !tc.allowed && !errors.Is(err, ErrRefused) {
 			t.Errorf("%s at %s: got %v, want allowed %v", tc.host, tc.addr, err, tc.allowed)
+		}
+	}
+}
+
+func TestPorts(t *testing.T) {
+	p := policy(t, Options{Allow: []string{"mirror.example:81"}})
+	for _, tc := range []struct {
+		host    string
+		port    uint16
+		allowed bool
+	}{{"a:80", 80, true}, {"a:443", 443, true}, {"a:5000", 5000, true}, {"a:22", 22, false}, {"a:25", 25, false}, {"a:0", 0, false}, {"mirror.example:81", 81, true}} {
+		if err := p.Allows(tc.host, netip.AddrPortFrom(netip.MustParseAddr("1.1.1.1"), tc.port)); (err == nil) != tc.allowed {
+			t.Errorf("%s: got %v, want allowed %v", tc.host, err, tc.allowed)
 		}
 	}
 }
@@ -173,7 +186,7 @@ func FuzzAllows(f *testing.F) {
 	p := policy(f, Options{})
 	f.Fuzz(func(t *testing.T, host string, raw []byte) {
 		addr, ok := netip.AddrFromSlice(raw)
-		if err := p.Allows(host, addr); err != nil {
+		if err := p.Allows(host, netip.AddrPortFrom(addr, 443)); err != nil {
 			if !errors.Is(err, ErrRefused) {
 				t.Fatalf("got %v", err)
 			}

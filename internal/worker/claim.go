@@ -19,6 +19,9 @@ var (
 	errHandBack = errors.New("the worker ends")
 )
 
+// errTooLong is an analysis that went on after its time.
+var errTooLong = errors.New("the analysis took too long")
+
 // errPanic is an analysis that panicked.
 var errPanic = errors.New("the analysis panicked")
 
@@ -63,15 +66,22 @@ func (c *claim) work(ctx context.Context) {
 	}
 }
 
-// analyse calls Analyse. A panic in it is a failure of this submission.
+// analyse calls Analyse, for so long as it may take. A panic in it is a failure of this
+// submission.
 func (c *claim) analyse(ctx context.Context, t *Teller) (a *Analysis, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.w.o.Limit)
+	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
 			c.log.Error("an analysis panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			a, err = nil, errPanic
 		}
 	}()
-	return c.w.o.Analyse(ctx, c.s, t)
+	a, err = c.w.o.Analyse(ctx, c.s, t)
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = errTooLong // which is why it lacks what it lacks
+	}
+	return a, err
 }
 
 // keep renews the lease until work ends, and ends it when the lease cannot be renewed, or
@@ -138,7 +148,7 @@ func (c *claim) end(ctx context.Context, a *Analysis, failed error) (stateTold, 
 	if failed != nil {
 		c.log.Warn("an analysis failed", "error", failed)
 	}
-	if a != nil && a.Report != nil && (failed == nil || last) {
+	if a != nil && a.Report != nil && (failed == nil || last || isFinal(failed)) {
 		e, err := c.entry(ctx, a)
 		if err == nil {
 			err = c.persist(ctx, func() error { return c.w.o.Store.Finish(ctx, c.s.ID, c.name, e, "") })

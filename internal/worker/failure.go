@@ -27,6 +27,7 @@ var kinds = []kind{
 	{detonaut.ErrLimit, "it is larger than what is taken here", true},
 	{detonaut.ErrCorrupt, "what its registry sent is not what it claims to be", true},
 	{detonaut.ErrSandbox, "the sandbox broke", false},
+	{errTooLong, "it took too long", true},
 	{errPanic, "the analysis broke", true},
 }
 

@@ -42,6 +42,9 @@ type Options struct {
 	// Grace is for how long what runs goes on when the worker is to end; zero is 20 seconds,
 	// less than none hands everything back at once.
 	Grace time.Duration
+	// Limit is how long one analysis may take: a registry may be as slow as it likes. Zero is
+	// an hour.
+	Limit time.Duration
 	// Pause is how long a submission rests that failed and is tried again; it doubles with
 	// each attempt. Zero is 30 seconds.
 	Pause time.Duration
@@ -88,6 +91,7 @@ func New(o Options) *Worker {
 	fill(&o.Concurrency, 1)
 	fill(&o.Lease, time.Minute)
 	fill(&o.Grace, 20*time.Second)
+	fill(&o.Limit, time.Hour)
 	fill(&o.Pause, 30*time.Second)
 	fill(&o.Poll, time.Second)
 	if o.Name == "" {

@@ -166,11 +166,30 @@ func TestPanic(t *testing.T) {
 	})
 }
 
+// TestTooLong: nobody keeps a worker busy for ever, and what was seen until then is kept.
+func TestTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk("slow:1", "slow:2")
+		_, stop := running(t, Options{Store: d, Limit: time.Hour, Analyse: func(ctx context.Context, s store.Submission, tell *Teller) (*Analysis, error) {
+			<-ctx.Done()
+			if s.Ref == "slow:1" {
+				return nil, ctx.Err()
+			}
+			return analyse(ctx, s, tell)
+		}})
+		time.Sleep(3 * time.Hour)
+		stop()
+		if a, b := d.get("s0"), d.get("s1"); a.State != store.Failed || a.Failure != "it took too long" || a.Attempts != 1 || b.State != store.Done {
+			t.Errorf("got %+v and %+v", a, b)
+		}
+	})
+}
+
 // TestRenews: a claim lasts as long as the analysis.
 func TestRenews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk("app:1")
-		_, stop := running(t, Options{Store: d, Concurrency: 3, Lease: time.Minute, Analyse: func(ctx context.Context, s store.Submission, tell *Teller) (*Analysis, error) {
+		_, stop := running(t, Options{Store: d, Concurrency: 3, Lease: time.Minute, Limit: 2 * time.Hour, Analyse: func(ctx context.Context, s store.Submission, tell *Teller) (*Analysis, error) {
 			time.Sleep(time.Hour)
 			if err := ctx.Err(); err != nil {
 				t.Error(err)
