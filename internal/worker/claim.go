@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -206,11 +207,14 @@ func (c *claim) entry(ctx context.Context, a *Analysis) (*store.Entry, error) {
 // done again.
 const tries = 6
 
+// hopeless is what the same attempt would not change.
+var hopeless = []error{store.ErrConflict, store.ErrNotFound, store.ErrInvalid, fs.ErrNotExist}
+
 // persist does what may fail because a database or a store of blobs is away for a moment.
 func (c *claim) persist(ctx context.Context, do func() error) (err error) {
 	wait := c.w.o.Poll
 	for range tries {
-		if err = do(); err == nil || ctx.Err() != nil || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+		if err = do(); err == nil || ctx.Err() != nil || slices.ContainsFunc(hopeless, func(e error) bool { return errors.Is(err, e) }) {
 			return err
 		}
 		c.log.Warn("what came of a submission cannot be kept yet", "error", err)

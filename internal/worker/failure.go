@@ -6,6 +6,7 @@ import (
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/reach"
+	"github.com/detonaut/detonaut/internal/store"
 )
 
 // A kind of failure is what those are told of it who see it on a page: which machines and
@@ -27,6 +28,7 @@ var kinds = []kind{
 	{detonaut.ErrLimit, "it is larger than what is taken here", true},
 	{detonaut.ErrCorrupt, "what its registry sent is not what it claims to be", true},
 	{detonaut.ErrSandbox, "the sandbox broke", false},
+	{store.ErrInvalid, "its report cannot be kept", true},
 	{errTooLong, "it took too long", true},
 	{errPanic, "the analysis broke", true},
 }

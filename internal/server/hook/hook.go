@@ -49,7 +49,7 @@ type Options struct {
 const (
 	maxDue   = 64   // deliveries at a time
 	maxHosts = 8    // that are sent to at a time, each by one goroutine
-	maxURL   = 2000 // bytes
+	maxURL   = 8000 // bytes
 )
 
 // Names of the headers of a request.
