@@ -70,3 +70,8 @@ func TestOpenNothing(t *testing.T) {
 func BenchmarkPut(b *testing.B) {
 	storetest.BenchmarkPut(b, open(b, testenv.PostgresURL(b), store.Options{}))
 }
+
+func BenchmarkLookUp(b *testing.B) {
+	url := testenv.PostgresURL(b)
+	storetest.BenchmarkLookUp(b, open(b, url, store.Options{}), raw(b, url), "SELECT setval('changes', %d)")
+}

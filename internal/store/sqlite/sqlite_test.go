@@ -100,3 +100,8 @@ func TestPermissions(t *testing.T) {
 func BenchmarkPut(b *testing.B) {
 	storetest.BenchmarkPut(b, open(b, filepath.Join(b.TempDir(), "store.sqlite"), store.Options{}))
 }
+
+func BenchmarkLookUp(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "store.sqlite")
+	storetest.BenchmarkLookUp(b, open(b, path, store.Options{}), raw(b, path), "UPDATE changes SET value = %d")
+}

@@ -92,7 +92,7 @@ func (s *Store) Deeds(ctx context.Context, p store.Page) (found []store.Deed, ne
 		err = row.Scan(&l.n, &at, &d.Who, &d.From, &d.What, &d.About, &d.Refused)
 		d.At = moment(at)
 		return l, err
-	}, "SELECT n, at, who, origin, what, about, refused FROM deeds WHERE n < ? ORDER BY n DESC LIMIT ?", before, limit+1)
+	}, "SELECT n, at, who, origin, what, about, refused FROM deeds WHERE n < ? ORDER BY n DESC"+more(limit), before)
 	if err != nil {
 		return nil, "", fmt.Errorf("list deeds: %w", err)
 	}
@@ -132,7 +132,7 @@ func (s *Store) Disputes(ctx context.Context, of detonaut.Digest, p store.Page) 
 		err = row.Scan(&l.n, &d.ID, &d.Digest, &at, &d.From, &d.Contact, &d.Text)
 		d.At = moment(at)
 		return l, err
-	}, query+" ORDER BY n DESC LIMIT ?", append(args, limit+1)...)
+	}, query+" ORDER BY n DESC"+more(limit), args...)
 	if err != nil {
 		return nil, "", fmt.Errorf("list disputes: %w", err)
 	}

@@ -91,7 +91,7 @@ func (s *Store) History(ctx context.Context, registry, name, tag string, p store
 	if tag != "" {
 		query, args = query+" AND h.tag = ?", append(args, brief(tag))
 	}
-	lines, err := each(ctx, s.look(), numbered, query+" ORDER BY h.id DESC LIMIT ?", append(args, limit+1)...)
+	lines, err := each(ctx, s.look(), numbered, query+" ORDER BY h.id DESC"+more(limit), args...)
 	if err != nil {
 		return nil, "", fmt.Errorf("list history: %w", err)
 	}

@@ -85,6 +85,10 @@ func page(p store.Page) (before int64, limit int, err error) {
 	return before, limit, nil
 }
 
+// more ends a query for so many lines, and one to see whether there are more. It is no argument:
+// PostgreSQL plans for how many there are.
+func more(limit int) string { return " LIMIT " + strconv.Itoa(limit+1) }
+
 // line is a line of a list, with the number of its cursor.
 type line[T any] struct {
 	n    int64

@@ -122,15 +122,14 @@ func (s *Store) Having(ctx context.Context, f store.Fact, p store.Page) (found [
 	if err != nil {
 		return nil, "", fmt.Errorf("find reports: %w", err)
 	}
-	lines, err := each(ctx, db, numbered, havingFact+"WHERE f.fact = ? AND f.seq < ? ORDER BY f.seq DESC LIMIT ?", id, before, limit+1)
+	lines, err := each(ctx, db, numbered, summaries("f.seq,", "FROM (SELECT seq FROM found WHERE fact = ? AND seq < ? ORDER BY seq DESC"+more(limit)+
+		") f JOIN reports r ON r.seq = f.seq", "r")+"ORDER BY f.seq DESC", id, before)
 	if err != nil {
 		return nil, "", fmt.Errorf("find reports: %w", err)
 	}
 	found, next = cut(lines, limit)
 	return found, next, nil
 }
-
-var havingFact = summaries("f.seq,", "FROM found f JOIN reports r ON r.seq = f.seq", "r")
 
 // Prevalence implements [store.Store].
 func (s *Store) Prevalence(ctx context.Context, facts []store.Fact) ([]int, error) {
@@ -153,14 +152,10 @@ func (s *Store) Prevalence(ctx context.Context, facts []store.Fact) ([]int, erro
 			asked = append(asked, id)
 		}
 	}
-	_, err = each(ctx, db, func(row scanner) (id int64, err error) {
-		var n int
-		err = row.Scan(&id, &n)
+	if err := s.count(ctx, db, asked, func(id int64, n int) {
 		counts[id] = n
 		s.counts.put(id, n, now)
-		return id, err
-	}, "SELECT f.fact, COUNT(*) FROM found f WHERE f.fact IN (SELECT CAST(e.value->>0 AS BIGINT) FROM "+s.dialect.Each+" e) GROUP BY f.fact", numbers(asked))
-	if err != nil {
+	}); err != nil {
 		return nil, fmt.Errorf("count reports: %w", err)
 	}
 	prevalence := make([]int, len(facts))
@@ -168,6 +163,20 @@ func (s *Store) Prevalence(ctx context.Context, facts []store.Fact) ([]int, erro
 		prevalence[i] = counts[ids[f.hash]]
 	}
 	return prevalence, nil
+}
+
+// count tells how many reports have each of some facts.
+func (s *Store) count(ctx context.Context, db session, ids []int64, tell func(id int64, n int)) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := each(ctx, db, func(row scanner) (id int64, err error) {
+		var n int
+		err = row.Scan(&id, &n)
+		tell(id, n)
+		return id, err
+	}, "SELECT a.id, (SELECT COUNT(*) FROM found f WHERE f.fact = a.id) FROM (SELECT CAST(e.value->>0 AS BIGINT) AS id FROM "+s.dialect.Each+" e) a", numbers(ids))
+	return err
 }
 
 // counts remembers for a while how many reports have a fact that many have: it takes long to

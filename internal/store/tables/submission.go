@@ -91,7 +91,7 @@ func (s *Store) Recent(ctx context.Context, owner string, p store.Page) (found [
 	if owner != "" {
 		query, args = query+" AND owner = ?", append(args, clean(owner))
 	}
-	lines, err := each(ctx, s.look(), scanSubmission, query+" ORDER BY n DESC LIMIT ?", append(args, limit+1)...)
+	lines, err := each(ctx, s.look(), scanSubmission, query+" ORDER BY n DESC"+more(limit), args...)
 	if err != nil {
 		return nil, "", fmt.Errorf("list submissions: %w", err)
 	}

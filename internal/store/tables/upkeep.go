@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/detonaut/detonaut"
@@ -17,7 +18,7 @@ func (s *Store) All(ctx context.Context, after int64, limit int) ([]store.Summar
 	if err != nil {
 		return nil, fmt.Errorf("list all reports: %w", err)
 	}
-	all, err := each(ctx, s.look(), scanSummary, ofReports+"WHERE r.seq > ? AND r.seq <= ? ORDER BY r.seq LIMIT ?", after, upTo, max(1, limit))
+	all, err := each(ctx, s.look(), scanSummary, ofReports+"WHERE r.seq > ? AND r.seq <= ? ORDER BY r.seq LIMIT "+strconv.Itoa(max(1, limit)), after, upTo)
 	if err != nil {
 		return nil, fmt.Errorf("list all reports: %w", err)
 	}
@@ -26,7 +27,7 @@ func (s *Store) All(ctx context.Context, after int64, limit int) ([]store.Summar
 
 // Named implements [store.Store].
 func (s *Store) Named(ctx context.Context, after string, limit int) ([]string, error) {
-	named, err := each(ctx, s.look(), text, "SELECT DISTINCT hash FROM blobs WHERE hash > ? ORDER BY hash LIMIT ?", clean(after), max(1, limit))
+	named, err := each(ctx, s.look(), text, "SELECT DISTINCT hash FROM blobs WHERE hash > ? ORDER BY hash LIMIT "+strconv.Itoa(max(1, limit)), clean(after))
 	if err != nil {
 		return nil, fmt.Errorf("list blobs: %w", err)
 	}
