@@ -62,7 +62,7 @@ func TestFind(t *testing.T) {
 				}
 			}
 			for range 40 {
-				q := query(r)
+				q := anyQuery(r)
 				want, got := m.find(q), all(t, x, q)
 				if got.Total != want.Total || !slices.Equal(got.Found, want.Found) {
 					t.Fatalf("seed %d, find %+v:\n got %d %+v\nwant %d %+v", seed, q, got.Total, got.Found, want.Total, want.Found)

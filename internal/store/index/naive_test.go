@@ -285,7 +285,7 @@ func facts(r *rand.Rand) (list []store.Fact) {
 	return list
 }
 
-func query(r *rand.Rand) store.Query {
+func anyQuery(r *rand.Rand) store.Query {
 	q := store.Query{Facets: true, Order: some(r, "", store.Newest, store.Worst, store.Pulled), Page: store.Page{Limit: some(r, 7, 50, 200)}}
 	for range r.IntN(3) {
 		switch r.IntN(11) {
