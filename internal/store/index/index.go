@@ -22,10 +22,10 @@ type Index struct {
 	source Source
 	cache  cache
 
-	// begun counts how often the source was asked what has changed. refreshing is held by
+	// begun counts how often the source was asked what has changed. refreshing has room for
 	// the one who asks; done is the last time that worked, upTo up to which change is known.
 	begun      atomic.Int64
-	refreshing sync.Mutex
+	refreshing chan struct{}
 	done, upTo int64
 
 	mu    sync.RWMutex
@@ -38,7 +38,9 @@ type Index struct {
 }
 
 // New returns an index of a source, of which it knows nothing yet: what is asked first, loads it.
-func New(s Source) *Index { return &Index{source: s, table: newTable()} }
+func New(s Source) *Index {
+	return &Index{source: s, refreshing: make(chan struct{}, 1), table: newTable()}
+}
 
 // maxPending is how many changes are gathered before they are made.
 const maxPending = 512
@@ -47,8 +49,12 @@ const maxPending = 512
 // themselves.
 func (x *Index) Refresh(ctx context.Context) error {
 	before := x.begun.Load()
-	x.refreshing.Lock()
-	defer x.refreshing.Unlock()
+	select {
+	case x.refreshing <- struct{}{}:
+		defer func() { <-x.refreshing }()
+	case <-ctx.Done():
+		return fmt.Errorf("refresh index: %w", context.Cause(ctx))
+	}
 	if x.done > before {
 		return nil // somebody has done it since
 	}
@@ -63,6 +69,9 @@ func (x *Index) Refresh(ctx context.Context) error {
 	})
 	x.make(pending)
 	if err != nil {
+		if x.upTo == 0 {
+			x.upTo = x.table.last // in the beginning nothing but reports is told: whoever comes next goes on there
+		}
 		return fmt.Errorf("refresh index: %w", err)
 	}
 	x.done, x.upTo = now, max(x.upTo, upTo)

@@ -263,18 +263,20 @@ func TestFindRefuses(t *testing.T) {
 	}
 }
 
-// broken is a database that fails for a while.
+// broken is a database that fails for a while, when it has told some of what it knows.
 type broken struct {
 	*memory
 	changes, having error
 }
 
 func (b *broken) Changes(ctx context.Context, after int64, tell func(index.Change) error) (int64, error) {
-	upTo, err := b.memory.Changes(ctx, after, tell)
-	if b.changes != nil {
-		return 0, b.changes
-	}
-	return upTo, err
+	told := 0
+	return b.memory.Changes(ctx, after, func(c index.Change) error {
+		if told++; b.changes != nil && told > 200 {
+			return b.changes
+		}
+		return tell(c)
+	})
 }
 
 func (b *broken) Having(ctx context.Context, f store.Fact, after, upTo int64) ([]int64, error) {
@@ -299,6 +301,12 @@ func TestFailures(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	b.changes = nil
+	for i := range 300 {
+		v := summary(r, i)
+		b.drop(v.Digest)
+		b.pull(v.Name, int64(i))
+		b.put(summary(r, 2*i), facts(r)...)
+	}
 	if _, err := x.Find(t.Context(), q); !errors.Is(err, b.having) {
 		t.Errorf("got %v", err)
 	}

@@ -100,7 +100,7 @@ func (m *memory) Changes(_ context.Context, after int64, tell func(index.Change)
 		return m.seq, nil
 	}
 	for d, n := range m.dropped {
-		if n > after {
+		if n > after && after > 0 {
 			if err := tell(index.Change{Dropped: d, Number: n}); err != nil {
 				return 0, err
 			}
@@ -114,7 +114,7 @@ func (m *memory) Changes(_ context.Context, after int64, tell func(index.Change)
 		}
 	}
 	for n, p := range m.pulls {
-		if p.seq > after {
+		if p.seq > after && after > 0 {
 			if err := tell(index.Change{Pulled: &n, Pulls: p.pulls}); err != nil {
 				return 0, err
 			}

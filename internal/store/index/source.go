@@ -14,8 +14,7 @@ type Source interface {
 	// Changes tells what has changed after a number, and returns up to which number it told
 	// everything: no change will appear later with a number that is not greater. Reports are
 	// told in the order of Seq, the newest of each digest alone. What else has changed is told in
-	// any order. From 0 on it need not tell what is gone. It stops at an error of tell, and
-	// returns it.
+	// any order; from 0 on nothing else is. It stops at an error of tell, and returns it.
 	Changes(ctx context.Context, after int64, tell func(Change) error) (upTo int64, err error)
 	// Having are the Seqs of the reports with a fact, the newest of each digest alone, which are
 	// greater than after and at most upTo; sorted. There may be half a million.
