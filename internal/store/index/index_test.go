@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -259,6 +260,29 @@ func TestFindRefuses(t *testing.T) {
 		}
 		if r, err := x.Find(t.Context(), store.Query{Page: store.Page{Limit: limit}}); err != nil || len(r.Found) != want {
 			t.Errorf("of at most %d: %d lines, want %d: %v", limit, len(r.Found), want, err)
+		}
+	}
+}
+
+// A name that is too long for a line is cut, so that it takes no memory.
+func TestLongNames(t *testing.T) {
+	m := newMemory()
+	long := "x" + strings.Repeat("é", 100_000)
+	for n := range 3 {
+		s := summary(rand.New(rand.NewPCG(1, 1)), n)
+		s.Digest, s.Name, s.Platform = digest(n), store.Name{Registry: long, Repository: long, Tag: long}, long
+		m.put(s)
+	}
+	m.pull(store.Name{Registry: long, Repository: long}, 7)
+	r, err := index.New(m).Find(t.Context(), store.Query{MinPulls: 7, Text: []string{"xéé*"}})
+	if err != nil || len(r.Found) != 3 {
+		t.Fatalf("found %d, %v", len(r.Found), err)
+	}
+	for _, s := range r.Found {
+		for _, text := range []string{s.Name.Registry, s.Name.Repository, s.Name.Tag, s.Platform} {
+			if len(text) > 1024 || len(text) < 1000 || !strings.HasPrefix(long, text) {
+				t.Errorf("a text of %d bytes", len(text))
+			}
 		}
 	}
 }

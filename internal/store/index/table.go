@@ -97,13 +97,13 @@ func (t *table) put(s *store.Summary) {
 	b.seconds[i], b.nanos[i] = s.Analysed.Unix(), uint32(s.Analysed.Nanosecond()) //nolint:gosec // less than 1e9
 	b.place[i] = t.place(s.Name.Registry, s.Name.Repository)
 	t.pulls[b.place[i]] = s.Pulls
-	b.tag[i] = t.tags.number(s.Name.Tag, 0)
-	b.sentence[i] = t.sentences.number(s.Sentence, 0)
-	b.family[i] = t.families.number(s.Family, 0)
-	b.platform[i] = t.platforms.number(s.Platform, 0)
-	b.verdict[i] = t.verdicts.number(string(s.Verdict))
-	b.category[i] = t.categories.number(string(s.Category))
-	b.severity[i] = t.severities.number(string(s.Vulnerability))
+	b.tag[i] = t.tags.number(cut(s.Name.Tag), 0)
+	b.sentence[i] = t.sentences.number(cut(s.Sentence), 0)
+	b.family[i] = t.families.number(cut(s.Family), 0)
+	b.platform[i] = t.platforms.number(cut(s.Platform), 0)
+	b.verdict[i] = t.verdicts.number(cut(string(s.Verdict)))
+	b.category[i] = t.categories.number(cut(string(s.Category)))
+	b.severity[i] = t.severities.number(cut(string(s.Vulnerability)))
 	if !parseDigest(s.Digest, &b.digest[i]) || !parseKey(s.Key, &b.key[i]) {
 		b.digest[i] = [32]byte{}
 		t.odd[row] = odd{strings.Clone(string(s.Digest)), strings.Clone(s.Key)}
@@ -141,11 +141,12 @@ func (t *table) kill(row uint32) {
 
 // place is the number of a repository.
 func (t *table) place(registry, repository string) uint32 {
+	registry, repository = cut(registry), cut(repository)
 	name := repository
 	if registry != "" {
 		name = registry + "/" + repository
 	}
-	p := t.places.number(name, uint32(min(len(registry), math.MaxUint32))) //nolint:gosec // as it says
+	p := t.places.number(name, uint32(len(registry))) //nolint:gosec // it was cut
 	if int(p) == len(t.pulls) {
 		t.pulls = append(t.pulls, -1)
 		t.registryOf = append(t.registryOf, t.registries.number(registry, 0))
@@ -245,6 +246,17 @@ func (t *table) compact() *table {
 	}
 	small.last = t.last
 	return small
+}
+
+// maxText is how much of a string is kept, in bytes. What is longer is the subject's, and no
+// line of a list needs more of it.
+const maxText = 1024
+
+func cut(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxText], "")
 }
 
 // parseDigest reads a digest as it is usually written.
