@@ -25,6 +25,7 @@ type payloadRow struct {
 	*detonaut.Payload
 	shown
 	Events []uint64
+	IDs    []string // to which links to its events lead
 	Paths  []string
 	More   int // paths that are not shown
 	Pivot  string
@@ -110,10 +111,10 @@ func (m *model) payloadRow(p *detonaut.Payload, like detonaut.Likeness) payloadR
 		Pivot: m.Pivot(store.SHA256, p.SHA256), Others: m.Others(store.SHA256, p.SHA256), Like: m.likenesses(like), Found: m.foundIn(p.SHA256),
 	}
 	row.More = len(p.Paths) - len(row.Paths)
-	for i, seq := range row.Events {
+	for _, seq := range row.Events {
 		s := m.shown(seq, p.PID)
-		if i == 0 || row.ID == "" {
-			row.ID = s.ID
+		if s.ID != "" {
+			row.IDs = append(row.IDs, s.ID)
 		}
 		row.By = s.By
 		if row.Heat == "" || s.Heat.Rank() > row.Heat.Rank() {

@@ -2,7 +2,7 @@ package page
 
 import (
 	"cmp"
-	"net"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -191,7 +191,7 @@ func (m *model) connectionRow(c *detonaut.Connection) connectionRow {
 	row := connectionRow{Connection: c, shown: m.shown(c.Event, c.PID), Host: cmp.Or(c.Name, host), Port: port}
 	row.Pivot = m.hostPivot(row.Host)
 	kind := store.Domain
-	if net.ParseIP(row.Host) != nil {
+	if isAddress(row.Host) {
 		kind = store.IP
 	}
 	row.Others = m.Others(kind, strings.ToLower(row.Host))
@@ -200,7 +200,7 @@ func (m *model) connectionRow(c *detonaut.Connection) connectionRow {
 
 // hostPivot leads to all images that spoke to a host.
 func (m *model) hostPivot(host string) string {
-	if net.ParseIP(host) != nil {
+	if isAddress(host) {
 		return m.Pivot(store.IP, host)
 	}
 	return m.Pivot(store.Domain, strings.ToLower(host))
@@ -208,11 +208,20 @@ func (m *model) hostPivot(host string) string {
 
 // hostPort takes "IP:port", "[IP]:port" or "IP" apart.
 func hostPort(s string) (host, port string) {
-	host, port, err := net.SplitHostPort(s)
-	if err != nil {
-		return s, ""
+	i := strings.LastIndexByte(s, ':')
+	switch {
+	case strings.HasPrefix(s, "[") && i > 0 && s[i-1] == ']':
+		return s[1 : i-1], s[i+1:]
+	case i < 0 || strings.IndexByte(s, ':') != i:
+		return strings.Trim(s, "[]"), ""
 	}
-	return host, port
+	return s[:i], s[i+1:]
+}
+
+// isAddress tells whether a host is an address of IP.
+func isAddress(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil
 }
 
 // hostOfURL is the host in a URL, without its port.
@@ -224,7 +233,7 @@ func hostOfURL(u string) string {
 	rest = rest[:indexAny(rest, "/?#")]
 	rest = rest[strings.LastIndexByte(rest, '@')+1:]
 	host, _ := hostPort(rest)
-	return strings.Trim(host, "[]")
+	return host
 }
 
 func indexAny(s, chars string) int {
