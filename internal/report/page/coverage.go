@@ -60,6 +60,9 @@ func (m *model) coverage() coverage {
 	return v
 }
 
+// LostEvents is how many there were.
+func (m *model) LostEvents() int { return int(min(m.Report.Coverage.Dropped, 1<<31)) }
+
 // banner is what decides in ten seconds.
 type banner struct {
 	Word     string // of the verdict

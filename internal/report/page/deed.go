@@ -142,7 +142,11 @@ func (t *teller) contents() {
 		if f := t.m.found[p.SHA256]; len(f) > 0 && seq != 0 {
 			t.m.warm(seq, f[0].Severity, f[0].Rule)
 		}
-		t.deed(p.PID, card{kind: "payload", object: where, label: where, full: where + " " + p.Type + " " + p.SHA256, verbs: p.Hows[:min(len(p.Hows), 3)], event: seq})
+		label := where
+		if slices.Contains(p.Hows, "stdin") {
+			label = "script from its input"
+		}
+		t.deed(p.PID, card{kind: "payload", object: where, label: label, full: where + " " + p.Type + " " + p.SHA256, verbs: p.Hows[:min(len(p.Hows), 3)], event: seq})
 	}
 	for i := range run.Changes {
 		c := &run.Changes[i]
@@ -244,7 +248,7 @@ func (t *teller) bonds() (all []bond) {
 			continue
 		}
 		for _, d := range t.all {
-			if d.kept && d.process < 0 && d != c && d.object == p.Executable && d.parent != c {
+			if d.kept && d.process < 0 && d.object == p.Executable && d.event < c.event && p.Executable != "" && d.parent != c {
 				all = append(all, bond{d, c})
 				break
 			}

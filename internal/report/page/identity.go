@@ -91,7 +91,9 @@ func quoteArgs(args []string) string {
 // commandOf is the command line of a process, the name of the program first.
 func commandOf(p *detonaut.Process, short bool) string {
 	args := p.Args
-	if len(args) == 0 {
+	if len(args) == 0 && short {
+		return programName(p)
+	} else if len(args) == 0 {
 		return p.Executable
 	}
 	if i := slices.Index(args, p.Executable); i > 0 { // a script: its interpreter is before it

@@ -248,11 +248,21 @@ func (m *model) laneDeeds() map[int][]laneDeed {
 			add(p.PID, p.Events[0], "payload", p.Paths[0])
 		}
 	}
+	for i := range run.Baits {
+		add(run.Baits[i].PID, run.Baits[i].Event, "network", "planted credential "+run.Baits[i].Name)
+	}
+	known := map[uint64]bool{}
+	for _, list := range all {
+		for _, d := range list {
+			known[d.seq] = true
+		}
+	}
 	for i := range m.Report.Stories {
 		for j := range m.Report.Stories[i].Steps {
 			st := &m.Report.Stories[i].Steps[j]
-			if d := stepCard(st); d.kind == "file" && !strings.HasPrefix(st.Text, "ran ") {
-				add(st.PID, st.Event, "file", st.Text)
+			if !strings.HasPrefix(st.Text, "ran ") && !known[st.Event] {
+				known[st.Event] = true
+				add(st.PID, st.Event, stepCard(st).kind, st.Text)
 			}
 		}
 	}

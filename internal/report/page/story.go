@@ -52,6 +52,7 @@ type storyGraph struct {
 	Told          []storyRow
 	ToldMore      int
 	Width, Height int
+	Columns       int // at most 9
 	Cards         []cardBox
 	Chips         []chipBox
 	Lines         []line

@@ -90,7 +90,11 @@ func draw(roots []*card, bonds []bond) storyGraph {
 	for _, b := range bonds {
 		g.Lines = append(g.Lines, bondLine(b))
 	}
-	g.Width = 2*margin + (d.depth+1)*(cardWidth+gapX) + gapX
+	g.Columns = min(d.depth+1, 9)
+	g.Width = 2*margin + (d.depth+1)*(cardWidth+gapX) - gapX
+	if len(bonds) > 0 {
+		g.Width += gapX
+	}
 	g.Height = d.row + margin
 	return g
 }
@@ -150,10 +154,11 @@ func box(c *card) cardBox {
 	if c.process < 0 && c.count > 1 {
 		verb += fmt.Sprintf(" ×%d", c.count)
 	}
+	when := ""
 	if c.at >= 0 {
 		b.At = "+" + spanOf(c.at)
-		if c.process < 0 {
-			b.At = "≈ " + b.At
+		if when = b.At; c.process < 0 {
+			b.At, when = "≈ "+b.At, "" // the table says it
 		}
 	}
 	b.Class = "card k-" + c.kind
@@ -163,11 +168,12 @@ func box(c *card) cardBox {
 	} else if c.path {
 		b.Class += " path"
 	}
-	room := verbChars - len(b.At) - 3
-	b.Verb = Plain(verb, max(room, 8))
-	if b.At != "" {
-		b.Verb += " · " + b.At
+	room := verbChars
+	if when != "" {
+		when = " · " + when
+		room -= len(when)
 	}
+	b.Verb = Plain(verb, max(room, 8)) + when
 	return b
 }
 
