@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"sync"
 
 	"github.com/detonaut/detonaut/internal/report/page"
 	"github.com/detonaut/detonaut/internal/store"
@@ -21,14 +22,21 @@ var assetKinds = map[string]string{
 }
 
 // ownAssetPath is the path of one of the assets here. It changes with the content.
-func ownAssetPath(name string) string {
-	b, err := ownAssets.ReadFile("assets/" + name)
-	if err != nil {
-		panic(err) // it is embedded
+func ownAssetPath(name string) string { return "/assets/" + name + "?v=" + versions()[name] }
+
+// versions are the heads of hashes of the assets here, by their names.
+var versions = sync.OnceValue(func() map[string]string {
+	all := map[string]string{}
+	for _, name := range []string{"live.js", "site.css"} {
+		b, err := ownAssets.ReadFile("assets/" + name)
+		if err != nil {
+			panic(err) // it is embedded
+		}
+		sum := sha256.Sum256(b)
+		all[name] = hex.EncodeToString(sum[:6])
 	}
-	sum := sha256.Sum256(b)
-	return "/assets/" + name + "?v=" + hex.EncodeToString(sum[:6])
-}
+	return all
+})
 
 // readAsset reads a file of the layout, or of the pages here.
 func readAsset(name string) (b []byte, kind string, err error) {

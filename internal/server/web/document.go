@@ -41,6 +41,8 @@ type document struct {
 	script string
 	// to is where whoever asked is sent instead, unless it is empty.
 	to string
+	// status is that of the answer; 0 is that all is well.
+	status int
 	// private is set for a page that is not the same for everybody, noIndex for one that is
 	// not to be found by search engines.
 	private, noIndex bool
@@ -80,6 +82,8 @@ var templates = sync.OnceValue(func() map[string]*template.Template {
 type view struct {
 	page.Chrome
 	Heading string
+	// Style is the path of the style of these pages.
+	Style string
 	// Script is the path of one of its own; empty for none.
 	Script string
 	Data   any
@@ -94,6 +98,9 @@ func (s *site) page(make maker) http.Handler {
 			return
 		}
 		w.Header().Set("Cache-Control", s.caching(d.private))
+		if d.status >= http.StatusBadRequest {
+			w.Header().Set("Cache-Control", "no-store")
+		}
 		if isTwin(r) {
 			if d.twin == nil {
 				s.refuse(w, r, store.ErrNotFound)
@@ -112,7 +119,7 @@ func (s *site) page(make maker) http.Handler {
 			s.sendHTML(w, r, http.StatusOK, b.Bytes(), err)
 			return
 		}
-		s.sendPage(w, r, http.StatusOK, d)
+		s.sendPage(w, r, cmp.Or(d.status, http.StatusOK), d)
 	})
 }
 
@@ -189,7 +196,7 @@ func theme(r *http.Request) string {
 // sendPage writes a page, whole or not at all.
 func (s *site) sendPage(w http.ResponseWriter, r *http.Request, status int, d *document) {
 	var b bytes.Buffer
-	err := templates()[d.name].ExecuteTemplate(&b, "layout", view{s.chrome(r, d), d.title, d.script, d.data})
+	err := templates()[d.name].ExecuteTemplate(&b, "layout", view{s.chrome(r, d), d.title, ownAssetPath("site.css"), d.script, d.data})
 	s.sendHTML(w, r, status, b.Bytes(), err)
 }
 

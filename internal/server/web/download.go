@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -28,6 +27,8 @@ type download struct {
 	write func(io.Writer, *subject) error
 	// locked is set for what only who holds a key may have.
 	locked bool
+	// export is set for what other programs take in.
+	export bool
 	// has tells whether there is such a thing of a report; nil if always.
 	has func(*subject) bool
 }
@@ -40,10 +41,10 @@ func downloads() []download {
 		{name: "sbom.cyclonedx.json", text: "Bill of materials (CycloneDX)", kind: "application/vnd.cyclonedx+json", write: written(report.CycloneDX), has: inventory},
 		{name: "sbom.spdx.json", text: "Bill of materials (SPDX)", kind: "application/spdx+json", write: written(report.SPDX), has: inventory},
 		{name: "report.sarif.json", text: "Findings (SARIF)", kind: "application/sarif+json", write: written(report.SARIF)},
-		{name: "indicators.txt", text: "Indicators (defanged text)", kind: "text/plain; charset=utf-8", write: written(report.Indicators)},
-		{name: "indicators.csv", text: "Indicators (CSV)", kind: "text/csv; charset=utf-8", write: written(report.CSV)},
-		{name: "indicators.stix.json", text: "Indicators (STIX 2.1)", kind: "application/stix+json;version=2.1", write: written(report.STIX)},
-		{name: "indicators.misp.json", text: "Indicators (MISP)", kind: "application/json", write: written(report.MISP)},
+		{name: "indicators.txt", text: "Indicators (defanged text)", kind: "text/plain; charset=utf-8", write: written(report.Indicators), export: true},
+		{name: "indicators.csv", text: "Indicators (CSV)", kind: "text/csv; charset=utf-8", write: written(report.CSV), export: true},
+		{name: "indicators.stix.json", text: "Indicators (STIX 2.1)", kind: "application/stix+json;version=2.1", write: written(report.STIX), export: true},
+		{name: "indicators.misp.json", text: "Indicators (MISP)", kind: "application/json", write: written(report.MISP), export: true},
 		{name: tapeBlob, text: "Tape (JSON Lines, zstd)", kind: "application/zstd", blob: tapeBlob},
 		{name: "network.pcapng", text: "Packets (pcapng)", kind: "application/vnd.tcpdump.pcap", blob: "network.pcapng", locked: true},
 		{name: "network.har", text: "HTTP exchanges (HAR)", kind: "application/json", blob: "network.har", locked: true},
@@ -73,22 +74,24 @@ func (s *site) available(d *download, sub *subject) bool {
 	return d.has == nil || d.has(sub)
 }
 
-// downloads are links to what who asks may have of a report, and those for which a key is
-// needed.
-func (s *site) downloads(r *http.Request, sub *subject) (open, locked []page.Link) {
+// addDownloads adds links to what who asks may have of a report, and to that for which a key
+// is needed.
+func (s *site) addDownloads(v *page.View, r *http.Request, sub *subject) {
 	may := s.Allowed(r, store.ScopeDownload)
 	for _, d := range downloads() {
 		if !s.available(&d, sub) {
 			continue
 		}
 		link := page.Link{Text: d.text, Href: sub.at("download", d.name)}
-		if d.locked && !may {
-			locked = append(locked, link)
-		} else {
-			open = append(open, link)
+		switch {
+		case d.export:
+			v.Exports = append(v.Exports, link)
+		case d.locked && !may:
+			v.Locked = append(v.Locked, link)
+		default:
+			v.Downloads = append(v.Downloads, link)
 		}
 	}
-	return open, locked
 }
 
 // download sends one.
@@ -111,6 +114,9 @@ func (s *site) download(w http.ResponseWriter, r *http.Request) error {
 		if err := s.unlock(w, r); err != nil {
 			return err
 		}
+		if err := s.note(r, sub, "download "+d.name); err != nil {
+			return err
+		}
 	}
 	attach(w, sub, d.name)
 	w.Header().Set("Cache-Control", s.caching(d.locked))
@@ -130,7 +136,9 @@ func (s *site) unlock(w http.ResponseWriter, r *http.Request) error {
 	if s.Allowed(r, store.ScopeDownload) {
 		return nil
 	}
-	w.Header().Set("WWW-Authenticate", `Bearer realm="detonaut", scope="download"`)
+	if w != nil {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="detonaut", scope="download"`)
+	}
 	return refused(http.StatusUnauthorized, "What came from an image may be malware. To have it, a key with the scope download is needed.")
 }
 
@@ -196,9 +204,4 @@ func (s *site) sendBlob(w http.ResponseWriter, r *http.Request, e *store.Entry, 
 		panic(http.ErrAbortHandler) // who reads must see that it is not whole
 	}
 	return nil
-}
-
-// inDownload is the path of a payload or a body, as an archive.
-func (sub *subject) contentPath(folder, sum string) string {
-	return sub.at("download", folder, url.PathEscape(sum)+".zip")
 }

@@ -112,9 +112,10 @@ func (s *site) view(r *http.Request, sub *subject) (*page.View, error) {
 	_, taped := sub.Blobs[tapeBlob]
 	v := &page.View{
 		Report: sub.Report, Key: sub.Fixed, Name: sub.Entry.Name, Now: s.Now(), Tape: taped && s.Blobs != nil,
-		Badge: sub.at("badge.svg"), Dispute: sub.at("dispute"), Compare: with("/compare", url.Values{"a": {string(sub.Digest)}}),
+		Bodies: s.Blobs != nil && s.Allowed(r, store.ScopeDownload),
+		Badge:  sub.at("badge.svg"), Dispute: sub.at("dispute"), Compare: with("/compare", url.Values{"a": {string(sub.Digest)}}),
 	}
-	v.Downloads, v.Locked = s.downloads(r, sub)
+	s.addDownloads(v, r, sub)
 	var err error
 	if v.Analyses, err = s.Store.Analyses(ctx, sub.Digest); err != nil {
 		return nil, err

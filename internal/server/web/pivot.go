@@ -3,7 +3,6 @@ package web
 import (
 	"fmt"
 	"net/http"
-	"net/netip"
 	"regexp"
 	"strings"
 
@@ -20,36 +19,27 @@ type pivot struct {
 	names []string
 	// what is said before a value.
 	what string
-	// form is how values are written; nil is anyhow.
-	form func(string) bool
 }
 
 // pivots are the kinds of facts that have pages, but for rules, which have their own.
 func pivots() []pivot {
 	return []pivot{
-		{store.SHA256, []string{"hash"}, "File", matches(`^[0-9a-f]{64}$`)},
-		{store.Likeness, nil, "Alike", nil},
-		{store.Domain, nil, "Domain", nil},
-		{store.IP, nil, "Address", isAddress},
-		{store.Port, nil, "Port", nil},
-		{store.Listen, nil, "Listens at", nil},
-		{store.Wallet, nil, "Wallet", nil},
-		{store.Certificate, nil, "Certificate", nil},
-		{store.Technique, nil, "Technique", matches(`^T[0-9]{4}(\.[0-9]{3})?$`)},
-		{store.Family, nil, "Family", nil},
-		{store.Layer, nil, "Layer", digestForm.MatchString},
-		{store.Package, nil, "Package", nil},
-		{store.PackageName, nil, "Package", nil},
-		{store.CVE, []string{"cve"}, "Vulnerability", nil},
-		{store.Process, nil, "Process", nil},
+		{store.SHA256, []string{"hash"}, "File"},
+		{store.Likeness, nil, "Alike"},
+		{store.Domain, nil, "Domain"},
+		{store.IP, nil, "Address"},
+		{store.Port, nil, "Port"},
+		{store.Listen, nil, "Listens at"},
+		{store.Wallet, nil, "Wallet"},
+		{store.Certificate, nil, "Certificate"},
+		{store.Technique, nil, "Technique"},
+		{store.Family, nil, "Family"},
+		{store.Layer, nil, "Layer"},
+		{store.Package, nil, "Package"},
+		{store.PackageName, nil, "Package"},
+		{store.CVE, []string{"cve"}, "Vulnerability"},
+		{store.Process, nil, "Process"},
 	}
-}
-
-func matches(pattern string) func(string) bool { return regexp.MustCompile(pattern).MatchString }
-
-func isAddress(s string) bool {
-	_, err := netip.ParseAddr(s)
-	return err == nil
 }
 
 // pivotView is the page of a fact.
@@ -68,8 +58,9 @@ type pivotView struct {
 // pivot makes the pages of a kind of facts.
 func (s *site) pivot(p pivot) maker {
 	return func(r *http.Request) (*document, error) {
-		f := store.Fact{Kind: p.kind, Value: normal(p.kind, r.PathValue("value"))}
-		if len(f.Value) > fact.MaxValue || p.form != nil && !p.form(f.Value) {
+		value, ok := fact.Clean(p.kind, r.PathValue("value"))
+		f := store.Fact{Kind: p.kind, Value: value}
+		if !ok {
 			return nil, refused(http.StatusBadRequest, "This is not how such a thing is written.")
 		}
 		view, next, err := s.having(r, f)
@@ -105,23 +96,6 @@ func (s *site) having(r *http.Request, f store.Fact) (view pivotView, next strin
 	view = pivotView{Fact: f, Total: counts[0], Found: found}
 	view.Next, next = nextPath(r, cursor)
 	return view, next, nil
-}
-
-// normal writes a value as facts do, where people may write it otherwise.
-func normal(k store.Kind, value string) string {
-	switch k {
-	case store.SHA256, store.Domain, store.Family:
-		return strings.ToLower(strings.TrimSuffix(value, "."))
-	case store.Technique, store.CVE:
-		if upper := strings.ToUpper(value); k == store.Technique || strings.HasPrefix(upper, "CVE-") {
-			return upper
-		}
-	case store.IP:
-		if a, err := netip.ParseAddr(value); err == nil {
-			return a.Unmap().String()
-		}
-	}
-	return value
 }
 
 var cveForm = regexp.MustCompile(`^CVE-[0-9]{4}-[0-9]{4,9}$`)

@@ -61,10 +61,15 @@ func (s *site) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if p.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "5")
 	}
-	if !isTwin(r) && strings.Contains(r.Header.Get("Accept"), "text/html") {
+	if wantsPage(r) {
 		s.sendPage(w, r, p.Status, &document{name: "refusal", title: p.Title, data: p})
 		return
 	}
 	b, _ := json.Marshal(p) // of strings and a number
 	s.send(w, r, p.Status, "application/problem+json", append(b, '\n'))
+}
+
+// wantsPage tells whether people ask, as opposed to programs.
+func wantsPage(r *http.Request) bool {
+	return !isTwin(r) && strings.Contains(r.Header.Get("Accept"), "text/html")
 }

@@ -3,20 +3,18 @@ package web
 import (
 	"context"
 	"net/http"
-	"net/netip"
 	"regexp"
 	"strings"
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/report/page"
 	"github.com/detonaut/detonaut/internal/store"
+	"github.com/detonaut/detonaut/internal/store/query"
 )
 
 var (
-	hashForm      = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	techniqueForm = regexp.MustCompile(`^T[0-9]{4}(\.[0-9]{3})?$`)
-	domainForm    = regexp.MustCompile(`^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}$`)
-	nameForm      = regexp.MustCompile(`^[a-z0-9]([a-z0-9._:/@-]*[a-z0-9])?(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?$`)
+	hashForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	nameForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9._:/@-]*[a-z0-9])?(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?$`)
 )
 
 // defaultRegistry is where a name without a registry is, as Docker reads it.
@@ -93,16 +91,13 @@ func (s *site) direct(ctx context.Context, text string) (string, error) {
 			return page.ReportPath(detonaut.Digest(digest), ""), nil
 		}
 	}
-	facts := meanings(text, digest)
-	if len(facts) > 0 {
-		counts, err := s.Store.Prevalence(ctx, facts)
+	if f, ok := query.Direct(text); ok {
+		counts, err := s.Store.Prevalence(ctx, []store.Fact{f})
 		if err != nil {
 			return "", err
 		}
-		for i, f := range facts {
-			if counts[i] > 0 {
-				return page.FactPath(f.Kind, f.Value), nil
-			}
+		if counts[0] > 0 {
+			return page.FactPath(f.Kind, f.Value), nil
 		}
 	}
 	return s.directName(ctx, text)
@@ -123,36 +118,3 @@ func (s *site) directName(ctx context.Context, text string) (string, error) {
 	}
 	return page.RepositoryPath(n), nil
 }
-
-// meanings are the facts that a word may name, by its form alone.
-func meanings(text, digest string) (facts []store.Fact) {
-	add := func(k store.Kind, value string) { facts = append(facts, store.Fact{Kind: k, Value: value}) }
-	if digestForm.MatchString(digest) {
-		add(store.Layer, digest)
-	}
-	if hash := strings.ToLower(strings.TrimPrefix(text, "sha256:")); hashForm.MatchString(hash) {
-		add(store.SHA256, hash)
-		add(store.Certificate, hash)
-	}
-	if a, err := netip.ParseAddr(text); err == nil {
-		add(store.IP, a.Unmap().String())
-	}
-	if upper := strings.ToUpper(text); cveForm.MatchString(upper) {
-		add(store.CVE, upper)
-	} else if techniqueForm.MatchString(upper) {
-		add(store.Technique, upper)
-	}
-	if domain := strings.ToLower(strings.TrimSuffix(text, ".")); len(domain) <= 253 && domainForm.MatchString(domain) {
-		add(store.Domain, domain)
-	}
-	if strings.HasPrefix(text, "pkg:") && !strings.ContainsAny(text, " \t") && len(text) <= maxQuery {
-		add(store.Package, text)
-	}
-	if walletForm.MatchString(text) {
-		add(store.Wallet, text)
-	}
-	return facts
-}
-
-// walletForm is the form of an account of a coin: letters and digits, and many of them.
-var walletForm = regexp.MustCompile(`^(0x)?[0-9A-Za-z]{26,110}$`)

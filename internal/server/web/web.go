@@ -140,6 +140,8 @@ func (s *site) pages() map[string]maker {
 		"/image/{digest}":                 s.image,
 		"/image/{digest}/events":          s.events,
 		"/image/{digest}/events/{number}": s.event,
+		"/image/{digest}/bodies/{sum}":    s.body,
+		"/search":                         s.search,
 		"/image/{digest}/dispute":         s.disputeForm,
 		"/repo/{registry}/{name...}":      s.repository,
 		"/compare":                        s.compare,

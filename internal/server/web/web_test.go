@@ -32,7 +32,7 @@ var noon = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 
 // world is a site with something on every page.
 type world struct {
-	*memory
+	*spy
 	Options
 	handler http.Handler
 	reports []*detonaut.Report
@@ -43,13 +43,15 @@ type world struct {
 // newWorld makes a site of reports; words are in everything that comes from elsewhere.
 func newWorld(t *testing.T, words string, change func(*Options), reports ...*detonaut.Report) *world {
 	t.Helper()
-	w := &world{memory: newMemory(), reports: reports}
+	w := &world{spy: newSpy(t), reports: reports}
 	for i, r := range reports {
 		n := store.Name{Registry: "docker.io", Repository: "library/" + words, Tag: fmt.Sprint(words, i)}
 		e := w.put(t, r, n, map[string][]byte{tapeBlob: tapeOf(t, words), "network.pcapng": []byte("packets"), "network.har": []byte("{}")})
 		if i == 0 {
 			w.one = e
-			w.repos = []store.Repository{{Registry: n.Registry, Name: n.Repository, Description: words, Pulls: 12, Stars: -1, Tags: []string{words, n.Tag}}}
+			if err := w.PutRepository(t.Context(), store.Repository{Registry: n.Registry, Name: n.Repository, Description: words, Pulls: 12, Stars: -1}); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	quoted, _ := json.Marshal(words)
@@ -61,7 +63,7 @@ func newWorld(t *testing.T, words string, change func(*Options), reports ...*det
 	}
 	f := detonaut.Finding{ID: "impact/pool", Title: words, Meaning: words, Severity: detonaut.High, Category: detonaut.Miner, Family: words, Techniques: []string{"T1496"}}
 	w.Options = Options{
-		Store: w.memory, Blobs: w.memory, Public: true, URL: "https://detonaut.example", Contact: "abuse@detonaut.example", Now: func() time.Time { return noon },
+		Store: w.spy, Blobs: w.spy, Public: true, URL: "https://detonaut.example", Contact: "abuse@detonaut.example", Now: func() time.Time { return noon }, Note: w.note,
 		Docs:  fstest.MapFS{"one.md": {Data: []byte("# One\n\nSee [two](adr/two.md#x), [a rule](../rules/behavior/impact/pool.yaml), [code](../cmd/x.go) <script>alert(1)</script>\n\n|a|b|\n|-:|-|\n|1|2|\n")}, "adr/two.md": {Data: []byte("# Two *2*\n\n# Again\n")}},
 		Rules: []Rule{{Kind: "behavior", Finding: f, References: []string{words}, Text: "id: impact/pool\n# why\nwhen: >-\n  true\nyes:\n  - 1\nno:\n  - 2\n" + words}},
 	}
@@ -132,14 +134,14 @@ func (w *world) paths() []string {
 	image := page.ReportPath(d, "")
 	n := w.one.Name
 	all := []string{
-		"/", "/compare", "/compare?a=" + string(d) + "&b=" + string(w.reports[len(w.reports)-1].Image.Digest),
+		"/", "/search", "/search?q=verdict:malicious+x&as=list", "/compare", "/compare?a=" + string(d) + "&b=" + string(w.reports[len(w.reports)-1].Image.Digest),
 		image, page.ReportPath(d, w.one.Key), image + "/events", image + "/events?kind=process&pid=1", image + "/events/2", image + "/dispute", image + "/dispute?sent=1",
 		page.RepositoryPath(n), page.RepositoryPath(store.Name{Registry: n.Registry, Repository: n.Repository}),
 		"/rules", "/rules?words=pool", "/rules/impact/pool", "/live/one", "/live/done", "/docs", "/docs/one", "/docs/adr/two", "/about", "/takedown",
 	}
 	of := map[store.Kind]int{}
 	for _, f := range fact.Of(w.one.Report) {
-		if of[f.Kind]++; of[f.Kind] <= 2 {
+		if of[f.Kind]++; of[f.Kind] <= 1 {
 			all = append(all, page.FactPath(f.Kind, f.Value))
 		}
 	}
@@ -269,7 +271,7 @@ func TestHostile(t *testing.T) {
 			other := reporttest.Realistic(3)
 			w := newWorld(t, p.Text, nil, reporttest.Hostile(p.Text), other)
 			paths := w.paths()
-			for _, prefix := range []string{"/compare?a=", "/takedown?image=", "/rules?words="} {
+			for _, prefix := range []string{"/search?q=", "/compare?a=", "/takedown?image=", "/rules?words="} {
 				paths = append(paths, prefix+url.QueryEscape(p.Text))
 			}
 			for _, prefix := range []string{"/image/", "/sha256/", "/domain/", "/family/", "/rules/", "/docs/", "/live/", "/repo/docker.io/", "/"} {
@@ -310,7 +312,8 @@ func TestRefusals(t *testing.T) {
 		"/sha256/x": 400, "/sha256/" + strings.Repeat("0", 64): 404, "/ip/x": 400, "/technique/x": 400, "/layer/x": 400, "/domain/nowhere.example": 404,
 		"/hash/" + strings.Repeat("0", 64): 301, "/cve/CVE-2026-1": 301, "/rules/no/such": 404, "/docs/no": 404, "/docs/../web.go": 307, "/live/no": 404, "/live/a%20b": 404,
 		"/repo/docker.io/no": 404, page.RepositoryPath(w.one.Name) + "&cursor=x": 400, "/submit": 404, "/compare?a=!&b=x": 400, "/compare?a=nginx&b=nginx": 404,
-		"/assets/no.css": 404, "/assets/..%2Fweb.go": 404, "/takedown?image=nginx": 404,
+		"/assets/no.css": 404, "/assets/..%2Fweb.go": 404, "/search?cursor=x": 400, "/search?q=verdict:nope": 400, "/search?q=" + strings.Repeat("x", 6000): 400, "/takedown?image=nginx": 404,
+		"/search?q=" + string(w.one.Report.Image.Digest): 302,
 	} {
 		got := w.ask(path)
 		if got.Code != want {
@@ -322,12 +325,12 @@ func TestRefusals(t *testing.T) {
 		}
 		inspect(t, path, got.Body.String())
 		if got.Header().Get("ETag") != "" || got.Header().Get("Cache-Control") != "no-store" {
-			t.Errorf("%s: %v", path, got.Header())
+			t.Errorf("%.100s: %v", path, got.Header())
 		}
 		program := w.ask(path, "Accept", "application/json")
 		var p problem
 		if err := json.Unmarshal(program.Body.Bytes(), &p); err != nil || p.Status != want || program.Header().Get("Content-Type") != "application/problem+json" {
-			t.Errorf("%s: for programs: %s", path, program.Body)
+			t.Errorf("%.100s: for programs: %.200s", path, program.Body)
 		}
 	}
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete} {

@@ -1,15 +1,15 @@
 package web
 
 import (
-	"fmt"
 	"html/template"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/report/page"
 	"github.com/detonaut/detonaut/internal/store"
+	"github.com/detonaut/detonaut/internal/store/query"
 )
 
 // Bounds of what is shown of one string, in characters.
@@ -23,11 +23,11 @@ const twinSuffix = ".json"
 
 // functions are those of templates beside those of [page.Funcs].
 var functions = template.FuncMap{
-	"name":  nameOf,
-	"stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"find":  find,
-	"pulls": pullsOf,
-	"lines": func(s string) string { return cutText(visible(s), 64<<10) },
+	"name":     nameOf,
+	"stamp":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"category": categoryPath,
+	"pulls":    pullsOf,
+	"lines":    func(s string) string { return cutText(visible(s), 64<<10) },
 }
 
 // cut makes what does not print visible, and leaves at most n characters.
@@ -50,20 +50,9 @@ func cutText(s string, n int) string {
 	return strings.ToValidUTF8(s[:n], "") + "…"
 }
 
-func stringOf(v any) string {
-	if s, ok := v.(string); ok {
-		return s
-	}
-	return fmt.Sprint(v)
-}
-
-// find is the address of a search for one word of the language.
-func find(field string, value any) string {
-	v := stringOf(value)
-	if strings.ContainsAny(v, " \t\"") {
-		v = strconv.Quote(v)
-	}
-	return "/search?" + url.Values{"q": {field + ":" + v}}.Encode()
+// categoryPath is the address of a search for the images of a category.
+func categoryPath(c detonaut.Category) string {
+	return page.SearchPath(query.Format(store.Query{Categories: []detonaut.Category{c}}))
 }
 
 // nameOf is what people call an image.
