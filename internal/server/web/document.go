@@ -101,7 +101,7 @@ func (s *site) page(make maker) http.Handler {
 		if d.status >= http.StatusBadRequest {
 			w.Header().Set("Cache-Control", "no-store")
 		}
-		if isTwin(r) {
+		if isTwin(r) && (d.twin != nil || d.to == "") {
 			if d.twin == nil {
 				s.refuse(w, r, store.ErrNotFound)
 				return

@@ -133,21 +133,3 @@ func (s *site) view(r *http.Request, sub *subject) (*page.View, error) {
 	}
 	return v, nil
 }
-
-// fixed leads from the path of a report with its fingerprint behind it to where that is.
-func (s *site) fixed(w http.ResponseWriter, r *http.Request) error {
-	d, err := digestOf(r.PathValue("digest"))
-	if err != nil {
-		return err
-	}
-	key := r.PathValue("part")
-	if !keyForm.MatchString(key) {
-		return store.ErrNotFound
-	}
-	to := page.ReportPath(d, key)
-	if isTwin(r) {
-		to = strings.Replace(to, "?", twinSuffix+"?", 1)
-	}
-	http.Redirect(w, r, to, http.StatusMovedPermanently)
-	return nil
-}

@@ -138,6 +138,7 @@ func (s *site) pages() map[string]maker {
 	all := map[string]maker{
 		"/{$}":                            s.front,
 		"/image/{digest}":                 s.image,
+		"/image/{digest}/{part}":          s.part,
 		"/image/{digest}/events":          s.events,
 		"/image/{digest}/events/{number}": s.event,
 		"/image/{digest}/bodies/{sum}":    s.body,
@@ -164,7 +165,6 @@ func (s *site) pages() map[string]maker {
 // files are all else that can be read.
 func (s *site) files() map[string]sender {
 	all := map[string]sender{
-		"/image/{digest}/{part}":             s.fixed,
 		"/image/{digest}/badge.svg":          s.badge,
 		"/image/{digest}/download/{name...}": s.download,
 		"/feed.xml":                          s.feed,

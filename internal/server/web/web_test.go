@@ -43,7 +43,13 @@ type world struct {
 // newWorld makes a site of reports; words are in everything that comes from elsewhere.
 func newWorld(t *testing.T, words string, change func(*Options), reports ...*detonaut.Report) *world {
 	t.Helper()
-	w := &world{spy: newSpy(t), reports: reports}
+	return worldOf(t, newSpy(t), words, change, reports...)
+}
+
+// worldOf is the same with a store that may have more.
+func worldOf(t *testing.T, db *spy, words string, change func(*Options), reports ...*detonaut.Report) *world {
+	t.Helper()
+	w := &world{spy: db, reports: reports}
 	for i, r := range reports {
 		n := store.Name{Registry: "docker.io", Repository: "library/" + words, Tag: fmt.Sprint(words, i)}
 		e := w.put(t, r, n, map[string][]byte{tapeBlob: tapeOf(t, words), "network.pcapng": []byte("packets"), "network.har": []byte("{}")})
@@ -138,6 +144,9 @@ func (w *world) paths() []string {
 		image, page.ReportPath(d, w.one.Key), image + "/events", image + "/events?kind=process&pid=1", image + "/events/2", image + "/dispute", image + "/dispute?sent=1",
 		page.RepositoryPath(n), page.RepositoryPath(store.Name{Registry: n.Registry, Repository: n.Repository}),
 		"/rules", "/rules?words=pool", "/rules/impact/pool", "/live/one", "/live/done", "/docs", "/docs/one", "/docs/adr/two", "/about", "/takedown",
+	}
+	for name := range parts() {
+		all = append(all, image+"/"+name, image+"/"+name+"?text=a&from=2")
 	}
 	of := map[store.Kind]int{}
 	for _, f := range fact.Of(w.one.Report) {
@@ -266,10 +275,10 @@ func judgeElement(t *testing.T, path string, e xml.StartElement, ids map[string]
 
 // Whatever strings a report has, and addresses, pages stay what they are.
 func TestHostile(t *testing.T) {
+	db := newSpy(t)
 	for _, p := range reporttest.Payloads() {
 		t.Run(p.Name, func(t *testing.T) {
-			other := reporttest.Realistic(3)
-			w := newWorld(t, p.Text, nil, reporttest.Hostile(p.Text), other)
+			w := worldOf(t, db, p.Text, nil, reporttest.Hostile(p.Text))
 			paths := w.paths()
 			for _, prefix := range []string{"/search?q=", "/compare?a=", "/takedown?image=", "/rules?words="} {
 				paths = append(paths, prefix+url.QueryEscape(p.Text))
@@ -304,7 +313,7 @@ func TestRefusals(t *testing.T) {
 	unknown := "/image/sha256:" + strings.Repeat("0", 64)
 	for path, want := range map[string]int{
 		"/nothing": 404, "/image/": 404, "/image/latest": 400, "/image/sha256:ABC": 400, unknown: 404, unknown + "/events": 404, unknown + "/badge.svg": 404,
-		image + "?fingerprint=x": 400, image + "?fingerprint=0123456789abcdef": 404, image + "/nothing": 404, image + "/0123456789abcdef": 301,
+		image + "?fingerprint=x": 400, image + "?fingerprint=0123456789abcdef": 404, image + "/nothing": 404, image + "/0123456789abcdef": 302,
 		image + "/events?from=x": 400, image + "/events?from=0": 400, image + "/events?pid=-1": 400, image + "/events?after=-1": 400, image + "/events/0": 400,
 		image + "/events/x": 400, image + "/events/9999": 404, image + "/events?text=" + strings.Repeat("x", 600): 400,
 		image + "/download/nothing": 404, image + "/download/..%2F..%2Fetc%2Fpasswd": 404, image + "/download/network.pcapng": 401, image + "/download/network.har": 401,
