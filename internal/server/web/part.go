@@ -64,7 +64,7 @@ type partTwin struct {
 // parts are those of a report that have pages of their own, with whole lists.
 func parts() map[string]func(*tables) []table {
 	return map[string]func(*tables) []table{
-		"findings": (*tables).findings, "secrets": (*tables).findings, "configuration": (*tables).configuration, "network": (*tables).network,
+		"findings": (*tables).findings, "secrets": (*tables).secrets, "configuration": (*tables).configuration, "network": (*tables).network,
 		"processes": (*tables).processes, "files": (*tables).files, "vulnerabilities": (*tables).vulnerabilities, "packages": (*tables).packages,
 		"indicators": (*tables).indicators, "coverage": (*tables).coverage,
 	}

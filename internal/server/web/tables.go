@@ -67,8 +67,27 @@ func hostCell(text string) cell {
 
 func hash(sum string) cell { return pivotCell(store.SHA256, sum, sum) }
 
+// findings are those that are neither about secrets nor about the configuration.
 func (t *tables) findings() []table {
-	return []table{tableOf("findings", "Findings", []string{"Severity", "Finding", "Rule", "Confidence", "Category", "Techniques", "Count", "Evidence", "Event"}, t.r.Findings, func(f *detonaut.Finding) []cell {
+	return []table{t.findingTable("Findings", func(id string) bool {
+		return !strings.HasPrefix(id, secretRules) && !strings.HasPrefix(id, configRules)
+	})}
+}
+
+func (t *tables) secrets() []table {
+	return []table{t.findingTable("Secrets", func(id string) bool { return strings.HasPrefix(id, secretRules) })}
+}
+
+// What the ids of some findings begin with.
+const (
+	secretRules = "secret/"
+	configRules = "config/"
+)
+
+// findingTable is a table of the findings whose ids are wanted.
+func (t *tables) findingTable(title string, wanted func(id string) bool) table {
+	all := slices.DeleteFunc(slices.Clone(t.r.Findings), func(f detonaut.Finding) bool { return !wanted(f.ID) })
+	return tableOf("findings", title, []string{"Severity", "Finding", "Rule", "Confidence", "Category", "Techniques", "Count", "Evidence", "Event"}, all, func(f *detonaut.Finding) []cell {
 		evidence, event := "", uint64(0)
 		if len(f.Evidence) > 0 {
 			e := f.Evidence[0]
@@ -85,7 +104,7 @@ func (t *tables) findings() []table {
 			{Severity: f.Severity}, plain(title), {Text: f.ID, Href: page.RulePath(f.ID)}, plain(string(f.Confidence)), plain(string(f.Category)),
 			plain(strings.Join(f.Techniques, " ")), number(f.Count), plain(evidence), t.event(event),
 		}
-	})}
+	})
 }
 
 func (t *tables) processes() []table {
@@ -200,13 +219,13 @@ func (t *tables) configuration() []table {
 	for _, name := range slices.Sorted(maps.Keys(c.Labels)) {
 		pairs = append(pairs, [2]string{"label " + name, c.Labels[name]})
 	}
-	return append(
-		t.findings(),
+	return []table{
+		t.findingTable("Findings about it", func(id string) bool { return strings.HasPrefix(id, configRules) }),
 		tableOf("config", "Configuration", []string{"Field", "Value"}, pairs, func(p *[2]string) []cell { return []cell{plain(p[0]), plain(p[1])} }),
 		tableOf("layers", "Layers", []string{"Layer", "Size", "Made by"}, t.r.Image.Layers, func(l *detonaut.Layer) []cell {
 			return []cell{pivotCell(store.Layer, string(l.Digest), string(l.Digest)), number(l.Size), plain(l.CreatedBy)}
 		}),
-	)
+	}
 }
 
 func (t *tables) indicators() []table {
