@@ -41,6 +41,8 @@ type Config struct {
 	Scan   Scan   `yaml:"scan"`
 	// Store says where reports are remembered.
 	Store Store `yaml:"store"`
+	// Serve says how that is served.
+	Serve Serve `yaml:"serve"`
 }
 
 // Image says how images are pulled, and what one may cost.
@@ -206,7 +208,8 @@ func Default() Config {
 			URL: "https://grype.anchore.io/databases", MaxAge: 5 * 24 * time.Hour, // as grype's command has it
 			MaxCompressed: 2 << 30, MaxUncompressed: 16 << 30,
 		},
-		Scan: Scan{Jobs: 1},
+		Scan:  Scan{Jobs: 1},
+		Serve: defaultServe(),
 	}
 }
 
@@ -234,6 +237,7 @@ func (c *Config) Validate() error {
 	c.Guests.validate(bad)
 	c.Static.validate(bad)
 	c.Store.validate(bad)
+	c.Serve.validate(bad)
 	for _, n := range []struct {
 		key   string
 		value int64
