@@ -51,6 +51,8 @@ type Options struct {
 	// see [api.Options].
 	Ref       func(detonaut.Ref) (detonaut.Ref, error)
 	Submitted func()
+	// Pending is how many submissions of one owner may be unfinished, 100 if 0.
+	Pending int
 	// Version is that of the program.
 	Version string
 	// Log may be nil.
@@ -119,6 +121,7 @@ func New(o Options) (*Server, error) {
 	a, err := api.New(api.Options{
 		Store: o.Store, Blobs: o.Blobs, Public: o.Public, Ref: o.Ref, Submitted: o.Submitted, Note: g.Note, Version: o.Version,
 		Wait: o.Limits.Wait, Closing: s.closing, Log: o.Log,
+		Waiting: api.Waiting{Pending: o.Pending},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make server: %w", err)

@@ -5,11 +5,11 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/server/guard"
+	"github.com/detonaut/detonaut/internal/server/hook"
 	"github.com/detonaut/detonaut/internal/store"
 )
 
@@ -124,9 +124,8 @@ type createHookOutput struct {
 const maxHooks = 100
 
 func (a *API) createHook(ctx context.Context, in *struct{ Body NewHook }) (*createHookOutput, error) {
-	u, err := url.Parse(in.Body.URL)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
-		return nil, fmt.Errorf("%w: a hook is a URL of https or http, without a name, password or fragment", detonaut.ErrUsage)
+	if err := hook.CheckURL(in.Body.URL); err != nil {
+		return nil, fmt.Errorf("create hook: %w", err)
 	}
 	all, err := a.o.Store.AllHooks(ctx)
 	if err != nil {
@@ -136,7 +135,7 @@ func (a *API) createHook(ctx context.Context, in *struct{ Body NewHook }) (*crea
 		return nil, fmt.Errorf("create hook: %w: there are %d", detonaut.ErrLimit, len(all))
 	}
 	h := store.Hook{
-		ID: guard.NewID("hook"), URL: u.String(), Secret: in.Body.Secret, Verdicts: in.Body.Verdicts,
+		ID: guard.NewID("hook"), URL: in.Body.URL, Secret: in.Body.Secret, Verdicts: in.Body.Verdicts,
 		Owner: guard.Of(ctx).Who, Created: a.o.Now().UTC(),
 	}
 	if h.Secret == "" {

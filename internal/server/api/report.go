@@ -11,6 +11,7 @@ import (
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/store"
+	"github.com/detonaut/detonaut/internal/store/query"
 )
 
 // reports adds what is about reports.
@@ -71,7 +72,7 @@ type findOutput struct {
 }
 
 func (a *API) find(ctx context.Context, in *findInput) (*findOutput, error) {
-	q, err := parse(in.Query)
+	q, err := query.Parse(in.Query)
 	if err != nil {
 		return nil, err
 	}

@@ -45,6 +45,7 @@ func TestRefused(t *testing.T) {
 		{"an unknown parameter", s.key, "GET", "/api/v1/reports?limti=3", "", nil, 422, ""},
 		{"too large a part", s.key, "GET", "/api/v1/reports?limit=201", "", nil, 422, ""},
 		{"too small a part", s.key, "GET", "/api/v1/reports?limit=0", "", nil, 422, ""},
+		{"a search that makes no sense", s.key, "GET", "/api/v1/reports?q=severity%3Apurple", "", nil, 422, "search: at character"},
 		{"a cursor of nobody's", s.key, "GET", "/api/v1/reports?cursor=x", "", nil, 422, ""},
 		{"a fact of no kind", s.key, "GET", "/api/v1/facts?kind=mood&value=x", "", nil, 422, ""},
 		{"a fact without a value", s.key, "GET", "/api/v1/facts?kind=domain", "", nil, 422, ""},
@@ -71,8 +72,8 @@ func TestRefused(t *testing.T) {
 		{"the log with the scope submit", submitter, "GET", "/api/v1/audit", "", nil, 403, "scope admin"},
 		{"no key", "", "GET", "/api/v1/reports", "", nil, 401, "a key is needed"},
 		{"no key to submit", "", "POST", "/api/v1/scans", `{"ref":"a"}`, nil, 401, "a key is needed"},
-		{"a hook at a file", s.key, "POST", "/api/v1/hooks", `{"url":"file:///etc/passwd"}`, nil, 422, "a hook is a URL"},
-		{"a hook with a password", s.key, "POST", "/api/v1/hooks", `{"url":"https://a:b@example.com/"}`, nil, 422, "a hook is a URL"},
+		{"a hook at a file", s.key, "POST", "/api/v1/hooks", `{"url":"file:///etc/passwd"}`, nil, 422, "create hook"},
+		{"a hook with a password", s.key, "POST", "/api/v1/hooks", `{"url":"https://a:b@example.com/"}`, nil, 422, "create hook"},
 		{"an unknown hook", s.key, "DELETE", "/api/v1/hooks/none", "", nil, 404, ""},
 		{"an unknown key", s.key, "DELETE", "/api/v1/keys/none", "", nil, 404, ""},
 		{"a key without scopes", s.key, "POST", "/api/v1/keys", `{"name":"x","scopes":[]}`, nil, 422, ""},
@@ -151,6 +152,17 @@ func TestExports(t *testing.T) {
 		if !strings.Contains(res.body, want) || !strings.HasPrefix(res.header.Get("Content-Disposition"), `attachment; filename="detonaut-`) {
 			t.Errorf("%s: got %v and %.300s", format, res.header, res.body)
 		}
+	}
+}
+
+// A query is in the language of the search box; a parameter beside it is stronger.
+func TestSearch(t *testing.T) {
+	s := newServer(t)
+	s.put(1, detonaut.Clean, "sha256:1")
+	s.put(2, detonaut.Malicious, "sha256:1")
+	got := read[api.Found](s.get("/api/v1/reports?q=verdict%3Amalicious&order=worst&facets=true").is(200))
+	if got.Total != 1 || len(got.Items) != 1 || got.Items[0].Digest != digest(2) {
+		t.Errorf("got %+v", got)
 	}
 }
 
