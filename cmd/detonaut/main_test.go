@@ -50,10 +50,14 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits,
-			"key":   makeKey,
-			"serve": serve,
-			"image": func(ts *testscript.TestScript, neg bool, args []string) { makeImage(ts, neg, args, hello) },
+			"exits":       exits,
+			"key":         makeKey,
+			"serve":       serve,
+			"server":      startServer,
+			"server-ends": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Fatalf("there is no server") },
+			"ask":         ask,
+			"revoke":      revoke,
+			"image":       func(ts *testscript.TestScript, neg bool, args []string) { makeImage(ts, neg, args, hello) },
 		},
 	})
 }

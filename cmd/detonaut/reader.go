@@ -143,17 +143,7 @@ func (a *app) salt(c config.Static) ([]byte, error) {
 		}
 		name = filepath.Join(filepath.Dir(file), "salt")
 	}
-	b, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		b = make([]byte, saltSize)
-		_, _ = rand.Read(b) // it never fails
-		if err = os.MkdirAll(filepath.Dir(name), 0o700); err == nil {
-			err = writeNew(name, b)
-		}
-		if errors.Is(err, fs.ErrExist) { // another has just made it
-			b, err = os.ReadFile(name)
-		}
-	}
+	b, err := madeOnce(name, saltSize)
 	if err != nil {
 		return nil, fmt.Errorf("read salt: %w", err)
 	}
@@ -163,9 +153,26 @@ func (a *app) salt(c config.Static) ([]byte, error) {
 	return b, nil
 }
 
+// madeOnce is what a file has that nobody else may read. It is made of so many random bytes
+// when there is none.
+func madeOnce(name string, size int) ([]byte, error) {
+	b, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		b = make([]byte, size)
+		_, _ = rand.Read(b) // it never fails
+		if err = os.MkdirAll(filepath.Dir(name), 0o700); err == nil {
+			err = writeNew(name, b)
+		}
+		if errors.Is(err, fs.ErrExist) { // another has just made it
+			b, err = os.ReadFile(name)
+		}
+	}
+	return b, err
+}
+
 // writeNew writes a file that appears whole, and is not there yet.
 func writeNew(name string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), ".salt-*")
+	f, err := os.CreateTemp(filepath.Dir(name), ".new-*")
 	if err != nil {
 		return err
 	}

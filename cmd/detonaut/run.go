@@ -71,7 +71,7 @@ everything it does, and says what it thinks of it and why.`,
 	f.StringVar(&a.configFile, "config", "", "configuration `FILE` (default $XDG_CONFIG_HOME/detonaut/config.yaml)")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no notices on stderr, errors only")
 	f.BoolVar(&a.debug, "debug", false, "log what happens inside to stderr")
-	root.AddCommand(a.scan(), a.static(), a.replay(), a.explain(), a.rules(), a.db(), a.storeCommand(), a.doctor(), a.config(), a.version(), a.completion())
+	root.AddCommand(a.scan(), a.static(), a.replay(), a.explain(), a.serve(), a.key(), a.storeCommand(), a.rules(), a.db(), a.doctor(), a.config(), a.version(), a.completion())
 	return root
 }
 
@@ -143,6 +143,11 @@ var configFlags = []configFlag{
 	{"model", "static.model", "`FILE` with a model of LightGBM that judges programs (docs/scoring.md)"},
 	{"database", "store.database", "`FILE` of SQLite or URL of PostgreSQL in which reports are remembered"},
 	{"blobs", "store.blobs", "`DIR` or URL (s3://...) of the artifacts of their runs"},
+	{"listen", "serve.listen", "`HOST:PORT` to listen at; port 0 is any that is free"},
+	{"public", "serve.public", "let anybody read, and nobody submit"},
+	{"no-worker", "serve.no_worker", "leave what is submitted to workers of other processes"},
+	{"url", "serve.url", "`URL` at which people reach the server"},
+	{"proxies", "serve.proxies", "`NETWORKS` (address or network,...) of proxies whose X-Forwarded-For is believed"},
 	{"jobs", "scan.jobs", "`NUMBER` of images to analyse at once"},
 }
 
