@@ -8,15 +8,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/detonaut/detonaut/internal/image/imagetest"
 )
 
 // passed are the variables that a server of a script gets.
-var passed = []string{"PATH", "HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "DETONAUT_CHAMBER", "TMPDIR"}
+var passed = []string{"PATH", "HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "DETONAUT_CHAMBER", "DETONAUT_GUESTS_REGISTRIES", "TMPDIR"}
 
 // startServer is the command "server ARG...": it runs detonaut serve with the arguments, at
 // an address of its own, until the script ends or says "server-ends". The address is $SERVER,
@@ -79,9 +83,13 @@ func isProgram(name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
+// digestText is what answers call an image.
+var digestText = regexp.MustCompile(`"digest":"(sha256:[0-9a-f]{64})"`)
+
 // ask is the command "ask STATUS METHOD URL [NAME:VALUE...]": a request with headers, whose
 // answer must have the status and is stdout, headers first. The header Key has the file of a
-// key, the header Body the body.
+// key, the header Body the body. Where the answer says that something is is $LOCATION, and the
+// first digest in it is $DIGEST.
 func ask(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: ask STATUS METHOD URL [NAME:VALUE...]")
@@ -111,6 +119,10 @@ func ask(ts *testscript.TestScript, neg bool, args []string) {
 	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
 	ts.Check(err)
+	ts.Setenv("LOCATION", res.Header.Get("Location"))
+	if m := digestText.FindSubmatch(b); m != nil {
+		ts.Setenv("DIGEST", string(m[1]))
+	}
 	for name, values := range res.Header {
 		fmt.Fprintf(ts.Stdout(), "%s: %s\n", name, strings.Join(values, ", "))
 	}
@@ -133,4 +145,23 @@ func revoke(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("there is no key %s", args[0])
+}
+
+// startRegistry is the command "registry DIR NAME": it serves the image that is alone in a
+// layout as NAME, at $REGISTRY, for as long as the script runs.
+func startRegistry(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: registry DIR NAME")
+	}
+	index, err := layout.ImageIndexFromPath(ts.MkAbs(args[0]))
+	ts.Check(err)
+	manifest, err := index.IndexManifest()
+	ts.Check(err)
+	img, err := index.Image(manifest.Manifests[0].Digest)
+	ts.Check(err)
+	r := imagetest.NewRegistry()
+	ts.Defer(r.Close)
+	_, err = r.Push(args[1], img)
+	ts.Check(err)
+	ts.Setenv("REGISTRY", r.Host())
 }
