@@ -206,10 +206,9 @@ func (s *scene) done() (n int) {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		switch sub.State {
-		case store.Done:
+		if sub.State == store.Done {
 			n++
-		case store.Failed, store.Cancelled:
+		} else if sub.State.Ended() {
 			s.t.Fatalf("%s: %s: %s", sub.Ref, sub.State, sub.Failure)
 		}
 	}

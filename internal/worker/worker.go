@@ -37,7 +37,7 @@ type Options struct {
 	// under a name that no other process has.
 	Name string
 	// Lease is for how long a claim lasts that is not renewed: so long a submission waits
-	// when its worker was killed. Zero is a minute.
+	// when its worker was killed. Zero is 30 seconds.
 	Lease time.Duration
 	// Grace is for how long what runs goes on when the worker is to end; zero is 20 seconds,
 	// less than none hands everything back at once.
@@ -89,7 +89,7 @@ type Worker struct {
 // New makes a worker, which does nothing before Run.
 func New(o Options) *Worker {
 	fill(&o.Concurrency, 1)
-	fill(&o.Lease, time.Minute)
+	fill(&o.Lease, 30*time.Second)
 	fill(&o.Grace, 20*time.Second)
 	fill(&o.Limit, time.Hour)
 	fill(&o.Pause, 30*time.Second)
