@@ -21,6 +21,7 @@ import (
 	"github.com/detonaut/detonaut/internal/lock"
 	"github.com/detonaut/detonaut/internal/store"
 	"github.com/detonaut/detonaut/internal/store/blob"
+	"github.com/detonaut/detonaut/internal/store/postgres"
 	"github.com/detonaut/detonaut/internal/store/sqlite"
 	"github.com/detonaut/detonaut/internal/worker"
 )
@@ -28,15 +29,16 @@ import (
 // The tests here start workers as processes of their own, with one database, and kill them.
 // Such a process is this program, called with the directory in which all of it happens:
 //
-//	store.db, blobs    what the workers share
+//	store.db, blobs    what the workers share; the database may be elsewhere
 //	hang               while it is there, analyses do not end
 //	ID.hanging         an analysis of ID does not end
 //	ID.analyses        a byte for each analysis of ID
 //	twice              an ID that was analysed by two at once
 
 const (
-	dirEnv   = "DETONAUT_TEST_WORKER"
-	leaseEnv = "DETONAUT_TEST_LEASE"
+	dirEnv      = "DETONAUT_TEST_WORKER"
+	databaseEnv = "DETONAUT_TEST_DATABASE"
+	leaseEnv    = "DETONAUT_TEST_LEASE"
 )
 
 func TestMain(m *testing.M) {
@@ -54,7 +56,7 @@ func TestMain(m *testing.M) {
 func work(dir string) (err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	s, err := sqlite.Open(ctx, filepath.Join(dir, "store.db"), store.Options{})
+	s, err := open(ctx, os.Getenv(databaseEnv))
 	if err != nil {
 		return err
 	}
@@ -69,12 +71,20 @@ func work(dir string) (err error) {
 		return err
 	}
 	w := worker.New(worker.Options{
-		Store: s, Blobs: blobs, Concurrency: 2, Lease: lease, Poll: 20 * time.Millisecond,
+		Store: s, Blobs: blobs, Concurrency: 2, Lease: lease, Poll: 50 * time.Millisecond,
 		Analyse: func(ctx context.Context, s store.Submission, t *worker.Teller) (*worker.Analysis, error) {
 			return analyseIn(ctx, dir, s, t)
 		},
 	})
 	return w.Run(ctx)
+}
+
+// open opens a database: a file, or a URL of PostgreSQL.
+func open(ctx context.Context, database string) (store.Store, error) {
+	if strings.HasPrefix(database, "postgres:") {
+		return postgres.Open(ctx, database, store.Options{})
+	}
+	return sqlite.Open(ctx, database, store.Options{})
 }
 
 // analyseIn notes that it was called, and with whom else.
@@ -117,19 +127,23 @@ func digest(ref detonaut.Ref) detonaut.Digest {
 
 // scene is a directory with a store, some submissions and workers.
 type scene struct {
-	t     *testing.T
-	dir   string
-	store store.Store
-	ids   []string
+	t             *testing.T
+	dir, database string
+	store         store.Store
+	ids           []string
 	// lease is how long a test waits, at least, when it killed somebody.
 	lease time.Duration
 }
 
-func newScene(t *testing.T, submissions int) *scene {
+// newScene makes one with a database; with a file if there is none.
+func newScene(t *testing.T, database string, submissions int) *scene {
 	t.Helper()
-	s := &scene{t: t, dir: t.TempDir(), lease: 5 * time.Second}
+	s := &scene{t: t, dir: t.TempDir(), database: database, lease: 5 * time.Second}
+	if database == "" {
+		s.database = filepath.Join(s.dir, "store.db")
+	}
 	var err error
-	if s.store, err = sqlite.Open(t.Context(), filepath.Join(s.dir, "store.db"), store.Options{}); err != nil {
+	if s.store, err = open(t.Context(), s.database); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -155,7 +169,7 @@ func (s *scene) process() *exec.Cmd {
 		s.t.Fatal(err)
 	}
 	cmd := exec.CommandContext(s.t.Context(), self)
-	cmd.Env = append(os.Environ(), dirEnv+"="+s.dir, leaseEnv+"="+s.lease.String())
+	cmd.Env = append(os.Environ(), dirEnv+"="+s.dir, databaseEnv+"="+s.database, leaseEnv+"="+s.lease.String())
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
@@ -198,13 +212,14 @@ func (s *scene) has(name string) bool {
 	return err == nil
 }
 
-// done is how many submissions have a report.
+// done is how many submissions have a report; 0 while the database cannot be asked.
 func (s *scene) done() (n int) {
 	s.t.Helper()
 	for _, id := range s.ids {
 		sub, err := s.store.Submission(s.t.Context(), id)
 		if err != nil {
-			s.t.Fatal(err)
+			s.t.Log(err)
+			return 0
 		}
 		if sub.State == store.Done {
 			n++
@@ -256,7 +271,7 @@ func (s *scene) check() (analyses int) {
 
 // TestKilled: what a worker did when it was killed is done by another.
 func TestKilled(t *testing.T) {
-	s := newScene(t, 1)
+	s := newScene(t, "", 1)
 	if err := os.WriteFile(filepath.Join(s.dir, "hang"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +295,7 @@ func TestKilled(t *testing.T) {
 // TestHandedBack: what a worker had not done when it was told to end is done by another,
 // which need not wait for the end of a lease.
 func TestHandedBack(t *testing.T) {
-	s := newScene(t, 1)
+	s := newScene(t, "", 1)
 	sub, err := s.store.Claim(t.Context(), "me", time.Hour)
 	if err != nil {
 		t.Fatal(err)
@@ -296,8 +311,11 @@ func TestHandedBack(t *testing.T) {
 
 // TestKilledWhileWriting: workers are killed in the middle of what they do, twice, so that no
 // submission is tried too often for it.
-func TestKilledWhileWriting(t *testing.T) {
-	s := newScene(t, 90)
+func TestKilledWhileWriting(t *testing.T) { killedWhileWriting(t, "") }
+
+func killedWhileWriting(t *testing.T, database string) {
+	t.Helper()
+	s := newScene(t, database, 90)
 	for _, enough := range []int{20, 50} {
 		a, b := s.process(), s.process()
 		s.until("some are done", func() bool { return s.done() >= enough })
@@ -311,8 +329,11 @@ func TestKilledWhileWriting(t *testing.T) {
 }
 
 // TestTogether: several workers with one database do each submission once.
-func TestTogether(t *testing.T) {
-	s := newScene(t, 120)
+func TestTogether(t *testing.T) { together(t, "") }
+
+func together(t *testing.T, database string) {
+	t.Helper()
+	s := newScene(t, database, 120)
 	s.lease = 10 * time.Minute // nobody is killed, and a slow machine is no reason to do one twice
 	workers := []*exec.Cmd{s.process(), s.process(), s.process()}
 	s.until("all are done", func() bool { return s.done() == len(s.ids) })
