@@ -17,9 +17,13 @@ type kind struct {
 	final bool // another attempt would end in the same way
 }
 
+// nowhere is said of names that there are not, and of addresses that may not be reached: the
+// difference would tell a stranger which names there are in the operator's network.
+const nowhere = "its registry, or a server that it refers to, has no address that this server connects to"
+
 // kinds of failures, in the order in which they are looked for.
 var kinds = []kind{
-	{reach.ErrRefused, "its registry, or a server that it refers to, is at an address that this server does not connect to", true},
+	{reach.ErrRefused, nowhere, true},
 	{detonaut.ErrUsage, "what was asked for makes no sense", true},
 	{detonaut.ErrUnauthorized, "its registry refuses access: it wants credentials, or there is no such image", true},
 	{detonaut.ErrNotFound, "its registry has no such image", true},
@@ -40,7 +44,7 @@ func kindOf(err error) kind {
 		}
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
-		return kind{dns, "there is no registry of that name", true}
+		return kind{dns, nowhere, true}
 	}
 	return kind{err, "its registry, or something here, did not work", false}
 }

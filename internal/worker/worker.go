@@ -141,6 +141,7 @@ func (w *Worker) slot(ctx context.Context, name string) {
 		s, err := w.o.Store.Claim(ctx, name, w.o.Lease)
 		switch {
 		case err == nil:
+			w.Wake() // a neighbour, who may find another
 			c := &claim{w: w, name: name, s: *s, log: w.o.Log.With("submission", s.ID, "ref", string(s.Ref), "attempt", s.Attempts)}
 			c.work(ctx)
 			continue

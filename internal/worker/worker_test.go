@@ -102,8 +102,8 @@ func TestFailures(t *testing.T) {
 		failure  string
 	}{
 		{"no image", fmt.Errorf("pull: %w", detonaut.ErrNotFound), 1, "its registry has no such image"},
-		{"refused", fmt.Errorf("pull 10.0.0.1: %w", reach.ErrRefused), 1, "its registry, or a server that it refers to, is at an address that this server does not connect to"},
-		{"no host", &net.DNSError{Err: "no such host", Name: "x", IsNotFound: true}, 1, "there is no registry of that name"},
+		{"refused", fmt.Errorf("pull 10.0.0.1: %w", reach.ErrRefused), 1, nowhere},
+		{"no host", &net.DNSError{Err: "no such host", Name: "x", IsNotFound: true}, 1, nowhere},
 		{"too large", detonaut.ErrLimit, 1, "it is larger than what is taken here"},
 		{"away", &net.OpError{Op: "dial", Err: errors.New("connection refused")}, store.MaxAttempts, "its registry, or something here, did not work"},
 		{"sandbox", detonaut.ErrSandbox, store.MaxAttempts, "the sandbox broke"},
@@ -324,6 +324,32 @@ func TestWake(t *testing.T) {
 		if s := d.get("s0"); s.State != store.Done {
 			t.Errorf("got %+v", s)
 		}
+		stop()
+	})
+}
+
+// TestNeighbours: one word wakes as many as there is work for.
+func TestNeighbours(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk()
+		w, stop := running(t, Options{Store: d, Concurrency: 3, Poll: time.Hour, Analyse: func(ctx context.Context, s store.Submission, tell *Teller) (*Analysis, error) {
+			time.Sleep(time.Minute)
+			return analyse(ctx, s, tell)
+		}})
+		synctest.Wait()
+		d.mu.Lock()
+		for i := range 3 {
+			d.all = append(d.all, &store.Submission{ID: fmt.Sprint("s", i), State: store.Queued})
+		}
+		d.mu.Unlock()
+		w.Wake()
+		synctest.Wait()
+		for i := range 3 {
+			if s := d.get(fmt.Sprint("s", i)); s.State != store.Running {
+				t.Errorf("got %+v", s)
+			}
+		}
+		time.Sleep(2 * time.Minute)
 		stop()
 	})
 }
