@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/detonaut/detonaut/internal/image/imagetest"
@@ -153,11 +152,7 @@ func startRegistry(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: registry DIR NAME")
 	}
-	index, err := layout.ImageIndexFromPath(ts.MkAbs(args[0]))
-	ts.Check(err)
-	manifest, err := index.IndexManifest()
-	ts.Check(err)
-	img, err := index.Image(manifest.Manifests[0].Digest)
+	img, err := imagetest.ReadOCIDir(ts.MkAbs(args[0]))
 	ts.Check(err)
 	r := imagetest.NewRegistry()
 	ts.Defer(r.Close)

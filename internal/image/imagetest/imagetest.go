@@ -261,6 +261,22 @@ func WriteOCIDir(img v1.Image, dir string) error {
 	return WriteOCIDirs(map[string]v1.Image{"latest": img}, dir)
 }
 
+// ReadOCIDir returns the first image of an OCI layout.
+func ReadOCIDir(dir string) (v1.Image, error) {
+	index, err := layout.ImageIndexFromPath(dir)
+	if err != nil {
+		return nil, err
+	}
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		return nil, err
+	}
+	if len(manifest.Manifests) == 0 {
+		return nil, fmt.Errorf("read %s: it has no image", dir)
+	}
+	return index.Image(manifest.Manifests[0].Digest)
+}
+
 // WriteOCIDirs writes images by their tags as one OCI image layout: what
 // "oci-dir:dir:tag" reads. They share the layers that they have in common. An
 // existing layout in dir is replaced.
