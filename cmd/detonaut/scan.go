@@ -18,6 +18,7 @@ import (
 type scanFlags struct {
 	imageFlags
 	keep            string
+	remember        bool
 	entrypoint, cmd string
 	env             []string
 	user            string
@@ -56,6 +57,7 @@ Exit codes: 0 done, 1 something of ours failed, 2 --fail-on was reached,
   detonaut scan oci-dir:./image -o table -o json=report.json
   detonaut scan app:1.2 -o table -o sarif=app.sarif -o cyclonedx=bom.json
   detonaut scan --list images.txt --jobs 4 -o jsonl=reports.jsonl --keep tapes
+  detonaut scan app:1.2 --remember && detonaut serve
   detonaut scan app:1.2 --fail-on suspicious --strict --duration 1m
   detonaut scan app:1.2 --network live --allow '*.example.com,203.0.113.0/24'
   detonaut scan app:1.2 --entrypoint '["/bin/sh","-c"]' --cmd '["exec /app"]'`,
@@ -64,6 +66,7 @@ Exit codes: 0 done, 1 something of ours failed, 2 --fail-on was reached,
 	fl := cmd.Flags()
 	f.add(cmd)
 	fl.StringVar(&f.keep, "keep", "", "`DIR` in which tape.jsonl.zst, report.json, network.pcapng, network.har, bodies/ and payloads/ of each image are kept, in a folder named for its digest")
+	fl.BoolVar(&f.remember, "remember", false, "put reports and artifacts where detonaut serve shows them (docs/server.md)")
 	fl.StringVar(&f.entrypoint, "entrypoint", "", "`COMMAND` to run instead of the image's entrypoint: words, or a JSON array")
 	fl.StringVar(&f.cmd, "cmd", "", "`ARGUMENTS` instead of the image's cmd: words, or a JSON array")
 	fl.StringArrayVar(&f.env, "env", nil, "`NAME=VALUE` to set over the image's environment; NAME alone removes it")
@@ -72,6 +75,7 @@ Exit codes: 0 done, 1 something of ours failed, 2 --fail-on was reached,
 	addConfigFlags(cmd, readFlags...)
 	addConfigFlags(cmd, "platform", "profile", "travel-days", "travel-jumps", "stay", "no-baits", "detail", "duration", "memory", "processes", "file-size", "disk",
 		"max-output", "max-events", "jobs", "rules", "rules-only", "rule-packs", "cache", "plain-http", "insecure", "chamber")
+	addConfigFlags(cmd, storeFlags...)
 	return cmd
 }
 
@@ -90,6 +94,13 @@ func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error
 	if err != nil {
 		return err
 	}
+	var shelved *shelf
+	if f.remember {
+		if shelved, err = a.openShelf(ctx, cfg); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, shelved.close()) }()
+	}
 	an, done, err := a.analyst(ctx, cfg)
 	if err != nil {
 		return err
@@ -102,7 +113,7 @@ func (a *app) runScan(cmd *cobra.Command, args []string, f scanFlags) (err error
 	defer func() { err = errors.Join(err, out.close()) }()
 	console := newConsole(a.stderr, a.quiet, len(b.refs))
 	defer console.close()
-	s := &scan{analyst: an, overrides: changed, keep: keep, console: console}
+	s := &scan{analyst: an, overrides: changed, keep: keep, shelf: shelved, console: console}
 	return s.report(ctx, b.refs, b.threshold, out)
 }
 
@@ -167,6 +178,7 @@ type scan struct {
 	*analyst
 	overrides detonate.Overrides
 	keep      *keeper // nil keeps nothing
+	shelf     *shelf  // nil remembers nothing
 	console   *console
 }
 
@@ -217,13 +229,25 @@ func (s *scan) all(ctx context.Context, refs []detonaut.Ref, take func(outcome) 
 }
 
 // one analyses one image.
-func (s *scan) one(ctx context.Context, ref detonaut.Ref) outcome {
+func (s *scan) one(ctx context.Context, ref detonaut.Ref) (o outcome) {
 	status := s.console.begin(ref)
 	defer status.end()
+	keep := s.keep
+	if s.shelf != nil {
+		own, free, err := s.shelf.keeper(keep)
+		if err != nil {
+			return outcome{err: err}
+		}
+		defer func() { o.err = errors.Join(o.err, free()) }()
+		keep = own
+	}
 	r, err := s.analyst.one(ctx, task{
-		ref: ref, overrides: s.overrides, keep: s.keep,
+		ref: ref, overrides: s.overrides, keep: keep,
 		onPull: status.pull, onStage: status.stage, onEvent: status.event,
 	})
+	if r != nil && s.shelf != nil {
+		err = errors.Join(err, s.shelf.put(ctx, r, keep))
+	}
 	if r != nil && s.keep != nil {
 		err = errors.Join(err, s.keep.report(r))
 	}
