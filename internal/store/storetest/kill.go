@@ -132,13 +132,9 @@ func fits(t *testing.T, s store.Store) {
 // they see errors, then go on, and what was acknowledged is there.
 func TestRestart(t *testing.T, s, other store.Store, stop, start func()) {
 	var mu sync.Mutex
+	news := sync.NewCond(&mu)
 	var acknowledged []uint64
 	failures := 0
-	count := func() (int, int) {
-		mu.Lock()
-		defer mu.Unlock()
-		return len(acknowledged), failures
-	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var all sync.WaitGroup
@@ -154,26 +150,29 @@ func TestRestart(t *testing.T, s, other store.Store, stop, start func()) {
 				} else {
 					failures++
 				}
+				news.Broadcast()
 				mu.Unlock()
 			}
 		})
 	}
-	wait := func(enough func(acknowledged, failures int) bool) {
-		for !enough(count()) && t.Context().Err() == nil {
-			time.Sleep(time.Millisecond)
+	// wait waits for more reports and failures than there were.
+	wait := func(reports, failed int) {
+		mu.Lock()
+		defer mu.Unlock()
+		reports, failed = reports+len(acknowledged), failed+failures
+		for len(acknowledged) < reports || failures < failed {
+			news.Wait()
 		}
 	}
 	for round := range 2 {
-		had, failed := count()
-		wait(func(a, _ int) bool { return a > had+10 })
+		wait(10, 0)
 		stop()
-		wait(func(_, f int) bool { return f > failed })
+		wait(0, 5)
 		if _, err := s.Find(t.Context(), store.Query{Page: store.Page{Limit: 1}}); err == nil {
 			t.Errorf("round %d: something is found in a database that does not run", round)
 		}
 		start()
-		had, _ = count()
-		wait(func(a, _ int) bool { return a > had+10 })
+		wait(10, 0)
 	}
 	cancel()
 	all.Wait()
