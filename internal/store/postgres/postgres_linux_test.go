@@ -27,11 +27,12 @@ func open(tb testing.TB, url string, o store.Options) store.Store {
 }
 
 func TestStore(t *testing.T) {
-	var urls sync.Map // by test: those that it opens are of one database
+	server := testenv.Postgres(t, "fsync=off") // nothing is killed, and there are many databases
+	var urls sync.Map                          // by test: those that it opens are of one database
 	storetest.Test(t, func(t *testing.T, o store.Options) store.Store {
 		url, ok := urls.Load(t)
 		if !ok {
-			url = testenv.PostgresURL(t)
+			url = server.URL(t)
 			urls.Store(t, url)
 		}
 		return open(t, url.(string), o)

@@ -133,7 +133,7 @@ func testNoReport(t *testing.T, open Opener) {
 // strange are strings that mean something to some database, or are no text.
 var strange = []string{
 	"", "'", `"`, "'; DROP TABLE reports; --", "' OR '1'='1", "?", "$1", "%", "_", `\`, "\x00", "a\x00b", "\xff\xfe", "a\xc3", "\u202e", "\u0000",
-	"\ufeff", "\U0001F4A5", "{}", "[1,2]", "null", "\n\r\t", strings.Repeat("long ", 20_000), "COLUMNS", "n.name",
+	"\ufeff", "\U0001F4A5", "{}", "[1,2]", "null", "\n\r\t", strings.Repeat("long ", 20_000), strings.Repeat("\xff", 1000), strings.Repeat("\U0001F4A5", 300), "COLUMNS", "n.name",
 }
 
 func testHostile(t *testing.T, open Opener) {

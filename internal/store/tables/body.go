@@ -66,7 +66,7 @@ func unpackIDs(b []byte) (ids []int64, err error) {
 	id := int64(0)
 	for len(b) > 0 {
 		d, n := binary.Uvarint(b)
-		if n <= 0 || d > 1<<62 || id > 1<<62 {
+		if n <= 0 || d >= 1<<62 || id >= 1<<62 {
 			return nil, errIDs
 		}
 		id += int64(d) //nolint:gosec // it is small

@@ -50,7 +50,7 @@ func (s *Store) Submit(ctx context.Context, v store.Submission) (*store.Submissi
 
 func (s *Store) submit(ctx context.Context, tx session, v store.Submission) (kept line[store.Submission], err error) {
 	now, key := s.or(time.Time{}), clean(v.Key)
-	if v.Ref == "" || len(key) > maxID || len(v.Owner) > maxID {
+	if v.Ref == "" || len(v.Key) > maxID || len(v.Owner) > maxID {
 		return kept, fmt.Errorf("a submission without a ref, or with a key or owner of more than %d bytes: %w", maxID, store.ErrInvalid)
 	}
 	if key != "" {
