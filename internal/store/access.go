@@ -76,7 +76,8 @@ type Hooks interface {
 	AllHooks(ctx context.Context) ([]Hook, error)
 	DropHook(ctx context.Context, id string) error
 	// Due gives at most so many deliveries whose time has come to a sender for so long, the
-	// oldest first. There is a delivery for each hook and report: Put and Finish make them.
+	// oldest first; each time is an attempt. There is a delivery for each hook and report: Put and
+	// Finish make them, again for one that is put again.
 	Due(ctx context.Context, sender string, lease time.Duration, limit int) ([]Delivery, error)
 	// Delivered ends one, or puts it off until a time if failure is not empty; it is given up
 	// if that is zero.
@@ -99,6 +100,6 @@ type Delivery struct {
 	ID       int64
 	Hook     Hook
 	Report   Summary
-	Attempts int
+	Attempts int // with this one
 	Failure  string
 }

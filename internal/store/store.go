@@ -44,10 +44,12 @@ type Store interface {
 	io.Closer
 }
 
-// Reports keeps reports, by digest and fingerprint.
+// Reports keeps reports, by digest and fingerprint. The newest of a digest is the one that was
+// put last, whenever the image was analysed: a run that is judged again by newer rules is newer.
 type Reports interface {
 	// Put keeps a report with everything that can be found in it, at once or not at all.
-	// One of the same digest and fingerprint is replaced.
+	// One of the same digest and fingerprint is replaced; it stays in the history of the names
+	// under which it was put before.
 	Put(ctx context.Context, e Entry) (Summary, error)
 	// Get returns a report; of the newest fingerprint if key is empty. [ErrNotFound] if there
 	// is none.
@@ -84,7 +86,9 @@ type Name struct {
 
 // Summary is a line of a list: what is known of a report without opening it.
 type Summary struct {
-	// Seq is greater for what was put later, also of several processes.
+	// Seq is greater for what was put later, also of several processes: who has read all up to
+	// one misses none that is smaller. A report that becomes the newest of its digest again,
+	// because the newest was dropped, gets another.
 	Seq     int64           `json:"-"`
 	Digest  detonaut.Digest `json:"digest"`
 	Key     string          `json:"fingerprint"`
@@ -102,8 +106,8 @@ type Summary struct {
 	Analysed time.Time `json:"analysed"`
 }
 
-// Page is a part of a list: at most Limit lines (1 to 200) behind Cursor, which is what came
-// with the part before, or empty.
+// Page is a part of a list: at most Limit lines (1 to 200; another number is taken for the
+// nearest of these) behind Cursor, which is what came with the part before, or empty.
 type Page struct {
 	Cursor string
 	Limit  int
@@ -136,9 +140,11 @@ type Repository struct {
 
 // Facts leads from something that was found to all images that have it.
 type Facts interface {
-	// Having are the reports with a fact, the newest of each digest, the newest first.
+	// Having are the reports with a fact, the newest of each digest, the newest first. An older
+	// report with it does not count if the newest has it not.
 	Having(ctx context.Context, f Fact, p Page) (found []Summary, next string, err error)
-	// Prevalence is in how many digests each fact was found, in the order of facts.
+	// Prevalence is in how many digests each fact was found, in the order of facts. Of what was
+	// found in thousands the number may be some minutes old.
 	Prevalence(ctx context.Context, facts []Fact) ([]int, error)
 }
 

@@ -32,7 +32,7 @@ type Submissions interface {
 	Cancel(ctx context.Context, id string) error
 
 	// AddProgress adds to what is told of a submission, in this order. What is told gets the
-	// numbers from 1 on; of one submission at most [MaxProgress] are kept. The last of kind
+	// numbers from 1 on; of one submission the last [MaxProgress] are kept. The last of kind
 	// "stage", whose data is {"stage": NAME}, is the Stage of the submission.
 	AddProgress(ctx context.Context, id string, told []Progress) error
 	// Progress is what was told after a number.
