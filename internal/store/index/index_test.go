@@ -326,10 +326,10 @@ func TestFailures(t *testing.T) {
 	}
 	b.changes = nil
 	for i := range 300 {
-		v := summary(r, i)
+		v := summary(r, 400+i)
 		b.drop(v.Digest)
 		b.pull(v.Name, int64(i))
-		b.put(summary(r, 2*i), facts(r)...)
+		b.put(summary(r, 600+i), facts(r)...)
 	}
 	if _, err := x.Find(t.Context(), q); !errors.Is(err, b.having) {
 		t.Errorf("got %v", err)

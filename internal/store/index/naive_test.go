@@ -99,13 +99,6 @@ func (m *memory) Changes(_ context.Context, after int64, tell func(index.Change)
 	if after == m.seq {
 		return m.seq, nil
 	}
-	for d, n := range m.dropped {
-		if n > after && after > 0 {
-			if err := tell(index.Change{Dropped: d, Number: n}); err != nil {
-				return 0, err
-			}
-		}
-	}
 	for _, k := range m.newest() {
 		if k.Seq > after {
 			if err := tell(index.Change{Report: &k.Summary}); err != nil {
@@ -116,6 +109,13 @@ func (m *memory) Changes(_ context.Context, after int64, tell func(index.Change)
 	for n, p := range m.pulls {
 		if p.seq > after && after > 0 {
 			if err := tell(index.Change{Pulled: &n, Pulls: p.pulls}); err != nil {
+				return 0, err
+			}
+		}
+	}
+	for d, n := range m.dropped {
+		if n > after && after > 0 {
+			if err := tell(index.Change{Dropped: d, Number: n}); err != nil {
 				return 0, err
 			}
 		}
