@@ -32,7 +32,7 @@ const (
 // the same digest and fingerprint the later analysis stays. What in an archive is not what it
 // says is told of, and left out. An archive that is cut is [detonaut.ErrCorrupt] in the end.
 func (h Home) Import(ctx context.Context, r io.Reader) (Moved, error) {
-	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+	z, err := zstd.NewReader(source{r}, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 	if err != nil {
 		return Moved{}, fmt.Errorf("import store: %w", err)
 	}
@@ -59,7 +59,7 @@ func corrupt(format string, args ...any) error {
 
 // read reads the tar.
 func (i *importer) read(ctx context.Context, r io.Reader) error {
-	in := tar.NewReader(source{r})
+	in := tar.NewReader(r)
 	for n := 0; ; n++ {
 		if err := context.Cause(ctx); err != nil {
 			return err
@@ -71,7 +71,7 @@ func (i *importer) read(ctx context.Context, r io.Reader) error {
 		if err != nil {
 			return unreadable(err)
 		}
-		if f.Typeflag != tar.TypeReg || (n == 0) != (f.Name == headName) {
+		if f.Typeflag != tar.TypeReg || sparse(f) || (n == 0) != (f.Name == headName) {
 			return corrupt("this is no archive of a store: %.100q", f.Name)
 		}
 		switch {
@@ -94,10 +94,19 @@ func (i *importer) read(ctx context.Context, r io.Reader) error {
 	}
 }
 
-// source tells what is wrong with an archive from what is wrong with us.
+// sparse tells whether a file would be longer than what the archive has of it.
+func sparse(f *tar.Header) bool {
+	for key := range f.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
+}
+
+// source is where an archive comes from: what goes wrong there is not the archive's fault.
 type source struct{ r io.Reader }
 
-// errSource is a failure to read the archive.
 var errSource = errors.New("read archive")
 
 func (s source) Read(p []byte) (int, error) {
@@ -109,7 +118,26 @@ func (s source) Read(p []byte) (int, error) {
 }
 
 // unreadable is an error of an archive that is none, or was cut.
-func unreadable(err error) error { return fmt.Errorf("%w: %w", detonaut.ErrCorrupt, err) }
+func unreadable(err error) error {
+	if errors.Is(err, errSource) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", detonaut.ErrCorrupt, err)
+}
+
+// watched remembers what went wrong with a reader, which others would wrap.
+type watched struct {
+	r   io.Reader
+	err error
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		w.err = err
+	}
+	return n, err
+}
 
 func (i *importer) wrong(format string, args ...any) {
 	i.moved.Problems++
@@ -156,10 +184,11 @@ func (i *importer) blob(ctx context.Context, sum string, r io.Reader) error {
 		i.moved.There++
 		return nil
 	}
-	got, _, err := i.Blobs.Put(ctx, r)
+	content := &watched{r: r}
+	got, _, err := i.Blobs.Put(ctx, content)
 	switch {
-	case errors.Is(err, errSource) || errors.Is(err, io.ErrUnexpectedEOF):
-		return unreadable(err)
+	case content.err != nil:
+		return unreadable(content.err)
 	case err != nil:
 		return err
 	case got != sum: // nothing names it, so that it goes with the garbage
