@@ -56,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"server":      startServer,
 			"server-ends": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Fatalf("there is no server") },
 			"registry":    startRegistry,
+			"remember":    remember,
 			"ask":         ask,
 			"revoke":      revoke,
 			"image":       func(ts *testscript.TestScript, neg bool, args []string) { makeImage(ts, neg, args, hello) },

@@ -174,6 +174,9 @@ func (x *exporter) repository(ctx context.Context, n store.Name) error {
 	if err != nil {
 		return err
 	}
+	if r.Updated.IsZero() && r.Pulls < 0 && r.Description == "" { // nobody but reports tells of it
+		return nil
+	}
 	r.Tags = nil // the store knows
 	x.moved.Repositories++
 	return x.json(fmt.Sprintf("%s%08d.json", repositories, x.moved.Repositories), r)
