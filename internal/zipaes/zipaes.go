@@ -114,7 +114,8 @@ func (w *Writer) begin(name string) (*file, error) {
 		// Sizes are told behind the content. There is no sum of it (AE-2): it would tell what
 		// the content is.
 		header: &zip.FileHeader{
-			Name: name, Method: method, Flags: flags, Extra: extra, ModifiedDate: firstDOSDate,
+			Name: name, Method: method, Flags: flags, Extra: extra,
+			ModifiedDate:   firstDOSDate, //nolint:staticcheck // what is newer is not for raw files
 			CreatorVersion: creatorUnix | version, ReaderVersion: version, ExternalAttrs: readable,
 		},
 		stream: counter{block: block, used: aes.BlockSize}, mac: hmac.New(sha1.New, keys[keySize:2*keySize]),
@@ -171,8 +172,8 @@ func (f *file) end() error {
 		return err
 	}
 	h := f.header
-	h.CompressedSize = uint32(min(h.CompressedSize64, math.MaxUint32))
-	h.UncompressedSize = uint32(min(h.UncompressedSize64, math.MaxUint32))
+	h.CompressedSize = uint32(min(h.CompressedSize64, math.MaxUint32))     //nolint:staticcheck // the list at the end is made of it
+	h.UncompressedSize = uint32(min(h.UncompressedSize64, math.MaxUint32)) //nolint:staticcheck // the same
 	return nil
 }
 
