@@ -241,7 +241,7 @@ func regionAround(n *html.Node) bool {
 	role, _ := attr(n.Parent, "role")
 	name, _ := attr(n.Parent, "aria-label")
 	focus, _ := attr(n.Parent, "tabindex")
-	return role == "region" && name != "" && focus == "0"
+	return (role == "region" || role == "group") && name != "" && focus == "0"
 }
 
 // TestOrder holds the sections to their order, and the navigation to them.

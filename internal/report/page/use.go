@@ -104,3 +104,12 @@ func lines(s string, n int) []string {
 	}
 	return all
 }
+
+// Region is the role of what scrolls: a landmark of the page, or, where a page has many of the
+// same name, a group.
+func (m *model) Region() string {
+	if m.Many {
+		return "group"
+	}
+	return "region"
+}
