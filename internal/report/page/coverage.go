@@ -16,7 +16,6 @@ type coverage struct {
 	Checks list[checkRow]
 	Paths  []string
 	Notes  []string
-	ran    bool
 }
 
 type stageRow struct {
@@ -49,7 +48,7 @@ func (m *model) coverage() coverage {
 	for _, s := range m.Report.Stages[:min(len(m.Report.Stages), 60)] {
 		class := "skipped"
 		switch s.State {
-		case detonaut.Complete, detonaut.Partial, detonaut.Failed:
+		case detonaut.Complete, detonaut.Partial, detonaut.Failed, detonaut.Skipped:
 			class = string(s.State)
 		}
 		v.Stages = append(v.Stages, stageRow{s, class})

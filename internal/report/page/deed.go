@@ -19,7 +19,7 @@ func (t *teller) speech() {
 		host := hostOfURL(r.URL)
 		said[spoke(r.PID, host)] = true
 		verb := "fetched"
-		if r.Sent > 0 || r.Method != "GET" {
+		if r.Sent > 0 || !strings.EqualFold(r.Method, "get") {
 			verb = "sent"
 		}
 		_, rest, _ := strings.Cut(r.URL, "://")
@@ -210,19 +210,15 @@ func (t *teller) rest() {
 	}
 }
 
-// saying are beginnings of steps, and the kinds of what comes behind.
-var saying = []struct{ verb, kind string }{
-	{"asked for the name ", "network"}, {"connected to ", "network"}, {"fetched ", "network"}, {"sent ", "network"}, {"said ", "network"},
-	{"listened at ", "network"}, {"tried to connect to ", "network"},
-}
+// saying are beginnings of steps that are about the network.
+var saying = []string{"asked for the name ", "connected to ", "fetched ", "sent ", "said ", "listened at ", "tried to connect to "}
 
 // stepCard is a step as a card.
 func stepCard(st *detonaut.Step) card {
 	d := card{kind: "file", object: st.Text, label: st.Text, full: st.Text, event: st.Event}
-	for _, s := range saying {
-		if rest, ok := strings.CutPrefix(st.Text, s.verb); ok {
-			d.kind, d.label, d.verbs = s.kind, rest, []string{strings.TrimSpace(s.verb)}
-			d.object = st.Text
+	for _, verb := range saying {
+		if rest, ok := strings.CutPrefix(st.Text, verb); ok {
+			d.kind, d.label, d.verbs = "network", rest, []string{strings.TrimSpace(verb)}
 			return d
 		}
 	}

@@ -224,7 +224,7 @@ func (c *card) heat(h heat) {
 }
 
 // deed adds what a process did; equal ones are one card.
-func (t *teller) deed(pid int32, d card) *card {
+func (t *teller) deed(pid int32, d card) {
 	i := t.m.process(pid, d.event)
 	if pid == 0 {
 		i = -1
@@ -248,7 +248,6 @@ func (t *teller) deed(pid int32, d card) *card {
 	}
 	c.count++
 	c.heat(t.m.heats[d.event])
-	return c
 }
 
 // actor is the card of a process; of none, that of the first.
