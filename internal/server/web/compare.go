@@ -7,6 +7,7 @@ import (
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/report/difference"
 	"github.com/detonaut/detonaut/internal/report/page"
+	"github.com/detonaut/detonaut/internal/store"
 )
 
 // maxDiffering is how many lines of one list are shown; all of them are in the twin.
@@ -31,8 +32,14 @@ type comparedPart struct {
 // comparedList are some of the lines that are new, gone or changed.
 type comparedList struct {
 	What  string // "new", "gone" or "changed"
-	Items []difference.Item
+	Items []comparedItem
 	More  int
+}
+
+// comparedItem is one line. Its Href is ours; empty leads nowhere.
+type comparedItem struct {
+	difference.Item
+	Href string
 }
 
 // compareTitles are the headings of parts.
@@ -76,12 +83,41 @@ func (s *site) compare(r *http.Request) (*document, error) {
 
 func comparedOf(p difference.Part) comparedPart {
 	c := comparedPart{Name: p.Name, Title: compareTitles[p.Name], Same: p.Same}
-	for _, l := range []comparedList{{What: "new", Items: p.New}, {What: "gone", Items: p.Gone}, {What: "changed", Items: p.Changed}} {
-		if len(l.Items) > 0 {
-			l.More = max(0, len(l.Items)-maxDiffering)
-			l.Items = l.Items[:len(l.Items)-l.More]
-			c.Lists = append(c.Lists, l)
+	for _, l := range []struct {
+		what  string
+		items []difference.Item
+	}{{"new", p.New}, {"gone", p.Gone}, {"changed", p.Changed}} {
+		if len(l.items) == 0 {
+			continue
 		}
+		list := comparedList{What: l.what, More: max(0, len(l.items)-maxDiffering)}
+		for _, item := range l.items[:len(l.items)-list.More] {
+			if p.Name == difference.Findings && item.Was == "" {
+				item.Value = "" // the severity is shown already
+			}
+			list.Items = append(list.Items, comparedItem{item, comparedHref(p.Name, item.Key)})
+		}
+		c.Lists = append(c.Lists, list)
 	}
 	return c
+}
+
+// comparedHref is the page about one thing that differs; empty if there is none.
+func comparedHref(part difference.Name, key string) string {
+	switch part {
+	case difference.Findings:
+		return page.RulePath(key)
+	case difference.Hosts:
+		return hostCell(key).Href
+	case difference.Payloads:
+		return hash(key).Href
+	case difference.Vulnerabilities:
+		id, _, _ := strings.Cut(key, " in ")
+		return pivotCell(store.CVE, id, id).Href
+	case difference.Packages:
+		if at := strings.LastIndex(key, " ("); at > 0 {
+			return pivotCell(store.PackageName, key[:at], key[:at]).Href
+		}
+	}
+	return ""
 }
