@@ -100,8 +100,17 @@ func (t things) add(i Item) {
 
 func parts() []part {
 	return []part{
-		{Findings, findings}, {Processes, processes}, {Hosts, hosts}, {Listeners, listeners}, {Payloads, payloads}, {Changes, changes},
-		{Packages, packages}, {Vulnerabilities, vulnerabilities}, {Files, files}, {Layers, layers}, {Config, config},
+		{Findings, findings},
+		{Processes, processes},
+		{Hosts, hosts},
+		{Listeners, listeners},
+		{Payloads, payloads},
+		{Changes, changes},
+		{Packages, packages},
+		{Vulnerabilities, vulnerabilities},
+		{Files, files},
+		{Layers, layers},
+		{Config, config},
 	}
 }
 

@@ -141,8 +141,13 @@ func config(r *detonaut.Report, t things) {
 		name string
 		is   []string
 	}{
-		{"entrypoint", c.Entrypoint}, {"cmd", c.Cmd}, {"healthcheck", c.Healthcheck}, {"on build", c.OnBuild},
-		{"user", []string{c.User}}, {"working directory", []string{c.WorkingDir}}, {"stop signal", []string{c.StopSignal}},
+		{"entrypoint", c.Entrypoint},
+		{"cmd", c.Cmd},
+		{"healthcheck", c.Healthcheck},
+		{"on build", c.OnBuild},
+		{"user", []string{c.User}},
+		{"working directory", []string{c.WorkingDir}},
+		{"stop signal", []string{c.StopSignal}},
 	} {
 		if len(one.is) > 0 && one.is[0] != "" {
 			t.add(Item{Key: one.name, Value: quoted(one.is)})

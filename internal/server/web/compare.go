@@ -118,6 +118,7 @@ func comparedHref(part difference.Name, key string) string {
 		if at := strings.LastIndex(key, " ("); at > 0 {
 			return pivotCell(store.PackageName, key[:at], key[:at]).Href
 		}
+	default:
 	}
 	return ""
 }

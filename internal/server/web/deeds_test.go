@@ -342,8 +342,13 @@ func TestPaging(t *testing.T) {
 // Facts that are rare, and say much, come first among what relates images.
 func TestRarest(t *testing.T) {
 	facts := []store.Fact{
-		{Kind: store.Layer, Value: "everybody's"}, {Kind: store.Layer, Value: "some"}, {Kind: store.Wallet, Value: "nobody else's"}, {Kind: store.Wallet, Value: "shared"},
-		{Kind: store.Domain, Value: "common"}, {Kind: store.Domain, Value: "rare"}, {Kind: store.Package, Value: "pkg:deb/x"},
+		{Kind: store.Layer, Value: "everybody's"},
+		{Kind: store.Layer, Value: "some"},
+		{Kind: store.Wallet, Value: "nobody else's"},
+		{Kind: store.Wallet, Value: "shared"},
+		{Kind: store.Domain, Value: "common"},
+		{Kind: store.Domain, Value: "rare"},
+		{Kind: store.Package, Value: "pkg:deb/x"},
 	}
 	counts := map[store.Fact]int{}
 	for i, n := range []int{maxCommon + 1, 9, 1, 3, 80, 2, 2} {

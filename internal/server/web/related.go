@@ -23,8 +23,14 @@ const (
 // how many of each are asked about.
 func telling() []kindBound {
 	return []kindBound{
-		{store.Wallet, 50}, {store.Certificate, 50}, {store.SHA256, 200}, {store.Likeness, 100}, {store.Domain, 100}, {store.IP, 100},
-		{store.Family, 20}, {store.Layer, 100},
+		{store.Wallet, 50},
+		{store.Certificate, 50},
+		{store.SHA256, 200},
+		{store.Likeness, 100},
+		{store.Domain, 100},
+		{store.IP, 100},
+		{store.Family, 20},
+		{store.Layer, 100},
 	}
 }
 

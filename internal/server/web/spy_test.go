@@ -52,7 +52,7 @@ func (s *spy) put(t testing.TB, r *detonaut.Report, n store.Name, artifacts map[
 		e.Blobs[name] = hex.EncodeToString(sum[:])
 		s.blobs[e.Blobs[name]] = b
 	}
-	if _, err := s.Store.Put(t.Context(), e); err != nil {
+	if _, err := s.Put(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 	kept, err := s.Store.Get(t.Context(), r.Image.Digest, "")

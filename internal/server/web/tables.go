@@ -101,7 +101,10 @@ func (t *tables) findingTable(title string, wanted func(id string) bool) table {
 			title += " (suppressed: " + f.Suppressed.Reason + ")"
 		}
 		return []cell{
-			{Severity: f.Severity}, plain(title), {Text: f.ID, Href: page.RulePath(f.ID)}, plain(string(f.Confidence)), plain(string(f.Category)),
+			{Severity: f.Severity},
+			plain(title),
+			{Text: f.ID, Href: page.RulePath(f.ID)},
+			plain(string(f.Confidence)), plain(string(f.Category)),
 			plain(strings.Join(f.Techniques, " ")), number(f.Count), plain(evidence), t.event(event),
 		}
 	})
@@ -174,7 +177,8 @@ func (t *tables) vulnerabilities() []table {
 	columns := []string{"Severity", "Vulnerability", "Package", "Version", "Fixed in", "Reached", "Exploited", "EPSS", "Score", "Path"}
 	row := func(v *detonaut.Vulnerability) []cell {
 		return []cell{
-			{Severity: v.Severity}, pivotCell(store.CVE, v.ID, v.ID), pivotCell(store.PackageName, v.Package, v.Package), plain(v.Version), plain(strings.Join(v.Fixed, ", ")),
+			{Severity: v.Severity},
+			pivotCell(store.CVE, v.ID, v.ID), pivotCell(store.PackageName, v.Package, v.Package), plain(v.Version), plain(strings.Join(v.Fixed, ", ")),
 			plain(strconv.FormatBool(v.Reached)), plain(strconv.FormatBool(v.Exploited)), plain(strconv.FormatFloat(v.EPSS, 'f', 3, 64)),
 			plain(strconv.FormatFloat(v.Score, 'f', 1, 64)), plain(v.Path),
 		}

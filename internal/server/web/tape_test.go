@@ -77,7 +77,7 @@ func TestReadTapeSearchesInParts(t *testing.T) {
 	var lines bytes.Buffer
 	enc := tape.NewEncoder(&lines)
 	text := strings.Repeat("y", 200<<10)
-	for seq := range uint64(2 * maxSearched / (200 << 10)) {
+	for seq := range uint64(maxSearched * 5 / 4 / (200 << 10)) {
 		e := &tape.Event{Seq: seq + 1, Kind: tape.OutputStdout, PID: 1, Output: &tape.Output{Text: text}}
 		if err := enc.Record(e); err != nil {
 			t.Fatal(err)
