@@ -242,6 +242,23 @@ func TestDocs(t *testing.T) {
 	}
 }
 
+func TestBadge(t *testing.T) {
+	w := newWorld(t, "app", nil, reporttest.Realistic(0))
+	path := page.ReportPath(w.one.Report.Image.Digest, "") + "/badge.svg"
+	for _, p := range []string{path, path + "?fingerprint=" + w.one.Key} {
+		got := w.ask(p)
+		if got.Code != http.StatusOK || got.Header().Get("Content-Type") != "image/svg+xml" || !strings.Contains(got.Body.String(), ">"+string(w.one.Report.Verdict.Word)+"</text>") {
+			t.Errorf("%s: status %d: %s", p, got.Code, got.Body)
+		}
+		if err := xml.Unmarshal(got.Body.Bytes(), new(struct{})); err != nil {
+			t.Errorf("%s: %v", p, err)
+		}
+	}
+	if got := w.ask(path + "?fingerprint=0123456789abcdef"); got.Code != http.StatusNotFound {
+		t.Errorf("another fingerprint: status %d", got.Code)
+	}
+}
+
 func TestLive(t *testing.T) {
 	w := newWorld(t, "app", nil, reporttest.Realistic(0))
 	body := w.ask("/live/one").Body.String()

@@ -96,11 +96,13 @@ func makeDocument(name string, source []byte) (manualPage, error) {
 			n.Level = max(n.Level, 2) // the page has a first one
 		case *ast.Link:
 			to := manualLink(name, string(n.Destination))
-			if to == "" {
+			if to == "" { // what is in it stays
 				drop = append(drop, n)
 			}
 			n.Destination = []byte(to)
 		case *ast.Image:
+			drop = append(drop, n)
+		case *ast.HTMLBlock, *ast.RawHTML: // comments, for those who edit it
 			drop = append(drop, n)
 		}
 		return ast.WalkContinue, nil
