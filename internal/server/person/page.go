@@ -5,25 +5,31 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"sync"
+
+	site "github.com/detonaut/detonaut/internal/report/page"
 )
 
 //go:embed page.html
 var files embed.FS
 
-var pages = template.Must(template.ParseFS(files, "page.html"))
+var pages = sync.OnceValue(func() *template.Template {
+	return template.Must(site.Layout().ParseFS(files, "page.html"))
+})
 
 // page is what people see at the door.
 type page struct {
-	Title, Text string
-	Form        bool
-	To          string
+	site.Chrome
+	Heading, Text string
+	Form          bool
+	To            string
 	// Start leads to the provider, Name is what that is called.
 	Start, Name string
 }
 
 // form asks for a key, or leads to the provider.
 func (d *Door) form(to, text string) page {
-	p := page{Title: "Sign in", Text: text, Form: true, To: to}
+	p := page{Heading: "Sign in", Text: text, Form: true, To: to}
 	if d.o.Provider != nil {
 		p.Start, p.Name = StartPath+"?to="+url.QueryEscape(to), d.o.Provider.Name
 	}
@@ -38,7 +44,8 @@ func (d *Door) show(w http.ResponseWriter, status int, p page) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	if err := pages.ExecuteTemplate(w, "page.html", p); err != nil {
+	p.Title, p.NoIndex = p.Heading+" · Detonaut", true
+	if err := pages().ExecuteTemplate(w, "layout", p); err != nil {
 		d.o.Log.Debug("page not written", "error", err)
 	}
 }

@@ -96,7 +96,7 @@ func (d *Door) enter(w http.ResponseWriter, r *http.Request) {
 	}
 	d.mu.Unlock()
 	if !ok {
-		d.show(w, http.StatusForbidden, page{Title: "This link was used already", Text: "A link lets one person in, once. Start the server again to get another, or sign in with a key."})
+		d.show(w, http.StatusForbidden, page{Heading: "This link was used already", Text: "A link lets one person in, once. Start the server again to get another, or sign in with a key."})
 		return
 	}
 	d.begin(w, r, guard.Session{Who: "owner", Scopes: []store.Scope{store.ScopeDownload, store.ScopeAdmin}}, "link", "/")
@@ -144,7 +144,7 @@ func (d *Door) signOut(w http.ResponseWriter, r *http.Request) {
 
 func (d *Door) fail(w http.ResponseWriter, err error) {
 	d.o.Log.Error("sign-in failed", "error", err)
-	d.show(w, http.StatusServiceUnavailable, page{Title: "Nobody can sign in now", Text: "The log of the server says why. Try again later."})
+	d.show(w, http.StatusServiceUnavailable, page{Heading: "Nobody can sign in now", Text: "The log of the server says why. Try again later."})
 }
 
 // local is a path of ours, whatever a link says: nobody is sent elsewhere from here.

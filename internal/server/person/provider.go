@@ -119,17 +119,17 @@ func (d *Door) callback(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, d.o.Sessions.Cookie(pendingCookie, "", -1))
 	q := r.URL.Query()
 	if err != nil || time.Now().After(p.Ends) || p.State == "" || q.Get("state") != p.State {
-		d.show(w, http.StatusForbidden, page{Title: "This sign-in was not begun here", Text: "It took too long, or began in another browser. Begin again."})
+		d.show(w, http.StatusForbidden, page{Heading: "This sign-in was not begun here", Text: "It took too long, or began in another browser. Begin again."})
 		return
 	}
 	if q.Get("error") != "" || q.Get("code") == "" {
-		d.show(w, http.StatusForbidden, page{Title: "The provider did not sign you in", Text: "Begin again, or ask whoever runs it."})
+		d.show(w, http.StatusForbidden, page{Heading: "The provider did not sign you in", Text: "Begin again, or ask whoever runs it."})
 		return
 	}
 	who, err := d.o.Provider.identify(r.Context(), q.Get("code"), p)
 	if err != nil {
 		d.o.Log.Error("identity not taken", "error", err)
-		d.show(w, http.StatusForbidden, page{Title: "The provider did not sign you in", Text: "The log of the server says why. Begin again, or ask whoever runs it."})
+		d.show(w, http.StatusForbidden, page{Heading: "The provider did not sign you in", Text: "The log of the server says why. Begin again, or ask whoever runs it."})
 		return
 	}
 	scopes := who.scopes(d.o.Provider.Rights)
@@ -137,7 +137,7 @@ func (d *Door) callback(w http.ResponseWriter, r *http.Request) {
 		if err := d.o.Note(r.Context(), "sign-in", who.name(), "no right here"); err != nil {
 			d.o.Log.Error("refusal not noted", "error", err)
 		}
-		d.show(w, http.StatusForbidden, page{Title: "You have no right here", Text: "The provider knows you, but nobody gave you a right to this server."})
+		d.show(w, http.StatusForbidden, page{Heading: "You have no right here", Text: "The provider knows you, but nobody gave you a right to this server."})
 		return
 	}
 	d.begin(w, r, guard.Session{Who: who.name(), Scopes: scopes}, who.name(), p.To)
