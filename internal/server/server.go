@@ -109,6 +109,7 @@ func New(o Options) (*Server, error) {
 		Store: o.Store, Public: o.Public, URL: o.URL, Hosts: o.Hosts, Proxies: o.Proxies, Sessions: sessions,
 		Open:   append(person.Open(), healthPath, readyPath, api.DescriptionPath, "/assets/", "/robots.txt", "/favicon.ico"),
 		SignIn: person.SignInPath, Limits: o.Limits, Log: o.Log,
+		Refuse: func(w http.ResponseWriter, r *http.Request, p guard.Problem) { s.door.Refuse(w, r, p) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make server: %w", err)
@@ -121,7 +122,7 @@ func New(o Options) (*Server, error) {
 	a, err := api.New(api.Options{
 		Store: o.Store, Blobs: o.Blobs, Public: o.Public, Ref: o.Ref, Submitted: o.Submitted, Note: g.Note, Version: o.Version,
 		Wait: o.Limits.Wait, Closing: s.closing, Log: o.Log,
-		Waiting: api.Waiting{Pending: o.Pending},
+		Waiting: api.Waiting{Pending: o.Pending}, Related: s.related,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make server: %w", err)
@@ -144,6 +145,16 @@ func (s *Server) pages(a *api.API) http.Handler {
 		o.URL = strings.TrimSuffix(s.o.URL.String(), "/")
 	}
 	return web.New(o)
+}
+
+// related finds related images as pages show them.
+func (s *Server) related(ctx context.Context, r *detonaut.Report) ([]api.Relation, error) {
+	_, found, err := web.Related(ctx, s.o.Store, r)
+	all := make([]api.Relation, 0, len(found))
+	for _, f := range found {
+		all = append(all, api.Relation(f))
+	}
+	return all, err
 }
 
 // Handler is all of it, with its guard.

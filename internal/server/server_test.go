@@ -157,6 +157,24 @@ func TestReady(t *testing.T) {
 	}
 }
 
+// What the guard refuses a person is shown as a page, and a program as a problem; related
+// images come from where pages have them.
+func TestRefusals(t *testing.T) {
+	r := serve(t, server.Options{Public: true, Limits: guard.Limits{Address: guard.Rate{Minute: 1, Burst: 3}}})
+	r.get(t, "/healthz", "", "*/*")
+	if status, _, body := r.get(t, "/api/v1/reports/sha256:"+strings.Repeat("a", 64)+"/related", "", "*/*"); status != 404 {
+		t.Errorf("got %d %s", status, body)
+	}
+	r.get(t, "/healthz", "", "*/*")
+	status, header, body := r.get(t, "/search", "", "text/html")
+	if status != 429 || header.Get("Retry-After") == "" || !strings.Contains(body, "<h1>Too Many Requests</h1>") {
+		t.Errorf("got %d %s", status, body)
+	}
+	if status, header, _ := r.get(t, "/search", "", "*/*"); status != 429 || header.Get("Content-Type") != "application/problem+json" {
+		t.Errorf("got %d of type %s", status, header.Get("Content-Type"))
+	}
+}
+
 // The link that is printed lets a browser in, to everything.
 func TestLink(t *testing.T) {
 	r := serve(t, server.Options{})

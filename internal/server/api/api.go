@@ -31,6 +31,8 @@ type Options struct {
 	// Ref holds a ref that a client sent to what may be submitted, and returns it as it is to
 	// be submitted. An error says what is wrong with it, for the client; nil takes none.
 	Ref func(detonaut.Ref) (detonaut.Ref, error)
+	// Related finds other images that have to do with that of a report; nil finds none.
+	Related func(context.Context, *detonaut.Report) ([]Relation, error)
 	// Submitted is called after each submission; it may be nil.
 	Submitted func()
 	// Note is [guard.Guard.Note].

@@ -66,6 +66,41 @@ func (a *API) facts() {
 		id: "count-facts", tag: "facts", method: http.MethodGet, path: "/facts/prevalence", scope: store.ScopeRead,
 		summary: "Count images with facts", description: "In how many images each of some facts was found, in the order of the parameters.",
 	}, a.prevalence)
+	register(a, operation{
+		id: "list-related", tag: "facts", method: http.MethodGet, path: "/reports/{digest}/related", scope: store.ScopeRead,
+		summary: "List related images", description: "The facts that an image shares with few others, those that say most first, and some of these.",
+		errors: []int{http.StatusNotFound},
+	}, a.related)
+}
+
+// Relation is what images have in common.
+type Relation struct {
+	Fact   store.Fact      `json:"fact"`
+	Total  int             `json:"total" doc:"How many images have it, this one included."`
+	Images []store.Summary `json:"images" nullable:"false" doc:"Some of the others."`
+}
+
+type relatedOutput struct {
+	Body struct {
+		Items []Relation `json:"items" nullable:"false"`
+	}
+}
+
+func (a *API) related(ctx context.Context, in *Analysis) (*relatedOutput, error) {
+	e, err := a.o.Store.Get(ctx, in.digest(), in.Fingerprint)
+	if err != nil {
+		return nil, err
+	}
+	out := &relatedOutput{}
+	if a.o.Related != nil {
+		if out.Body.Items, err = a.o.Related(ctx, e.Report); err != nil {
+			return nil, err
+		}
+	}
+	if out.Body.Items == nil {
+		out.Body.Items = []Relation{}
+	}
+	return out, nil
 }
 
 // factKind is the kind of a fact, of which the description lists all.

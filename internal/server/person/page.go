@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	site "github.com/detonaut/detonaut/internal/report/page"
+	"github.com/detonaut/detonaut/internal/server/guard"
 )
 
 //go:embed page.html
@@ -22,7 +23,9 @@ type page struct {
 	site.Chrome
 	Heading, Text string
 	Form          bool
-	To            string
+	// Refused is set when to sign in would not help.
+	Refused bool
+	To      string
 	// Start leads to the provider, Name is what that is called.
 	Start, Name string
 }
@@ -38,6 +41,11 @@ func (d *Door) form(to, text string) page {
 
 func (d *Door) showSignIn(w http.ResponseWriter, r *http.Request) {
 	d.show(w, http.StatusOK, d.form(local(r.URL.Query().Get("to")), ""))
+}
+
+// Refuse shows a person why the guard did not let them pass.
+func (d *Door) Refuse(w http.ResponseWriter, _ *http.Request, p guard.Problem) {
+	d.show(w, p.Status, page{Heading: http.StatusText(p.Status), Text: p.Detail, Refused: p.Status != http.StatusUnauthorized})
 }
 
 func (d *Door) show(w http.ResponseWriter, status int, p page) {

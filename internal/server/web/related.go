@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/report/page"
 	"github.com/detonaut/detonaut/internal/store"
 	"github.com/detonaut/detonaut/internal/store/fact"
@@ -39,11 +40,15 @@ type kindBound struct {
 	most int
 }
 
-// related finds in how many images the facts of a report were found, and some of the other
-// images that have the rarest of them.
 func (s *site) related(ctx context.Context, sub *subject) (map[store.Fact]int, []page.Relation, error) {
-	asked := tellingFacts(fact.Of(sub.Report))
-	counts, err := s.Store.Prevalence(ctx, asked)
+	return Related(ctx, s.Store, sub.Report)
+}
+
+// Related finds in how many images the facts of a report were found, and some of the other
+// images that have the rarest of them.
+func Related(ctx context.Context, facts store.Facts, r *detonaut.Report) (map[store.Fact]int, []page.Relation, error) {
+	asked := tellingFacts(fact.Of(r))
+	counts, err := facts.Prevalence(ctx, asked)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -53,11 +58,11 @@ func (s *site) related(ctx context.Context, sub *subject) (map[store.Fact]int, [
 	}
 	var relations []page.Relation
 	for _, f := range rarest(asked, prevalence) {
-		found, _, err := s.Store.Having(ctx, f, store.Page{Limit: numRelated + 1})
+		found, _, err := facts.Having(ctx, f, store.Page{Limit: numRelated + 1})
 		if err != nil {
 			return nil, nil, err
 		}
-		found = slices.DeleteFunc(found, func(other store.Summary) bool { return other.Digest == sub.Digest })
+		found = slices.DeleteFunc(found, func(other store.Summary) bool { return other.Digest == r.Image.Digest })
 		if len(found) > 0 {
 			relations = append(relations, page.Relation{Fact: f, Total: prevalence[f], Images: found[:min(len(found), numRelated)]})
 		}
