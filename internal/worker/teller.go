@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"sync"
 	"time"
 
@@ -45,9 +46,9 @@ type (
 		PID  int32     `json:"pid,omitempty"`
 		Text string    `json:"text"`
 	}
-	// noteTold is the data of "note": a text, or how many events were left out.
+	// noteTold is the data of "note": a text, and how many events were left out before it.
 	noteTold struct {
-		Text    string `json:"text,omitempty"`
+		Text    string `json:"text"`
 		LeftOut int    `json:"left_out,omitempty"`
 	}
 )
@@ -104,6 +105,12 @@ func (t *Teller) add(kind string, data any) {
 	t.pending = append(t.pending, t.progress(kind, data))
 }
 
+// addLeftOut has t.mu.
+func (t *Teller) addLeftOut() {
+	t.add("note", noteTold{Text: fmt.Sprintf("%d events more, which the tape has", t.leftOut), LeftOut: t.leftOut})
+	t.leftOut = 0
+}
+
 func (t *Teller) progress(kind string, data any) store.Progress {
 	b, _ := json.Marshal(data) // of strings and numbers alone
 	return store.Progress{At: t.c.w.o.Now().UTC(), Kind: kind, Data: b}
@@ -128,8 +135,7 @@ func (t *Teller) flush() {
 	t.mu.Lock()
 	// Of those that were left out after the last that may be told there is one note, at the end.
 	if t.leftOut > 0 && t.events < maxEvents {
-		t.add("note", noteTold{LeftOut: t.leftOut})
-		t.leftOut = 0
+		t.addLeftOut()
 	}
 	told := t.pending
 	t.pending = nil
@@ -154,9 +160,8 @@ func (t *Teller) close() {
 	t.stopped.Wait()
 	t.mu.Lock()
 	if t.leftOut > 0 {
-		t.add("note", noteTold{LeftOut: t.leftOut})
+		t.addLeftOut()
 	}
-	t.leftOut = 0
 	t.mu.Unlock()
 	t.flush()
 }
