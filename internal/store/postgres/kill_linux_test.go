@@ -11,6 +11,7 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 
+	"github.com/detonaut/detonaut/internal/report/reporttest"
 	"github.com/detonaut/detonaut/internal/store"
 	"github.com/detonaut/detonaut/internal/store/postgres"
 	"github.com/detonaut/detonaut/internal/store/storetest"
@@ -62,6 +63,7 @@ func TestKill(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		storetest.CheckTables(t, raw(t, url))
 		return s
 	})
 }
@@ -72,6 +74,50 @@ func TestRestart(t *testing.T) {
 	url := server.URL(t)
 	s, other := open(t, url, store.Options{}), open(t, url, store.Options{})
 	storetest.TestRestart(t, s, other, func() { server.Stop(t) }, func() { server.Start(t) })
+	storetest.CheckTables(t, raw(t, url))
+}
+
+// TestStalled has somebody stop in the middle of a change. Others can still put and search; what was
+// put since is found when it is known that nothing comes before it.
+func TestStalled(t *testing.T) {
+	url := testenv.PostgresURL(t)
+	s, db := open(t, url, store.Options{}), raw(t, url)
+	put := func(n uint64) {
+		t.Helper()
+		if _, err := s.Put(t.Context(), store.Entry{Report: reporttest.Realistic(n)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	find := func(want int) {
+		t.Helper()
+		r, err := s.Find(t.Context(), store.Query{Page: store.Page{Limit: 10}})
+		if err != nil || r.Total != want {
+			t.Errorf("%v is found, %v; want %d", r, err, want)
+		}
+	}
+	put(1)
+	find(1)
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range []string{"SELECT pg_advisory_xact_lock_shared(1145132097, 1)", "SELECT nextval('changes')"} {
+		if _, err := tx.ExecContext(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(2)
+	find(1)
+	if _, err := s.All(t.Context(), 0, 10); err == nil {
+		t.Error("all reports are told of, and it is not known whether there are more")
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	find(2)
+	if all, err := s.All(t.Context(), 0, 10); err != nil || len(all) != 2 {
+		t.Errorf("all reports are %v, %v", all, err)
+	}
 }
 
 // raw is the database without the store.

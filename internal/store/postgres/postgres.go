@@ -11,7 +11,10 @@
 //
 // While somebody waits for all writers, new ones wait for them. So nobody may take the lock
 // and then wait for something that another has who waits for the lock: in a transaction the lock
-// of a digest comes first, then facts, sorted, then hooks, and then the number.
+// of a digest comes first, then facts, sorted, then hooks, and then the number. What takes long, the
+// body of a report on its way to the server, comes before it, too. Who waits for three
+// seconds, because a process is stopped in the middle, gives up, and what is searched is as old as it
+// was.
 package postgres
 
 import (
@@ -52,9 +55,11 @@ func dialect() (tables.Dialect, error) {
 		Each:       "json_array_elements(CAST(? AS json))",
 		Next:       []string{"SELECT pg_advisory_xact_lock_shared(" + changes + ")", "SELECT nextval('changes')"},
 		Horizon: []string{
+			"SET LOCAL lock_timeout = '3s'",
 			"SELECT pg_advisory_xact_lock(" + changes + ")",
 			"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM changes",
 		},
+		Busy:     busy,
 		Alone:    "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))",
 		Skip:     "FOR UPDATE SKIP LOCKED",
 		Lock:     "FOR UPDATE",
@@ -67,6 +72,12 @@ func dialect() (tables.Dialect, error) {
 func conflict(err error) bool {
 	var e *pgconn.PgError
 	return errors.As(err, &e) && e.Code == "23505" // unique_violation
+}
+
+// busy tells whether an error is of a lock that another keeps for long.
+func busy(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && e.Code == "55P03" // lock_not_available
 }
 
 // connections is how many a process has at most.

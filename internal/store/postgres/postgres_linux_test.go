@@ -34,6 +34,7 @@ func TestStore(t *testing.T) {
 		if !ok {
 			url = server.URL(t)
 			urls.Store(t, url)
+			t.Cleanup(func() { storetest.CheckTables(t, raw(t, url.(string))) })
 		}
 		return open(t, url.(string), o)
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,21 +76,22 @@ func TestKill(t *testing.T) {
 // checkFile has SQLite look through the whole file.
 func checkFile(tb testing.TB, path string) {
 	tb.Helper()
-	db := raw(tb, path)
+	db, ctx := raw(tb, path), context.WithoutCancel(tb.Context()) // also at the end of a test
 	var said string
-	if err := db.QueryRowContext(tb.Context(), "PRAGMA integrity_check").Scan(&said); err != nil || said != "ok" {
+	if err := db.QueryRowContext(ctx, "PRAGMA integrity_check").Scan(&said); err != nil || said != "ok" {
 		tb.Errorf("the file is not whole: %s, %v", said, err)
 	}
 	var broken int
-	if err := db.QueryRowContext(tb.Context(), "SELECT COUNT(*) FROM pragma_foreign_key_check").Scan(&broken); err != nil || broken != 0 {
+	if err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM pragma_foreign_key_check").Scan(&broken); err != nil || broken != 0 {
 		tb.Errorf("%d references lead nowhere: %v", broken, err)
 	}
+	storetest.CheckTables(tb, db)
 }
 
 // raw is the database without the store.
 func raw(tb testing.TB, path string) *sql.DB {
 	tb.Helper()
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath())
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -29,14 +29,15 @@ func open(tb testing.TB, path string, o store.Options) store.Store {
 }
 
 func TestStore(t *testing.T) {
-	var dirs sync.Map // by test: those that it opens are of one database
+	var paths sync.Map // by test: those that it opens are of one database
 	storetest.Test(t, func(t *testing.T, o store.Options) store.Store {
-		dir, ok := dirs.Load(t)
+		path, ok := paths.Load(t)
 		if !ok {
-			dir = t.TempDir()
-			dirs.Store(t, dir)
+			path = filepath.Join(t.TempDir(), "a dir?", "store 50%.sqlite")
+			paths.Store(t, path)
+			t.Cleanup(func() { checkFile(t, path.(string)) })
 		}
-		return open(t, filepath.Join(dir.(string), "a dir?", "store 50%.sqlite"), o)
+		return open(t, path.(string), o)
 	})
 }
 

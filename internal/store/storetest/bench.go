@@ -65,8 +65,9 @@ func BenchmarkLookUp(b *testing.B, s store.Store, db *sql.DB, settle string) {
 		b.Fatal(err)
 	}
 	for _, query := range []string{
-		`INSERT INTO reports (seq, digest, key, newest, registry, repository, tag, verdict, sentence, category, family, vulnerability, platform, size, analysed, stored)
-SELECT i + 1000, 'sha256:' || i, 'k', TRUE, 'docker.io', 'some/image-' || (i % 200000), 'tag', 'clean', 'Nothing bad was seen.', '', '', 'low', 'linux/amd64', i, i, i FROM ROWS`,
+		"INSERT INTO bodies (body, blobs, facts) SELECT '', '{}', '' FROM ROWS",
+		`INSERT INTO reports (body, seq, digest, key, newest, registry, repository, tag, verdict, sentence, category, family, vulnerability, platform, size, analysed, stored)
+SELECT (SELECT MAX(id) FROM bodies) + 1 - i, i + 1000, 'sha256:' || i, 'k', TRUE, 'docker.io', 'some/image-' || (i % 200000), 'tag', 'clean', 'Nothing bad was seen.', '', '', 'low', 'linux/amd64', i, i, i FROM ROWS`,
 		"INSERT INTO history (registry, repository, tag, report) SELECT registry, repository, tag, id FROM reports WHERE seq > 1000",
 		"INSERT INTO found (fact, seq) SELECT f.id, r.seq FROM facts f, reports r WHERE f.value = 'all.example' AND r.seq > 1000",
 		"INSERT INTO found (fact, seq) SELECT f.id, r.seq FROM facts f, reports r WHERE f.value = 'tenth.example' AND r.seq > 1000 AND r.seq % 10 = 0",

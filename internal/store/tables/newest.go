@@ -32,7 +32,7 @@ type row struct {
 func newest(ctx context.Context, tx session, d detonaut.Digest, condition string) (*row, error) {
 	var r row
 	var packed []byte
-	err := tx.row(ctx, "SELECT r.id, r.seq, b.facts FROM reports r JOIN bodies b ON b.report = r.id WHERE r.digest = ? "+condition+
+	err := tx.row(ctx, "SELECT r.id, r.seq, b.facts FROM reports r JOIN bodies b ON b.id = r.body WHERE r.digest = ? "+condition+
 		" ORDER BY r.seq DESC LIMIT 1", d).Scan(&r.id, &r.seq, &packed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil

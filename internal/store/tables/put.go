@@ -67,13 +67,18 @@ func (s *Store) put(ctx context.Context, tx session, p *parcel) error {
 	if err != nil {
 		return err
 	}
+	var body int64
+	err = tx.row(ctx, "INSERT INTO bodies (body, blobs, facts) VALUES (?, ?, ?) RETURNING id", p.body, list(p.blobs), packIDs(facts)).Scan(&body)
+	if err != nil {
+		return err
+	}
 	if p.Seq, err = s.next(ctx, tx); err != nil {
 		return err
 	}
 	if err := s.age(ctx, tx, p.Digest); err != nil {
 		return err
 	}
-	id, err := p.insert(ctx, tx, facts)
+	id, err := p.insert(ctx, tx, body)
 	if err != nil {
 		return err
 	}
@@ -102,22 +107,29 @@ ON CONFLICT (hook, report) DO UPDATE SET due = excluded.due, attempts = 0, failu
 }
 
 // insert adds the report, or replaces it.
-func (p *parcel) insert(ctx context.Context, tx session, facts []int64) (id int64, err error) {
-	err = tx.row(ctx, `INSERT INTO reports (seq, digest, key, newest, registry, repository, tag, verdict, sentence, category, family,
-  vulnerability, platform, size, analysed, stored) VALUES (?, ?, ?, TRUE, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (digest, key) DO UPDATE SET seq = excluded.seq, newest = TRUE, registry = excluded.registry,
+func (p *parcel) insert(ctx context.Context, tx session, body int64) (id int64, err error) {
+	old, err := each(ctx, tx, number, "SELECT body FROM reports WHERE digest = ? AND key = ?", p.Digest, p.Key)
+	if err != nil {
+		return 0, err
+	}
+	err = tx.row(ctx, `INSERT INTO reports (seq, digest, key, body, newest, registry, repository, tag, verdict, sentence, category, family,
+  vulnerability, platform, size, analysed, stored) VALUES (?, ?, ?, ?, TRUE, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (digest, key) DO UPDATE SET seq = excluded.seq, body = excluded.body, newest = TRUE, registry = excluded.registry,
   repository = excluded.repository, tag = excluded.tag, verdict = excluded.verdict, sentence = excluded.sentence,
   category = excluded.category, family = excluded.family, vulnerability = excluded.vulnerability, platform = excluded.platform,
   size = excluded.size, analysed = excluded.analysed, stored = excluded.stored
 RETURNING id`,
-		p.Seq, p.Digest, p.Key, p.Name.Registry, p.Name.Repository, p.Name.Tag, p.Verdict, p.Sentence, p.Category, p.Family,
+		p.Seq, p.Digest, p.Key, body, p.Name.Registry, p.Name.Repository, p.Name.Tag, p.Verdict, p.Sentence, p.Category, p.Family,
 		p.Vulnerability, p.Platform, p.Size, nanoseconds(p.Analysed), nanoseconds(p.stored)).Scan(&id)
 	if err != nil {
 		return 0, err
 	}
-	_, err = tx.exec(ctx, `INSERT INTO bodies (report, body, blobs, facts) VALUES (?, ?, ?, ?)
-ON CONFLICT (report) DO UPDATE SET body = excluded.body, blobs = excluded.blobs, facts = excluded.facts`, id, p.body, list(p.blobs), packIDs(facts))
-	return id, err
+	for _, body := range old {
+		if err := tx.one(ctx, "DELETE FROM bodies WHERE id = ?", body); err != nil {
+			return 0, err
+		}
+	}
+	return id, nil
 }
 
 // keepBlobs remembers which blobs a report has, each once.

@@ -12,7 +12,7 @@ import (
 // Get implements [store.Store].
 func (s *Store) Get(ctx context.Context, d detonaut.Digest, key string) (*store.Entry, error) {
 	query, args := `SELECT r.key, r.registry, r.repository, r.tag, r.stored, b.blobs, b.body
-FROM reports r JOIN bodies b ON b.report = r.id WHERE r.digest = ? AND `, []any{clean(d)}
+FROM reports r JOIN bodies b ON b.id = r.body WHERE r.digest = ? AND `, []any{clean(d)}
 	if key == "" {
 		query += "r.newest"
 	} else {
@@ -58,9 +58,9 @@ func (s *Store) drop(ctx context.Context, tx session, d detonaut.Digest, key str
 	if err := s.alone(ctx, tx, string(d)); err != nil {
 		return err
 	}
-	var id int64
+	var id, body int64
 	var latest bool
-	if err := tx.row(ctx, "SELECT id, newest FROM reports WHERE digest = ? AND key = ?", d, key).Scan(&id, &latest); err != nil {
+	if err := tx.row(ctx, "SELECT id, body, newest FROM reports WHERE digest = ? AND key = ?", d, key).Scan(&id, &body, &latest); err != nil {
 		return none(err)
 	}
 	if latest {
@@ -68,7 +68,10 @@ func (s *Store) drop(ctx context.Context, tx session, d detonaut.Digest, key str
 			return err
 		}
 	}
-	if _, err := tx.exec(ctx, "DELETE FROM reports WHERE id = ?", id); err != nil {
+	if err := tx.one(ctx, "DELETE FROM reports WHERE id = ?", id); err != nil {
+		return err
+	}
+	if err := tx.one(ctx, "DELETE FROM bodies WHERE id = ?", body); err != nil {
 		return err
 	}
 	if !latest {

@@ -25,6 +25,9 @@ var _ index.Source = source{}
 // Changes implements [index.Source].
 func (x source) Changes(ctx context.Context, after int64, tell func(index.Change) error) (upTo int64, err error) {
 	upTo, err = x.s.horizon(ctx, after)
+	if err != nil && after > 0 && x.s.dialect.Busy != nil && x.s.dialect.Busy(err) {
+		return after, nil // somebody takes long; nothing is told until it is known what comes first
+	}
 	if err == nil && upTo > after {
 		err = x.changes(ctx, after, upTo, tell)
 	}

@@ -47,6 +47,8 @@ type Dialect struct {
 	// Horizon finds the greatest number that was taken; what is before the last statement waits until
 	// all that were taken are committed, or never will be.
 	Horizon []string
+	// Busy tells whether an error is of Horizon, which has waited too long; nil if that never does.
+	Busy func(error) bool
 	// Skip has a query lock its rows, and pass over those that are locked.
 	Skip string
 	// Lock has a query lock its rows; Keep has others not remove them.

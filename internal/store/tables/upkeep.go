@@ -46,7 +46,7 @@ func (s *Store) FactsOf(ctx context.Context, d detonaut.Digest, key string) ([]s
 func (s *Store) factsOf(ctx context.Context, d, key string) ([]store.Fact, error) {
 	db := s.look()
 	var packed []byte
-	err := db.row(ctx, "SELECT b.facts FROM reports r JOIN bodies b ON b.report = r.id WHERE r.digest = ? AND r.key = ?", d, key).Scan(&packed)
+	err := db.row(ctx, "SELECT b.facts FROM reports r JOIN bodies b ON b.id = r.body WHERE r.digest = ? AND r.key = ?", d, key).Scan(&packed)
 	if err != nil {
 		return nil, none(err)
 	}

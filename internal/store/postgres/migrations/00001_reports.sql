@@ -3,12 +3,22 @@
 -- +goose Up
 CREATE SEQUENCE changes;
 
+-- The report as JSON in zstd; its blobs as JSON; the ids of its facts, as package tables writes them.
+CREATE TABLE bodies (
+  id    BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  body  BYTEA NOT NULL,
+  blobs TEXT NOT NULL,
+  facts BYTEA NOT NULL
+);
+ALTER TABLE bodies ALTER COLUMN body SET STORAGE EXTERNAL; -- it is compressed
+
 -- A line for each report. Times are nanoseconds since 1970, 0 for none.
 CREATE TABLE reports (
   id            BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   seq           BIGINT NOT NULL UNIQUE,
   digest        TEXT COLLATE "C" NOT NULL,
   key           TEXT COLLATE "C" NOT NULL,
+  body          BIGINT NOT NULL UNIQUE REFERENCES bodies (id),
   newest        BOOLEAN NOT NULL, -- of its digest
   registry      TEXT COLLATE "C" NOT NULL,
   repository    TEXT COLLATE "C" NOT NULL,
@@ -26,15 +36,6 @@ CREATE TABLE reports (
 );
 CREATE UNIQUE INDEX reports_newest ON reports (digest) WHERE newest;
 CREATE INDEX reports_repository ON reports (registry, repository);
-
--- The report as JSON in zstd; its blobs as JSON; the ids of its facts, as package tables writes them.
-CREATE TABLE bodies (
-  report BIGINT PRIMARY KEY REFERENCES reports (id) ON DELETE CASCADE,
-  body   BYTEA NOT NULL,
-  blobs  TEXT NOT NULL,
-  facts  BYTEA NOT NULL
-);
-ALTER TABLE bodies ALTER COLUMN body SET STORAGE EXTERNAL; -- it is compressed
 
 -- The blobs of reports once more, by their hash.
 CREATE TABLE blobs (
@@ -101,6 +102,6 @@ DROP TABLE found;
 DROP TABLE facts;
 DROP TABLE dropped;
 DROP TABLE blobs;
-DROP TABLE bodies;
 DROP TABLE reports;
+DROP TABLE bodies;
 DROP SEQUENCE changes;

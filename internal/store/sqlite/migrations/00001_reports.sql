@@ -3,12 +3,21 @@
 CREATE TABLE changes (value INTEGER NOT NULL);
 INSERT INTO changes (value) VALUES (0);
 
+-- The report as JSON in zstd; its blobs as JSON; the ids of its facts, as package tables writes them.
+CREATE TABLE bodies (
+  id    INTEGER PRIMARY KEY,
+  body  BLOB NOT NULL,
+  blobs TEXT NOT NULL,
+  facts BLOB NOT NULL
+);
+
 -- A line for each report. Times are nanoseconds since 1970, 0 for none.
 CREATE TABLE reports (
   id            INTEGER PRIMARY KEY,
   seq           INTEGER NOT NULL UNIQUE,
   digest        TEXT NOT NULL,
   key           TEXT NOT NULL,
+  body          INTEGER NOT NULL UNIQUE REFERENCES bodies (id),
   newest        INTEGER NOT NULL, -- of its digest
   registry      TEXT NOT NULL,
   repository    TEXT NOT NULL,
@@ -26,14 +35,6 @@ CREATE TABLE reports (
 );
 CREATE UNIQUE INDEX reports_newest ON reports (digest) WHERE newest;
 CREATE INDEX reports_repository ON reports (registry, repository);
-
--- The report as JSON in zstd; its blobs as JSON; the ids of its facts, as package tables writes them.
-CREATE TABLE bodies (
-  report INTEGER PRIMARY KEY REFERENCES reports (id) ON DELETE CASCADE,
-  body   BLOB NOT NULL,
-  blobs  TEXT NOT NULL,
-  facts  BLOB NOT NULL
-);
 
 -- The blobs of reports once more, by their hash.
 CREATE TABLE blobs (
@@ -98,6 +99,6 @@ DROP TABLE found;
 DROP TABLE facts;
 DROP TABLE dropped;
 DROP TABLE blobs;
-DROP TABLE bodies;
 DROP TABLE reports;
+DROP TABLE bodies;
 DROP TABLE changes;
