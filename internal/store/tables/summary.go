@@ -8,12 +8,15 @@ import (
 )
 
 // summaries begins a query of reports r, as they are called in n, which is r itself or a
-// history. What is wanted in front of the columns of a summary stands for COLUMNS.
+// history. What is wanted in front of the columns of a summary stands for COLUMNS. Pulls are
+// looked up for each line: PostgreSQL joins by reading all repositories when it does not know that
+// there are few lines, which it does not in a statement that is prepared.
 func summaries(columns, from, n string) string {
-	return strings.NewReplacer("COLUMNS", columns, "FROM", from, "n.", n+".").Replace(
+	return strings.NewReplacer("COLUMNS", columns, "n.", n+".").Replace(
 		`SELECT COLUMNS r.seq, r.digest, r.key, n.registry, n.repository, n.tag, r.verdict, r.sentence, r.category, r.family,
-  r.vulnerability, r.platform, r.size, COALESCE(p.pulls, -1), r.analysed
-FROM LEFT JOIN repositories p ON p.registry = n.registry AND p.name = n.repository `)
+  r.vulnerability, r.platform, r.size,
+  COALESCE((SELECT p.pulls FROM repositories p WHERE p.registry = n.registry AND p.name = n.repository), -1), r.analysed
+`) + from + " "
 }
 
 // ofReports is a query of reports r.
