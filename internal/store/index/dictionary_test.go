@@ -100,3 +100,20 @@ func TestTop(t *testing.T) {
 		}
 	}
 }
+
+// A cursor that is read is one that is written, and leads to the same place.
+func FuzzCursor(f *testing.F) {
+	f.Add("n0.1", "newest")
+	f.Add("w1k.zz", "worst")
+	f.Add("p-1.-1", "pulls")
+	f.Fuzz(func(t *testing.T, cursor, order string) {
+		p, ok, err := readCursor(cursor, store.Order(order))
+		if err != nil || !ok {
+			return
+		}
+		again, ok, err := readCursor(p.cursor(store.Order(order)), store.Order(order))
+		if err != nil || !ok || again != p {
+			t.Errorf("cursor %q of %q is %v, then %v, %v", cursor, order, p, again, err)
+		}
+	})
+}

@@ -373,3 +373,26 @@ func TestTogether(t *testing.T) {
 	everybody.Wait()
 	checkNumbers(t, m, x)
 }
+
+// Whatever word is typed, it is found where a look at every report finds it.
+func FuzzText(f *testing.F) {
+	r := rand.New(rand.NewPCG(4, 4))
+	m := newMemory()
+	for n := range 200 {
+		m.put(summary(r, n))
+	}
+	x := index.New(m)
+	for range 20 {
+		f.Add(word(r))
+	}
+	f.Fuzz(func(t *testing.T, typed string) {
+		q := store.Query{Text: []string{typed}, Page: store.Page{Limit: 200}, Facets: true}
+		got, err := x.Find(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := m.find(q); !slices.Equal(got.Found, want.Found) || !reflect.DeepEqual(got.Facets, want.Facets) {
+			t.Errorf("%q is found in %d, want %d", typed, got.Total, want.Total)
+		}
+	})
+}
