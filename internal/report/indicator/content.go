@@ -1,6 +1,7 @@
 package indicator
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -12,20 +13,37 @@ import (
 // maxPath is how much of a path is told, in bytes.
 const maxPath = 200
 
-// contents adds what the run made: what ran or was loaded, and what a finding rests on.
+// contents adds what the run made: what ran or was loaded, what something was found in, and
+// programs that had a part in what was found. (What else did may be a victim's letters.)
 func (c *collection) contents(r *detonaut.Run) {
 	for _, p := range r.Payloads {
 		ran := slices.ContainsFunc(p.Hows, func(how string) bool { return how == "executed" || how == "loaded" || how == "stdin" })
-		found := slices.ContainsFunc(p.Events, func(e uint64) bool { return len(c.proof.event[e]) > 0 })
-		if sum, ok := fact.Clean(store.SHA256, p.SHA256); ok && (ran || found || len(c.proof.word[sum]) > 0) {
-			c.add(SHA256, sum, "made by the run and "+strings.Join(p.Hows, ", ")+at(p.Paths...), p.Events...)
+		part := program(p.Type) && slices.ContainsFunc(p.Events, func(e uint64) bool { return len(c.proof.event[e]) > 0 })
+		if sum, ok := fact.Clean(store.SHA256, p.SHA256); ok && (ran || part || len(c.proof.word[sum]) > 0) {
+			c.add(SHA256, sum, "made by the run, "+how(p.Hows)+at(p.Paths...), p.Events...)
 		}
 	}
 	for _, p := range r.Processes {
 		if sum, ok := fact.Clean(store.SHA256, p.SHA256); ok && (p.Origin == "written" || p.Origin == "memory") {
-			c.add(SHA256, sum, "made by the run and executed"+at(p.Executable), p.Event)
+			c.add(SHA256, sum, "made by the run, executed"+at(p.Executable), p.Event)
 		}
 	}
+}
+
+// program tells whether contents of a type can be run (docs/tape.md).
+func program(kind string) bool {
+	family, _, _ := strings.Cut(kind, "-")
+	return slices.Contains([]string{"elf", "script", "pe", "dos", "mach", "java", "jar", "wasm", "python"}, family)
+}
+
+// how says in words why a content was kept.
+func how(hows []string) string {
+	words := map[string]string{"stdin": "run by an interpreter", "code": "in memory that became code", "left": "left behind"}
+	said := make([]string, 0, len(hows))
+	for _, h := range hows {
+		said = append(said, cmp.Or(words[h], h))
+	}
+	return strings.Join(said, " and ")
 }
 
 // at tells the first of some paths.
@@ -60,7 +78,7 @@ func use(u detonaut.Use, image bool) string {
 	case u == detonaut.Ran:
 		return "in the image, and ran"
 	case u == detonaut.DroppedRan:
-		return "made by the run and executed"
+		return "made by the run, executed"
 	case u == detonaut.Dropped || !image:
 		return "made by the run"
 	}

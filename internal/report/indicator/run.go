@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,6 +18,9 @@ import (
 // maxURL is how long a URL may be, in bytes. A longer one is left out: cut it would be
 // another's.
 const maxURL = 2000
+
+// resolvers are those that the sandbox gives its subject (docs/network.md).
+var resolvers = []string{"8.8.8.8", "8.8.4.4"}
 
 var ja4Pattern = regexp.MustCompile(`^[0-9a-z]{10}_[0-9a-f]{12}_[0-9a-f]{12}$`)
 
@@ -35,7 +39,13 @@ func (c *collection) network(r *detonaut.Run) {
 		c.host(name, "", "name that was looked up")
 	}
 	for i := range r.Connections {
-		c.connection(&r.Connections[i])
+		to := &r.Connections[i]
+		// A socket of UDP that sent nothing reached nobody: that is how programs choose among
+		// the addresses that a name has, which the simulation made up.
+		silent := r.Network == "simulated" && to.Network == "udp" && to.Name == "" && to.Protocol == "" && to.Sent == 0
+		if !silent {
+			c.connection(to)
+		}
 	}
 	for _, q := range r.Requests {
 		c.request(q)
@@ -74,8 +84,11 @@ func (c *collection) connection(to *detonaut.Connection) {
 	case to.TLS:
 		seen = "spoken to in TLS"
 	}
-	_, port := behavior.SplitAddress(to.Address)
-	if to.Name != "" {
+	host, port := behavior.SplitAddress(to.Address)
+	if to.Protocol == "dns" && port == 53 && (len(c.proof.event[to.Event]) == 0 || slices.Contains(resolvers, host)) {
+		return // anybody may ask a resolver
+	}
+	if to.Name != "" && (!behavior.IsIP(host) || public(host)) {
 		c.host(to.Name, portOf(to.Network, port), seen, to.Event)
 	}
 	if to.Network == "icmp" {
@@ -100,8 +113,7 @@ func (c *collection) host(address, port, seen string, events ...uint64) {
 		value, ok = fact.Clean(store.IP, host)
 		ok = ok && !c.answers[host] && !c.answers[value] && public(value)
 	} else {
-		value, ok = fact.Clean(store.Domain, host)
-		ok = ok && ascii(value)
+		value, ok = domain(host)
 	}
 	if !ok {
 		return
@@ -115,10 +127,12 @@ func (c *collection) host(address, port, seen string, events ...uint64) {
 	}
 }
 
-// ascii tells whether a name may be one of a host in the world, where others are written as
-// xn--...
-func ascii(name string) bool {
-	return !strings.ContainsFunc(name, func(r rune) bool { return r > 'z' || !isName(r) })
+// domain is a name of a host in the world: others are written there as xn--..., and what is
+// below "internal" is a cloud's, or a network's at home.
+func domain(host string) (string, bool) {
+	name, ok := fact.Clean(store.Domain, host)
+	ascii := !strings.ContainsFunc(name, func(r rune) bool { return r > 'z' || !isName(r) })
+	return name, ok && ascii && !strings.HasSuffix(name, ".internal")
 }
 
 // public tells whether an address is another's, and not that of every machine in a cloud.
@@ -134,7 +148,7 @@ func (c *collection) request(q detonaut.Request) {
 	}
 	address := behavior.URLAddress(q.URL)
 	host, _ := behavior.SplitAddress(address)
-	_, named := fact.Clean(store.Domain, host)
+	_, named := domain(host)
 	if ip, ok := fact.Clean(store.IP, host); !named && (!ok || c.answers[ip] || !public(ip)) {
 		return
 	}
