@@ -22,8 +22,10 @@ import (
 	"github.com/detonaut/detonaut/internal/store"
 	"github.com/detonaut/detonaut/internal/store/blob"
 	"github.com/detonaut/detonaut/internal/store/fact"
+	"github.com/detonaut/detonaut/internal/store/postgres"
 	"github.com/detonaut/detonaut/internal/store/sqlite"
 	"github.com/detonaut/detonaut/internal/store/upkeep"
+	"github.com/detonaut/detonaut/internal/testenv"
 )
 
 var began = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
@@ -179,6 +181,52 @@ func TestExportAndImport(t *testing.T) {
 	}
 	if diff := cmp.Diff(before, to.reports(t)); diff != "" {
 		t.Errorf("the second import changed them (-before +after):\n%s", diff)
+	}
+}
+
+// What was in a file and a directory is the same in PostgreSQL and a bucket, and comes back.
+func TestMove(t *testing.T) {
+	from := filled(t)
+	archive, moved := from.export(t)
+	to := &place{}
+	db, err := postgres.Open(t.Context(), testenv.PostgresURL(t), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	blobs, err := blob.Open(t.Context(), testenv.S3(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := errors.Join(db.Close(), blobs.Close()); err != nil {
+			t.Error(err)
+		}
+	}()
+	to.store = db
+	to.Home = upkeep.Home{Store: db, Blobs: blobs, Tell: func(problem string) { to.told = append(to.told, problem) }}
+	if m, err := to.Import(t.Context(), bytes.NewReader(archive)); err != nil || m != moved {
+		t.Fatalf("imported %+v, %v", m, err)
+	}
+	to.sound(t, 5)
+	if diff := cmp.Diff(from.reports(t), to.reports(t)); diff != "" {
+		t.Errorf("reports (-from +to):\n%s", diff)
+	}
+	to.blob(t, "nobody's")
+	later := time.Now().Add(48 * time.Hour)
+	c, err := to.Collect(t.Context(), upkeep.Retention{Keep: time.Hour, Now: func() time.Time { return later }})
+	if err != nil || c.Blobs != 1 {
+		t.Errorf("got %+v, %v", c, err)
+	}
+	if diff := cmp.Diff(from.sums(t), to.sums(t)); diff != "" {
+		t.Errorf("blobs (-from +to):\n%s", diff)
+	}
+	back := newPlace(t)
+	archive, _ = to.export(t)
+	if _, err := back.Import(t.Context(), bytes.NewReader(archive)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(from.reports(t), back.reports(t)); diff != "" {
+		t.Errorf("reports (-from +back):\n%s", diff)
 	}
 }
 
