@@ -100,7 +100,7 @@ func hint(err error) string {
 	case errors.Is(err, context.DeadlineExceeded):
 		return "try again; the other side did not answer in time"
 	case errors.Is(err, syscall.ENOSPC):
-		return "free some space; --cache puts the pulled images elsewhere, --db-dir the vulnerability databases"
+		return "free some space; --cache puts the pulled images elsewhere, --db-dir the vulnerability databases, --blobs the artifacts"
 	}
 	return dialHint(err)
 }
