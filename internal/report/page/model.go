@@ -317,7 +317,7 @@ func (m *model) sections() []section {
 		{"attack", "ATT&CK", len(m.Attack), ""},
 		{"network", "Network", n.Count(), ""},
 		{"files", "Files", m.Files.Count(), ""},
-		{"vulnerabilities", "Vulnerabilities", m.Holes.List.Total, ""},
+		{"vulnerabilities", "Vulnerabilities", m.Holes.Count, ""},
 		{"packages", "Packages", m.Packages.List.Total, ""},
 		{"secrets", "Secrets", m.Findings.Secrets.Total, ""},
 		{"configuration", "Configuration", m.Findings.Config.Total, ""},

@@ -13,7 +13,10 @@ import (
 
 // holes are known vulnerabilities.
 type holes struct {
+	// Rows of List and Suppressed are holes, each in as many packages as it is; the counts are
+	// those of all packages.
 	List, Suppressed            list[holeRow]
+	Count, CountSuppressed      int
 	By                          []severityCount
 	Reached, Exploited, Fixable int
 	// Looked is set when some were looked for; Why says why not, or not for all.
@@ -24,13 +27,22 @@ type holes struct {
 	Bar           bar
 }
 
+// holeRow is a vulnerability in one package, or in several in the same way.
 type holeRow struct {
 	*detonaut.Vulnerability
+	In    []inPackage
+	More  int // packages that are not shown
 	Pivot string
 	Fix   string
 	// Advisory is where a known database tells of it.
 	Advisory string
 	EPSS     string
+}
+
+// inPackage are packages of one version, by their names.
+type inPackage struct {
+	Names   []string
+	Version string
 }
 
 // packages are what the image is made of.
@@ -61,8 +73,9 @@ const (
 func (m *model) holes() holes {
 	r := m.Report
 	h := holes{
-		List:       cutList(m, r.Vulnerabilities, maxHoles, "vulnerabilities", m.holeRow),
-		Suppressed: cutList(m, r.Suppressed, 20, "vulnerabilities", m.holeRow),
+		Count: len(r.Vulnerabilities), CountSuppressed: len(r.Suppressed),
+		List:       cutList(m, alike(r.Vulnerabilities), maxHoles, "vulnerabilities", m.holeRow),
+		Suppressed: cutList(m, alike(r.Suppressed), 20, "vulnerabilities", m.holeRow),
 		Looked:     r.Database != nil || len(r.Vulnerabilities)+len(r.Suppressed) > 0,
 	}
 	count := map[detonaut.Severity]int{}
@@ -104,8 +117,45 @@ func one(b bool) int {
 	return 0
 }
 
-func (m *model) holeRow(v *detonaut.Vulnerability) holeRow {
+// alike puts neighbours together that are the same hole in several packages: many packages are
+// made of one source.
+func alike(all []detonaut.Vulnerability) (groups [][]*detonaut.Vulnerability) {
+	for i := range all {
+		v := &all[i]
+		if n := len(groups); n > 0 {
+			if w := groups[n-1][0]; v.ID == w.ID && v.Severity == w.Severity && v.Fix == w.Fix && slices.Equal(v.Fixed, w.Fixed) && v.Reached == w.Reached && (v.Suppressed == nil) == (w.Suppressed == nil) {
+				groups[n-1] = append(groups[n-1], v)
+				continue
+			}
+		}
+		groups = append(groups, []*detonaut.Vulnerability{v})
+	}
+	return groups
+}
+
+// maxIn is how many packages of a vulnerability are shown.
+const maxIn = 6
+
+// inPackages are the packages of a group, those of one version together.
+func inPackages(group []*detonaut.Vulnerability) (in []inPackage, more int) {
+	for i, v := range group {
+		n := len(in)
+		switch {
+		case i >= maxIn:
+			return in, len(group) - maxIn
+		case n > 0 && in[n-1].Version == v.Version:
+			in[n-1].Names = append(in[n-1].Names, v.Package)
+		default:
+			in = append(in, inPackage{[]string{v.Package}, v.Version})
+		}
+	}
+	return in, 0
+}
+
+func (m *model) holeRow(group *[]*detonaut.Vulnerability) holeRow {
+	v := (*group)[0]
 	row := holeRow{Vulnerability: v, Pivot: m.Pivot(store.CVE, v.ID), Fix: cmp.Or(v.Fix, "unknown"), Advisory: advisory(v.ID)}
+	row.In, row.More = inPackages(*group)
 	if len(v.Fixed) > 0 {
 		row.Fix = strings.Join(v.Fixed[:min(len(v.Fixed), 4)], ", ")
 	}

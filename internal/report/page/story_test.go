@@ -160,3 +160,24 @@ func BenchmarkWrite(b *testing.B) {
 		}
 	}
 }
+
+// TestAlike holds vulnerabilities of packages of one source to being a row, and to adding up.
+func TestAlike(t *testing.T) {
+	r := reporttest.Large()
+	v := detonaut.Vulnerability{ID: "CVE-2026-1", Severity: detonaut.High, Fix: "fixed", Fixed: []string{"2"}, Package: "a", Version: "1"}
+	r.Vulnerabilities = nil
+	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
+		v.Package = name
+		r.Vulnerabilities = append(r.Vulnerabilities, v)
+	}
+	other := v
+	other.Fixed = []string{"3"}
+	r.Vulnerabilities = append(r.Vulnerabilities, other)
+	h := newModel(View{Report: r}, "").Holes
+	if h.Count != 9 || len(h.List.Rows) != 2 || h.List.Total != 2 {
+		t.Fatalf("%d in %d rows", h.Count, len(h.List.Rows))
+	}
+	if row := h.List.Rows[0]; len(row.In) != 1 || len(row.In[0].Names) != maxIn || row.More != 2 {
+		t.Errorf("the row is %+v", row)
+	}
+}
