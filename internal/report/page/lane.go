@@ -201,7 +201,7 @@ func (m *model) laneRow(n node, deeds []laneDeed) laneRow {
 			row.Heat = h
 		}
 		if i < maxGlyphs {
-			row.Glyphs = append(row.Glyphs, m.glyph(d))
+			row.Glyphs = append(row.Glyphs, m.glyph(d, row.X, row.X+row.W))
 		}
 	}
 	parts := []string{"started at " + spanOf(p.Start), row.Ended}
@@ -275,9 +275,11 @@ func (m *model) laneDeeds() map[int][]laneDeed {
 	return all
 }
 
-func (m *model) glyph(d laneDeed) glyph {
+// glyph draws what a process did. It did that while it ran: from one place to the other.
+func (m *model) glyph(d laneDeed, from, to int) glyph {
 	at, _ := m.clock.at(d.seq)
-	x := min(max(int(m.clock.share(at)*laneWidth), 6), laneWidth-6)
+	x := min(max(int(m.clock.share(at)*laneWidth), from), to)
+	x = min(max(x, 6), laneWidth-6)
 	const y = laneHeight / 2
 	g := glyph{Kind: d.kind, Class: "glyph g-" + d.kind, Title: fmt.Sprintf("%s, event %d: %s", d.kind, d.seq, Plain(d.title, 120))}
 	switch d.kind {

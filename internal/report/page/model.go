@@ -327,5 +327,10 @@ func (m *model) sections() []section {
 	if !m.Single {
 		all = append(all, section{"related", "Related", len(m.Related), ""})
 	}
-	return append(all, section{"downloads", "Downloads", -1, ""})
+	events := int(min(m.Report.Coverage.Events, 1<<31))
+	all = append(all, section{"downloads", "Downloads", -1, ""}, section{"events", "Events", events, ""})
+	if !m.Single {
+		all = append(all, section{"link", "Link", -1, ""})
+	}
+	return all
 }

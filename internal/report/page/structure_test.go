@@ -248,7 +248,7 @@ func regionAround(n *html.Node) bool {
 func TestOrder(t *testing.T) {
 	want := []string{
 		"verdict", "identity", "findings", "story", "processes", "attack", "network", "files", "vulnerabilities", "packages", "secrets", "configuration",
-		"coverage", "indicators", "related", "downloads",
+		"coverage", "indicators", "related", "downloads", "events", "link",
 	}
 	var got, nav []string
 	each(parse(t, write(t, served(miner(t)))), func(n *html.Node) {
