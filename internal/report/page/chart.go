@@ -62,8 +62,8 @@ type Chart struct {
 // is a verdict or a severity has its colour and its icon.
 func Bars(c Chart) (template.HTML, error) { return draft("bars", barsOf(c)) }
 
-// Days draws a column for each day, "2026-11-30", and the days between that have none; what is
-// no day is left out. A table says the same.
+// Days draws a column for each day, "2026-11-30", of a month or more, up to the last of them;
+// what is no day is left out. A table says the same.
 func Days(c Chart) (template.HTML, error) { return draft("days", daysOf(c)) }
 
 // draft executes a template: what comes out is HTML because html/template made it.
@@ -134,6 +134,7 @@ const (
 	daysWidth  = 720
 	daysHeight = 120
 	maxDays    = 370
+	minDays    = 29 // behind the last
 )
 
 type daysView struct {
@@ -173,9 +174,11 @@ func daysOf(c Chart) daysView {
 	}
 	if last.Sub(first) > maxDays*24*time.Hour {
 		first = last.AddDate(0, 0, -maxDays)
+	} else if last.Sub(first) < minDays*24*time.Hour {
+		first = last.AddDate(0, 0, -minDays)
 	}
 	days := int(last.Sub(first)/(24*time.Hour)) + 1
-	step := float64(daysWidth) / float64(max(days, 14))
+	step := float64(daysWidth) / float64(days)
 	for i := range days {
 		day := first.AddDate(0, 0, i).Format(time.DateOnly)
 		n := at[day]
