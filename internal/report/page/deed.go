@@ -201,7 +201,7 @@ func (t *teller) rest() {
 				continue
 			}
 			d := stepCard(st)
-			if known[st.Event] && d.kind != "file" {
+			if known[st.Event] && d.kind != "file" || d.kind == "many" && t.told(st) {
 				continue
 			}
 			known[st.Event] = true
@@ -210,12 +210,29 @@ func (t *teller) rest() {
 	}
 }
 
+// told tells whether the cards of a process, or what it did, say already what a step sums up.
+func (t *teller) told(st *detonaut.Step) bool {
+	i := t.m.process(st.PID, st.Event)
+	if i < 0 {
+		return false
+	}
+	c := t.actor(i)
+	rests := func(c *card) bool {
+		return slices.ContainsFunc(st.Findings, func(id string) bool { return slices.Contains(c.findings, id) })
+	}
+	return rests(c) || slices.ContainsFunc(c.kids, rests)
+}
+
 // saying are beginnings of steps that are about the network.
 var saying = []string{"asked for the name ", "connected to ", "fetched ", "sent ", "said ", "listened at ", "tried to connect to "}
 
 // stepCard is a step as a card.
 func stepCard(st *detonaut.Step) card {
 	d := card{kind: "file", object: st.Text, label: st.Text, full: st.Text, event: st.Event}
+	if i := strings.LastIndexByte(st.Text, '('); i > 0 && strings.HasSuffix(st.Text, " events)") && strings.IndexByte(st.Text, '/') < 0 {
+		d.kind, d.label, d.verbs = "many", strings.TrimSpace(st.Text[:i]), []string{strings.Trim(st.Text[i:], "()")}
+		return d
+	}
 	for _, verb := range saying {
 		if rest, ok := strings.CutPrefix(st.Text, verb); ok {
 			d.kind, d.label, d.verbs = "network", rest, []string{strings.TrimSpace(verb)}

@@ -214,6 +214,14 @@ func (m *model) laneRow(n node, deeds []laneDeed) laneRow {
 	return row
 }
 
+// laneKind is the kind of a mark in a lane for a kind of a card.
+func laneKind(kind string) string {
+	if kind == "many" {
+		return "file"
+	}
+	return kind
+}
+
 // laneDeed is something that a process did at a time.
 type laneDeed struct {
 	kind, title string
@@ -262,7 +270,7 @@ func (m *model) laneDeeds() map[int][]laneDeed {
 			st := &m.Report.Stories[i].Steps[j]
 			if !strings.HasPrefix(st.Text, "ran ") && !known[st.Event] {
 				known[st.Event] = true
-				add(st.PID, st.Event, stepCard(st).kind, st.Text)
+				add(st.PID, st.Event, laneKind(stepCard(st).kind), st.Text)
 			}
 		}
 	}

@@ -29,7 +29,9 @@ type card struct {
 	kids   []*card
 	path   bool // it leads to something that was found
 	kept   bool
-	more   int // routine below it that is not shown
+	more   int // below it, that is not shown
+	// hidden is set when something was found in some of that.
+	hidden bool
 
 	id    string
 	x, y  int // of the left middle
@@ -44,7 +46,7 @@ const (
 	maxCards   = 40
 	maxContext = 14 // cards in which nothing was found, if something was found in others
 	maxCalm    = 24 // cards if nothing was found in any
-	maxAlike   = 3  // connections of one process that are a card each
+	maxAlike   = 3  // connections of one process, or processes that are the same, that are a card each
 )
 
 // storyGraph is the picture of the story, and the same as a table.
@@ -286,8 +288,17 @@ func (t *teller) choose(roots []*card) {
 	slices.SortStableFunc(hot, func(a, b *card) int {
 		return cmp.Or(-cmp.Compare(a.severity.Rank(), b.severity.Rank()), cmp.Compare(a.event, b.event))
 	})
+	like := map[string]int{}
+	enough := func(c *card) bool { // there are others like it
+		if c.process < 0 || c.parent == nil || len(c.kids) > 0 {
+			return false
+		}
+		key := fmt.Sprintf("%p %s", c.parent, c.label)
+		like[key]++
+		return like[key] > maxAlike
+	}
 	for _, c := range hot {
-		if keep(c) {
+		if !enough(c) && keep(c) {
 			for up := c; up != nil; up = up.parent {
 				up.path = true
 			}
@@ -307,7 +318,9 @@ func (t *teller) choose(roots []*card) {
 		if left == 0 {
 			break
 		}
-		keep(c)
+		if !enough(c) {
+			keep(c)
+		}
 	}
 	for _, c := range t.all {
 		if c.kept {
@@ -316,6 +329,7 @@ func (t *teller) choose(roots []*card) {
 		for up := c.parent; up != nil; up = up.parent {
 			if up.kept {
 				up.more += max(1, c.count)
+				up.hidden = up.hidden || c.hot()
 				break
 			}
 		}
@@ -326,7 +340,7 @@ func (t *teller) choose(roots []*card) {
 func (t *teller) context() []*card {
 	worth := func(c *card) int {
 		switch {
-		case c.plain && len(c.kids) == 0:
+		case c.plain && len(c.kids) == 0, c.hot():
 			return 0
 		case c.parent != nil && c.parent.path:
 			return 3

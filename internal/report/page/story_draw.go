@@ -48,6 +48,7 @@ func (c cardBox) IconY() int { return c.Y + 9 }
 type chipBox struct {
 	X, Y  int
 	Count int
+	Word  string // what they are: "routine"
 }
 
 // TextX and TextY are where its text is.
@@ -79,7 +80,7 @@ func draw(roots []*card, bonds []bond) storyGraph {
 		}
 		if y, ok := d.chips[c]; ok {
 			x := c.x + cardWidth + gapX
-			g.Chips = append(g.Chips, chipBox{X: x, Y: y - chipHeight/2, Count: c.more})
+			g.Chips = append(g.Chips, chipBox{X: x, Y: y - chipHeight/2, Count: c.more, Word: chipWord(c)})
 			g.Lines = append(g.Lines, line{curve(c.x+cardWidth, c.y, x, y), "line fold"})
 		}
 	}
@@ -175,6 +176,14 @@ func box(c *card) cardBox {
 	}
 	b.Verb = Plain(verb, max(room, 8)) + when
 	return b
+}
+
+// chipWord says what is folded: if something was found in it, it is like what is shown.
+func chipWord(c *card) string {
+	if c.hidden {
+		return "more"
+	}
+	return "routine"
 }
 
 func join(a, b *card) line {

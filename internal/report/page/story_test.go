@@ -33,7 +33,7 @@ func TestStoryGolden(t *testing.T) {
 		fmt.Fprintf(&b, "%-8s %-8s %-26s %-28s %s %q\n", c.ID, c.Parent, c.Label, c.Verb, c.Class, c.Findings)
 	}
 	for _, c := range g.Chips {
-		fmt.Fprintf(&b, "+%d routine\n", c.Count)
+		fmt.Fprintf(&b, "+%d %s\n", c.Count, c.Word)
 	}
 	for _, l := range g.Lines {
 		if strings.Contains(l.Class, "bond") {
@@ -179,5 +179,39 @@ func TestAlike(t *testing.T) {
 	}
 	if row := h.List.Rows[0]; len(row.In) != 1 || len(row.In[0].Names) != maxIn || row.More != 2 {
 		t.Errorf("the row is %+v", row)
+	}
+}
+
+// TestStoryAlike holds processes that are the same to being a few cards, and the others to
+// being counted.
+func TestStoryAlike(t *testing.T) {
+	r := wide(300)
+	f := detonaut.Finding{ID: "a/b", Title: "Starts itself again and again", Severity: detonaut.Medium}
+	for i := range r.Run.Processes[1:] {
+		p := &r.Run.Processes[i+1]
+		p.Executable, p.Args = "/app", []string{"app", "drop"}
+		if i < 30 {
+			f.Evidence = append(f.Evidence, detonaut.Evidence{Events: []uint64{p.Event}})
+		}
+	}
+	r.Findings = []detonaut.Finding{f}
+	g := storyOf(r)
+	if len(g.Cards) != 1+maxAlike || len(g.Chips) != 1 || g.Chips[0].Count != 300-maxAlike || g.Chips[0].Word != "more" {
+		t.Errorf("%d cards, chips %+v", len(g.Cards), g.Chips)
+	}
+}
+
+// TestStorySum holds a step that sums events up to being told once.
+func TestStorySum(t *testing.T) {
+	r := wide(1)
+	r.Findings = []detonaut.Finding{{ID: "a/b", Title: "Looks around", Severity: detonaut.Medium, Evidence: []detonaut.Evidence{{Events: []uint64{2}}}}}
+	r.Stories = []detonaut.Story{{Steps: []detonaut.Step{{Event: 9, PID: 2, Text: "looks around (7 events)", Findings: []string{"a/b"}}}}}
+	if n := len(storyOf(r).Cards); n != 2 {
+		t.Errorf("%d cards, want those of the processes", n)
+	}
+	r.Findings[0].Evidence[0].Events = []uint64{9}
+	cards := storyOf(r).Cards
+	if i := slices.IndexFunc(cards, func(c cardBox) bool { return c.Kind == "many" }); i < 0 || cards[i].Label != "looks around" || cards[i].Verb != "medium · 7 events" {
+		t.Errorf("the cards are %+v", cards)
 	}
 }

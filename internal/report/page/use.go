@@ -88,6 +88,8 @@ func kindPath(kind string) string {
 	switch kind {
 	case "network":
 		return "M1 4h9M7.5 1l3 3-3 3M13 10H4M6.5 7l-3 3 3 3"
+	case "many":
+		return "M2 3h10M2 7h10M2 11h10"
 	case "file":
 		return "M2.5 1h6l3 3v9h-9zM8.5 1v3h3M5 7h4M5 9.5h4"
 	case "payload":
