@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -219,39 +217,6 @@ func (s *site) sendJSON(w http.ResponseWriter, r *http.Request, v any) {
 		return
 	}
 	s.send(w, r, http.StatusOK, "application/json", append(report.EscapeJSON(b), '\n'))
-}
-
-// send writes bytes with their name, or says that they are known.
-func (s *site) send(w http.ResponseWriter, r *http.Request, status int, kind string, b []byte) {
-	h := w.Header()
-	h.Set("Content-Type", kind)
-	h.Set("X-Content-Type-Options", "nosniff")
-	if status == http.StatusOK {
-		sum := sha256.Sum256(b)
-		tag := `"` + hex.EncodeToString(sum[:12]) + `"`
-		h.Set("ETag", tag)
-		if known(r, tag) {
-			h.Del("Content-Type")
-			w.WriteHeader(http.StatusNotModified)
-			return
-		}
-	}
-	h.Set("Content-Length", fmt.Sprint(len(b)))
-	w.WriteHeader(status)
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(b) // whoever went away does not matter
-	}
-}
-
-// known tells whether who asks has what a tag names.
-func known(r *http.Request, tag string) bool {
-	for name := range strings.SplitSeq(r.Header.Get("If-None-Match"), ",") {
-		name = strings.TrimPrefix(strings.TrimSpace(name), "W/")
-		if name == tag || name == "*" {
-			return true
-		}
-	}
-	return false
 }
 
 // base is where the site is, without a slash at the end.

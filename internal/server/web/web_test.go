@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -381,6 +382,37 @@ func TestPagesDoNotScan(t *testing.T) {
 		if n := w.asked - before; n > 8+maxRelated {
 			t.Errorf("%s: the store was asked %d times", path, n)
 		}
+	}
+}
+
+// Text is sent compressed to those who understand that, under another tag.
+func TestCompression(t *testing.T) {
+	w := newWorld(t, "app", nil, reporttest.Realistic(0))
+	path := page.ReportPath(w.one.Report.Image.Digest, "")
+	plain := w.ask(path)
+	packed := w.ask(path, "Accept-Encoding", "br;q=1, gzip")
+	if packed.Header().Get("Content-Encoding") != "gzip" || packed.Body.Len() > plain.Body.Len()/3 || packed.Header().Get("Content-Length") != fmt.Sprint(packed.Body.Len()) {
+		t.Fatalf("%d bytes of %d: %v", packed.Body.Len(), plain.Body.Len(), packed.Header())
+	}
+	zr, err := gzip.NewReader(packed.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(zr); err != nil || !bytes.Equal(b, plain.Body.Bytes()) {
+		t.Errorf("it is another page: %v", err)
+	}
+	if one, other := plain.Header().Get("ETag"), packed.Header().Get("ETag"); one == other {
+		t.Errorf("both have the tag %s", one)
+	} else if again := w.ask(path, "Accept-Encoding", "gzip", "If-None-Match", other); again.Code != http.StatusNotModified {
+		t.Errorf("asked again: status %d", again.Code)
+	}
+	for _, no := range []string{"", "identity", "gzip;q=0", "gzip; q=0.0", "xgzip", "*"} {
+		if got := w.ask(path, "Accept-Encoding", no); got.Header().Get("Content-Encoding") != "" {
+			t.Errorf("%q gets gzip", no)
+		}
+	}
+	if got := w.ask(path+"/download/"+tapeBlob, "Accept-Encoding", "gzip"); got.Header().Get("Content-Encoding") != "" {
+		t.Error("a tape is compressed twice")
 	}
 }
 
