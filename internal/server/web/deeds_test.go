@@ -78,6 +78,10 @@ func TestSubmit(t *testing.T) {
 		}
 		inspect(t, "/submit", got.Body.String())
 	}
+	public := newWorld(t, "app", func(o *Options) { o.Submit = w.Submit }, reporttest.Realistic(0))
+	if body := public.ask("/").Body.String(); strings.Contains(body, `href="/submit"`) || public.post("/submit", url.Values{"ref": {"x"}}).Code != http.StatusNotFound {
+		t.Error("somebody may submit to a public site")
+	}
 	before := len(asked)
 	if got := w.post("/submit", url.Values{"ref": {"x"}}, "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"); got.Code != http.StatusForbidden || len(asked) != before {
 		t.Errorf("a page of somebody else submits: status %d", got.Code)

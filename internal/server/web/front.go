@@ -47,7 +47,7 @@ func (s *site) front(r *http.Request) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	view := frontView{Numbers: n, Submits: s.Submit != nil && !s.Public}
+	view := frontView{Numbers: n, Submits: s.Submit != nil}
 	for _, list := range []struct {
 		to    *[]store.Summary
 		words []detonaut.Word

@@ -38,7 +38,8 @@ type Options struct {
 	Rules []Rule
 	// Allowed tells whether who asks may do what a scope is for; nil is nobody.
 	Allowed func(*http.Request, store.Scope) bool
-	// Submit asks for an analysis; nil if that is not possible. A ref that makes no sense is
+	// Submit asks for an analysis; nil if that is not possible, which it never is on a public
+	// site. A ref that makes no sense is
 	// [detonaut.ErrUsage], one that may not be asked for [detonaut.ErrUnauthorized], and too
 	// many are [detonaut.ErrLimit].
 	Submit func(*http.Request, detonaut.Ref, store.RunOptions) (*store.Submission, error)
@@ -89,6 +90,9 @@ func New(o Options) http.Handler {
 		s.rules[o.Rules[i].Finding.ID] = &o.Rules[i]
 	}
 	s.docs = s.loadDocs()
+	if s.Public {
+		s.Submit = nil
+	}
 	if s.Now == nil {
 		s.Now = time.Now
 	}
