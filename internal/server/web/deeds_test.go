@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -38,7 +39,7 @@ func TestSubmit(t *testing.T) {
 			asked = append(asked, string(ref)+" "+options.Platform+" "+options.Profile+" "+options.Duration.String())
 			switch ref {
 			case "no!":
-				return nil, detonaut.ErrUsage
+				return nil, fmt.Errorf("want a name <b>: %w", detonaut.ErrUsage)
 			case "forbidden":
 				return nil, detonaut.ErrUnauthorized
 			case "many":
@@ -73,6 +74,9 @@ func TestSubmit(t *testing.T) {
 		{url.Values{"ref": {strings.Repeat("x", maxForm)}}, 400},
 	} {
 		got := w.post("/submit", test.form)
+		if test.form.Get("ref") == "no!" && !strings.Contains(got.Body.String(), "want a name &lt;b&gt;") {
+			t.Error("it is not said what is wrong with a ref")
+		}
 		if got.Code != test.want || strings.Contains(got.Body.String(), "disk") {
 			t.Errorf("%.80v: status %d, want %d", test.form, got.Code, test.want)
 		}

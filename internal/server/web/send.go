@@ -90,7 +90,7 @@ var packers = sync.Pool{New: func() any {
 }}
 
 func gzipped(b []byte) []byte {
-	w := packers.Get().(*gzip.Writer) //nolint:errcheck,forcetypeassert // nothing else is in it
+	w := packers.Get().(*gzip.Writer) //nolint:forcetypeassert // nothing else is in it
 	defer packers.Put(w)
 	var out bytes.Buffer
 	out.Grow(len(b) / 4)

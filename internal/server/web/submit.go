@@ -49,9 +49,14 @@ func submitProblem(err error) problem {
 		{detonaut.ErrLimit, http.StatusTooManyRequests, "Too many are waiting. Try again later."},
 	} {
 		var r *refusal
-		if errors.Is(err, known.is) && !errors.As(err, &r) {
-			err = refused(known.status, "%s", known.text)
+		if !errors.Is(err, known.is) || errors.As(err, &r) {
+			continue
 		}
+		text := known.text
+		if known.status == http.StatusBadRequest { // what is wrong with a ref is said for whoever typed it
+			text += " " + cut(err.Error(), 2*maxShown)
+		}
+		err = refused(known.status, "%s", text)
 	}
 	return problemOf(err)
 }
