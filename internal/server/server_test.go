@@ -32,7 +32,7 @@ type running struct {
 
 func serve(t *testing.T, o server.Options) *running {
 	t.Helper()
-	r := &running{store: servertest.New(), ended: make(chan error, 1)}
+	r := &running{store: servertest.New(t), ended: make(chan error, 1)}
 	o.Store = r.store
 	if o.Ref == nil {
 		o.Ref = func(ref detonaut.Ref) (detonaut.Ref, error) { return ref, nil }
@@ -189,7 +189,7 @@ func TestLink(t *testing.T) {
 			t.Fatal(err)
 		}
 		res.Body.Close()
-		if res.StatusCode != 200 {
+		if res.StatusCode != http.StatusOK {
 			t.Errorf("%s: got %d", path, res.StatusCode)
 		}
 	}
@@ -229,7 +229,8 @@ func TestEnd(t *testing.T) {
 		t.Error(err)
 	}
 	r.ended <- nil
-	if _, err := http.Get(r.url + "/healthz"); err == nil {
+	if c, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://")); err == nil {
+		c.Close()
 		t.Error("it still answers")
 	}
 }
@@ -249,7 +250,7 @@ func TestHalfARequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if res.StatusCode != 408 || res.Header.Get("Content-Type") != "application/problem+json" {
+	if res.StatusCode != http.StatusRequestTimeout || res.Header.Get("Content-Type") != "application/problem+json" {
 		t.Errorf("got %d of type %s", res.StatusCode, res.Header.Get("Content-Type"))
 	}
 	if status, _, _ := r.get(t, "/healthz", "", "*/*"); status != 200 {

@@ -179,6 +179,9 @@ func TestArtifacts(t *testing.T) {
 	}
 	hash := strings.Repeat("ab", 32)
 	e.Blobs = map[string]string{"tape.jsonl.zst": "01", "payloads/" + hash: hash}
+	if _, err := s.store.Put(t.Context(), *e); err != nil {
+		t.Fatal(err)
+	}
 	got := read[api.Artifacts](s.get(path + "?fingerprint=" + sum.Key).is(200)).Items
 	page := "/image/" + string(digest(1)) + "/download/"
 	want := []api.Artifact{

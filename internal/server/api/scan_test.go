@@ -75,9 +75,7 @@ func TestPending(t *testing.T) {
 	ann.post("/api/v1/scans", api.NewScan{Ref: "b"}).is(202)
 	ann.post("/api/v1/scans", api.NewScan{Ref: "c"}).is(429)
 	bob.post("/api/v1/scans", api.NewScan{Ref: "c"}).is(202)
-	if err := s.store.End(first.ID, store.Done); err != nil {
-		t.Fatal(err)
-	}
+	s.end(first.ID)
 	ann.post("/api/v1/scans", api.NewScan{Ref: "c"}).is(202)
 }
 
@@ -177,9 +175,7 @@ func TestFollow(t *testing.T) {
 	again := s.follow(sub.ID, "3")
 	want(again, "4", "message")
 	s.tell(sub.ID, "note")
-	if err := s.store.End(sub.ID, store.Done); err != nil {
-		t.Fatal(err)
-	}
+	s.end(sub.ID)
 	for _, f := range []*stream{f, again} {
 		want(f, "5", "note")
 		want(f, "", "end")

@@ -31,7 +31,8 @@ type server struct {
 // newServer starts one, whose requests are made with an admin's key.
 func newServer(t *testing.T, change ...func(*api.Options, *guard.Options)) *server {
 	t.Helper()
-	s := &server{t: t, store: servertest.New(), closing: make(chan struct{})}
+	st := servertest.New(t)
+	s := &server{t: t, store: st, closing: make(chan struct{})}
 	ao := api.Options{
 		Store: s.store, Version: "v1.2.3", Closing: s.closing, Submitted: func() { s.wakes++ },
 		Waiting: api.Waiting{Poll: time.Millisecond, Heartbeat: 5 * time.Millisecond},
@@ -179,4 +180,19 @@ func (s *server) put(n int, word detonaut.Word, rules string) store.Summary {
 		s.t.Fatal(err)
 	}
 	return sum
+}
+
+// end ends the oldest submission that has not ended, as a worker that fails at it would.
+func (s *server) end(id string) {
+	s.t.Helper()
+	got, err := s.store.Claim(s.t.Context(), "a worker", time.Minute)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if got.ID != id {
+		s.t.Fatalf("claimed %s, want %s", got.ID, id)
+	}
+	if err := s.store.Finish(s.t.Context(), id, "a worker", nil, "it is gone"); err != nil {
+		s.t.Fatal(err)
+	}
 }

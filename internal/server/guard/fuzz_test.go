@@ -57,7 +57,7 @@ func FuzzForwarded(f *testing.F) {
 func newFuzzPlace(f *testing.F) http.Handler {
 	f.Helper()
 	g, err := guard.New(guard.Options{
-		Store: servertest.New(), Open: []string{"/open"}, Proxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")},
+		Store: servertest.New(f), Open: []string{"/open"}, Proxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")},
 	})
 	if err != nil {
 		f.Fatal(err)

@@ -30,7 +30,7 @@ type place struct {
 
 func newPlace(t *testing.T, change ...func(*guard.Options)) *place {
 	t.Helper()
-	p := &place{t: t, store: servertest.New(), now: time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)}
+	p := &place{t: t, store: servertest.New(t), now: time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)}
 	var err error
 	if p.sessions, err = guard.NewSessions(nil, false, time.Hour, p.clock); err != nil {
 		t.Fatal(err)
@@ -423,7 +423,7 @@ func TestAddress(t *testing.T) {
 // What is noted has who, from where, and what of a client's words is bounded.
 func TestNote(t *testing.T) {
 	p := newPlace(t)
-	r := guard.As(httptest.NewRequest("GET", "/", nil), guard.Caller{Kind: guard.Key, Who: "key-1", From: "1.2.3.4"})
+	r := guard.As(httptest.NewRequest(http.MethodGet, "/", nil), guard.Caller{Kind: guard.Key, Who: "key-1", From: "1.2.3.4"})
 	if err := p.guard.Note(r.Context(), "submit", "\xff"+strings.Repeat("x", 1000), ""); err != nil {
 		t.Fatal(err)
 	}

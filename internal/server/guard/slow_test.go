@@ -63,11 +63,11 @@ func TestSlowReader(t *testing.T) {
 // A body that is too large is refused before it is read, if it says so, and when it turns out.
 func TestLargeBody(t *testing.T) {
 	p := newPlace(t, func(o *guard.Options) { o.Limits.Body = 10 })
-	r := httptest.NewRequest("POST", "/open", strings.NewReader("0123456789a"))
+	r := httptest.NewRequest(http.MethodPost, "/open", strings.NewReader("0123456789a"))
 	w := httptest.NewRecorder()
 	p.handler.ServeHTTP(w, r)
 	is(t, w, 413)
-	r = httptest.NewRequest("POST", "/open", io.MultiReader(strings.NewReader("012345"), strings.NewReader("6789a")))
+	r = httptest.NewRequest(http.MethodPost, "/open", io.MultiReader(strings.NewReader("012345"), strings.NewReader("6789a")))
 	w = httptest.NewRecorder()
 	p.handler.ServeHTTP(w, r)
 	if w.Code != 400 { // which the handler of this test says of what it cannot read

@@ -29,7 +29,7 @@ type house struct {
 
 func newHouse(t *testing.T, p *provider, rights map[store.Scope][]string) *house {
 	t.Helper()
-	h := &house{t: t, store: servertest.New(), now: time.Now()}
+	h := &house{t: t, store: servertest.New(t), now: time.Now()}
 	sessions, err := guard.NewSessions(nil, false, time.Hour, nil)
 	if err != nil {
 		t.Fatal(err)
