@@ -32,7 +32,12 @@ type running struct {
 
 func serve(t *testing.T, o server.Options) *running {
 	t.Helper()
-	r := &running{store: servertest.New(t), ended: make(chan error, 1)}
+	return serveStore(t, o, servertest.New(t))
+}
+
+func serveStore(t *testing.T, o server.Options, s *servertest.Store) *running {
+	t.Helper()
+	r := &running{store: s, ended: make(chan error, 1)}
 	o.Store = r.store
 	if o.Ref == nil {
 		o.Ref = func(ref detonaut.Ref) (detonaut.Ref, error) { return ref, nil }
@@ -282,5 +287,48 @@ func TestLoopback(t *testing.T) {
 		if (len(hosts) > 0) != want || want && !slices.Contains(hosts, "localhost") {
 			t.Errorf("%s: got %v", address, hosts)
 		}
+	}
+}
+
+// What is submitted at one server can be followed at another with the same database.
+func TestTwoServers(t *testing.T) {
+	first := serve(t, server.Options{})
+	second := serveStore(t, server.Options{}, first.store)
+	key := first.key(t, store.ScopeSubmit)
+	send := func(method, url, body string) *http.Response {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+key)
+		req.Header.Set("Content-Type", "application/json")
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { res.Body.Close() })
+		return res
+	}
+	location := send(http.MethodPost, first.url+"/api/v1/scans", `{"ref":"a"}`).Header.Get("Location")
+	followed := bufio.NewScanner(send(http.MethodGet, second.url+location+"/events", "").Body)
+	sub, err := first.store.Claim(t.Context(), "a worker", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.store.AddProgress(t.Context(), sub.ID, []store.Progress{{Kind: "note", Data: json.RawMessage(`{"text":"half of it"}`)}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.store.Finish(t.Context(), sub.ID, "a worker", nil, "it is gone"); err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for followed.Scan() {
+		if line, ok := strings.CutPrefix(followed.Text(), "event: "); ok {
+			told = append(told, line)
+		}
+	}
+	if err := followed.Err(); err != nil || !slices.Equal(told, []string{"note", "end"}) {
+		t.Errorf("got %q and %v", told, err)
 	}
 }
