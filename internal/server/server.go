@@ -127,7 +127,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make server: %w", err)
 	}
-	s.handler = g.Handler(s.routes(a, s.pages(a)))
+	s.handler = g.Handler(compress(s.routes(a, s.pages(a))))
 	return s, nil
 }
 
