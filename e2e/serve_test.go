@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/image/imagetest"
+	"github.com/detonaut/detonaut/internal/server/hook"
 	"github.com/detonaut/detonaut/internal/store"
 	"github.com/detonaut/detonaut/internal/testenv"
 )
@@ -115,7 +117,7 @@ func (s *served) until(id string, so func(store.Submission) bool) (sub store.Sub
 
 // TestServeKilled: a registry on the server's own machine is not for who submits, unless the
 // operator allows it; what is submitted is analysed once, also when the server is killed
-// while it is; and nothing of it is left.
+// while it is; who has a hook is told of it; and nothing of it is left.
 func TestServeKilled(t *testing.T) {
 	stage := stageOf(t, func(string) error { return nil })
 	left := testenv.NewLeftovers(t, []string{filepath.Join(stage, "detonaut"), filepath.Join(stage, "detonaut-chamber")})
@@ -133,7 +135,7 @@ func TestServeKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &served{t: t, u: users(t, stage)[0]}
-	key := s.u.command(t, "detonaut", "key", "create", "test", "--scopes", "submit,download", "-q")
+	key := s.u.command(t, "detonaut", "key", "create", "test", "--scopes", "admin", "-q")
 	key.Env = append(key.Env, "XDG_DATA_HOME="+s.u.dir)
 	secret, err := key.Output()
 	if err != nil {
@@ -152,8 +154,19 @@ func TestServeKilled(t *testing.T) {
 	}
 	s.end()
 
-	allowed := "DETONAUT_GUESTS_REGISTRIES=" + registry.Host()
-	s.serve(allowed)
+	messages := make(chan hook.Message, 10)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var m hook.Message
+		if err := json.NewDecoder(r.Body).Decode(&m); err != nil {
+			t.Error(err)
+		}
+		messages <- m
+	}))
+	defer receiver.Close()
+	allowed := []string{"DETONAUT_GUESTS_REGISTRIES=" + registry.Host(), "DETONAUT_GUESTS_RECEIVERS=127.0.0.1"}
+	s.serve(allowed...)
+	var made store.Hook
+	s.ask(http.MethodPost, "/hooks", map[string]any{"url": receiver.URL}, http.StatusCreated, &made)
 	sub := s.submit(ref)
 	s.until(sub.ID, func(sub store.Submission) bool { return sub.Stage == detonaut.StageDetonate })
 	if err := s.cmd.Process.Kill(); err != nil {
@@ -161,7 +174,7 @@ func TestServeKilled(t *testing.T) {
 	}
 	_ = s.cmd.Wait() // it says that it was killed
 
-	s.serve(allowed)
+	s.serve(allowed...)
 	sub = s.until(sub.ID, func(sub store.Submission) bool { return sub.State.Ended() })
 	if sub.State != store.Done || sub.Attempts != 2 {
 		t.Fatalf("got %+v, want it done by the second attempt", sub)
@@ -176,7 +189,13 @@ func TestServeKilled(t *testing.T) {
 	if len(all.Items) != 1 {
 		t.Errorf("there are %d reports, want one", len(all.Items))
 	}
+	if m := <-messages; m.Report.Digest != sub.Digest || !strings.HasPrefix(m.URL, s.url+"/image/") {
+		t.Errorf("the webhook says %+v", m)
+	}
 	s.end()
+	if len(messages) > 0 {
+		t.Errorf("the webhook was sent again, when it was answered")
+	}
 	if runs, err := filepath.Glob(filepath.Join(s.u.dir, "detonaut", "runs", "*")); err != nil || len(runs) > 0 {
 		t.Errorf("runs are left: %v (%v)", runs, err)
 	}
