@@ -151,7 +151,10 @@ func TestFails(t *testing.T) {
 		last  bool
 	}{
 		{"an error", func(w http.ResponseWriter) { http.Error(w, "internal secret", http.StatusInternalServerError) }, "the receiver answers 500", false},
-		{"a redirect", func(w http.ResponseWriter) { w.Header().Set("Location", inner); w.WriteHeader(http.StatusTemporaryRedirect) }, "the receiver answers 307", false},
+		{"a redirect", func(w http.ResponseWriter) {
+			w.Header().Set("Location", inner)
+			w.WriteHeader(http.StatusTemporaryRedirect)
+		}, "the receiver answers 307", false},
 		{"gone", func(w http.ResponseWriter) { w.WriteHeader(http.StatusGone) }, "the receiver answers 410", true},
 		{"no HTTP", func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, "the receiver cannot be reached", false},
 		{"a large header", func(w http.ResponseWriter) { w.Header().Set("X", strings.Repeat("x", 1<<20)) }, "the receiver cannot be reached", false},
