@@ -188,8 +188,9 @@ type Search interface {
 // Query is what is looked for. What is empty does not matter. Within a list one must be so,
 // and all lists must be.
 type Query struct {
-	// Text is words, of which each must be in the name, the family, the sentence or the
-	// digest, in any case; "foo*" is what begins so.
+	// Text is words, of which each must be in the name (as "docker.io/library/nginx:1.27"), the
+	// family or the sentence, in any case, or be six digits or more with which the digest
+	// begins; "foo*" is what begins so.
 	Text          []string
 	Verdicts      []detonaut.Word
 	Categories    []detonaut.Category
@@ -199,7 +200,7 @@ type Query struct {
 	Platforms     []string
 	Facts         []Fact // all of them
 	MinPulls      int64
-	After, Before time.Time // of the analysis
+	After, Before time.Time // of the analysis: then or later, and earlier
 	Order         Order
 	Page          Page
 	// Facets asks for counts beside the lines.
