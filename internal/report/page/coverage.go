@@ -87,7 +87,7 @@ func (m *model) banner() banner {
 		"inconclusive": "Nothing bad was seen, and not everything was seen.",
 	}[b.Word]
 	if !m.Now.IsZero() && m.Now.After(r.Started) && !r.Started.IsZero() {
-		b.Ago = spanOf(m.Now.Sub(r.Started)) + " ago"
+		b.Ago = agoOf(m.Now.Sub(r.Started))
 	}
 	hosts := map[string]bool{}
 	for i := range r.Run.Connections {

@@ -22,6 +22,7 @@ import (
 //	date T        as "2026-11-30"
 //	moment T      as "2026-11-30 17:05 UTC"
 //	span D        a duration, as "6.8 s"
+//	ago D         how long ago that is, as "2 days ago"
 //	plural N ONE  as "1 image", "2 images"
 //	verdictClass, severityClass   a word that a class can be made of
 //	path, report, part, fact, rule, repository, search   see Path, ReportPath, PartPath ...
@@ -29,7 +30,7 @@ func Funcs() template.FuncMap {
 	return template.FuncMap{
 		"text": text, "plain": func(s any, n int) string { return Plain(stringOf(s), n) },
 		"asset": AssetPath, "bytes": bytesOf, "count": countOf, "short": short,
-		"date": dateOf, "moment": momentOf, "span": spanOf, "plural": pluralOf, "some": someOf,
+		"date": dateOf, "moment": momentOf, "span": spanOf, "ago": agoOf, "plural": pluralOf, "some": someOf,
 		"verdictClass": verdictClass, "severityClass": severityClass,
 		"path": Path, "report": ReportPath, "part": PartPath, "fact": FactPath, "rule": RulePath, "repository": RepositoryPath, "search": SearchPath,
 		"stamp": stampOf, "kindWord": kindWord, "imageName": imageName, "kindPath": kindPath, "lines": lines, "size": func(s string) int64 { return int64(len(s)) },
@@ -149,3 +150,21 @@ func spanOf(d time.Duration) string {
 
 // stampOf is a time for machines.
 func stampOf(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// agoOf says how long ago something was.
+func agoOf(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d < time.Minute:
+		return "just now"
+	case d < time.Hour:
+		return pluralOf(int(d/time.Minute), "minute") + " ago"
+	case d < 2*day:
+		return pluralOf(int(d/time.Hour), "hour") + " ago"
+	case d < 60*day:
+		return pluralOf(int(d/day), "day") + " ago"
+	case d < 730*day:
+		return pluralOf(int(d/(30*day)), "month") + " ago"
+	}
+	return pluralOf(int(d/(365*day)), "year") + " ago"
+}
