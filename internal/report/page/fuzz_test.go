@@ -98,7 +98,7 @@ func FuzzPage(f *testing.F) {
 		allowed.add(parse(f, doc))
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		s = s[:min(len(s), 1<<13)] // more is not shown
+		s = s[:min(len(s), 1<<11)] // more is not shown
 		r := reporttest.Hostile(s)
 		checkInert(t, write(t, single(r)), allowed)
 		checkInert(t, write(t, served(r)), allowed)

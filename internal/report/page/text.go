@@ -21,7 +21,7 @@ type Text struct {
 }
 
 // maxFull bounds the whole of what was cut, in characters.
-const maxFull = 2000
+const maxFull = 500
 
 // text shows at most n characters of a string of the subject: what is invisible, moves the
 // cursor, or turns the direction of text becomes a mark, written as in a string of Go. It
