@@ -232,7 +232,7 @@ func TestFeed(t *testing.T) {
 func TestDocs(t *testing.T) {
 	w := newWorld(t, "app", nil, reporttest.Realistic(0))
 	body := w.ask("/docs/one").Body.String()
-	for _, want := range []string{`<h1><bdi>One</bdi></h1>`, `href="/docs/adr/two#x"`, `href="/rules/impact/pool"`, "a rule", "code", "<td>2</td>"} {
+	for _, want := range []string{`<h1><bdi>One</bdi></h1>`, `href="/docs/adr/two#x"`, `href="/rules/impact/pool"`, "a rule", "code", "<td>2</td>", `tabindex="0"><table>`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %s in %s", want, body)
 		}

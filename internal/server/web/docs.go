@@ -78,6 +78,13 @@ var markdown = goldmark.New(
 	goldmark.WithParserOptions(parser.WithAutoHeadingID()),
 )
 
+// reachable has what may be wider than the window moved with keys, too, and no head of a
+// column that says nothing. Nothing but markup has these tags: "<" of a text is "&lt;" by then.
+var reachable = strings.NewReplacer(
+	"<pre>", `<pre tabindex="0">`, "<table>", `<div class="scroll" role="group" aria-label="Table" tabindex="0"><table>`, "</table>", "</table></div>",
+	"<th></th>", "<td></td>",
+)
+
 // makeDocument makes the page of a document. Its first heading becomes the title.
 func makeDocument(name string, source []byte) (manualPage, error) {
 	root := markdown.Parser().Parse(text.NewReader(source))
@@ -87,13 +94,15 @@ func makeDocument(name string, source []byte) (manualPage, error) {
 		root.RemoveChild(root, h)
 	}
 	var drop []ast.Node
+	level := 1 // of the heading before
 	err := ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
 			return ast.WalkContinue, nil
 		}
 		switch n := n.(type) {
 		case *ast.Heading:
-			n.Level = max(n.Level, 2) // the page has a first one
+			n.Level = min(max(n.Level, 2), level+1) // the page has a first one, and none is left out
+			level = n.Level
 		case *ast.Link:
 			to := manualLink(name, string(n.Destination))
 			if to == "" { // what is in it stays
@@ -117,7 +126,7 @@ func makeDocument(name string, source []byte) (manualPage, error) {
 	if err := markdown.Renderer().Render(&b, source, root); err != nil {
 		return made, fmt.Errorf("write %s: %w", name, err)
 	}
-	made.text = template.HTML(b.String()) //nolint:gosec // documents are ours, and HTML in them is left out
+	made.text = template.HTML(reachable.Replace(b.String())) //nolint:gosec // documents are ours, and HTML in them is left out
 	return made, nil
 }
 

@@ -23,11 +23,19 @@ const twinSuffix = ".json"
 
 // functions are those of templates beside those of [page.Funcs].
 var functions = template.FuncMap{
+	"list":     func(label string, images []store.Summary) imageList { return imageList{label, images} },
 	"name":     nameOf,
 	"stamp":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"category": categoryPath,
 	"pulls":    pullsOf,
 	"lines":    func(s string) string { return cutText(visible(s), 64<<10) },
+}
+
+// imageList is a list of images, and what it is called for those who do not see what is around
+// it.
+type imageList struct {
+	Label  string
+	Images []store.Summary
 }
 
 // cut makes what does not print visible, and leaves at most n characters.
