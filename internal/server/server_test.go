@@ -295,7 +295,7 @@ func TestTwoServers(t *testing.T) {
 	first := serve(t, server.Options{})
 	second := serveStore(t, server.Options{}, first.store)
 	key := first.key(t, store.ScopeSubmit)
-	send := func(method, url, body string) *http.Response {
+	send := func(method, url, body string) (http.Header, *bufio.Scanner) {
 		t.Helper()
 		req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 		if err != nil {
@@ -308,10 +308,10 @@ func TestTwoServers(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { res.Body.Close() })
-		return res
+		return res.Header, bufio.NewScanner(res.Body)
 	}
-	location := send(http.MethodPost, first.url+"/api/v1/scans", `{"ref":"a"}`).Header.Get("Location")
-	followed := bufio.NewScanner(send(http.MethodGet, second.url+location+"/events", "").Body)
+	submitted, _ := send(http.MethodPost, first.url+"/api/v1/scans", `{"ref":"a"}`)
+	_, followed := send(http.MethodGet, second.url+submitted.Get("Location")+"/events", "")
 	sub, err := first.store.Claim(t.Context(), "a worker", time.Minute)
 	if err != nil {
 		t.Fatal(err)
