@@ -71,7 +71,7 @@ func work(dir string) (err error) {
 		return err
 	}
 	w := worker.New(worker.Options{
-		Store: s, Blobs: blobs, Concurrency: 2, Lease: lease, Poll: 50 * time.Millisecond,
+		Store: s, Blobs: blobs, Concurrency: 2, Lease: lease, Pause: time.Second, Poll: 50 * time.Millisecond,
 		Analyse: func(ctx context.Context, s store.Submission, t *worker.Teller) (*worker.Analysis, error) {
 			return analyseIn(ctx, dir, s, t)
 		},
