@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/internal/report/page"
 	"github.com/detonaut/detonaut/internal/server/api"
 	"github.com/detonaut/detonaut/internal/server/guard"
 	"github.com/detonaut/detonaut/internal/server/person"
@@ -177,6 +178,7 @@ func (s *Server) routes(a, pages http.Handler) http.Handler {
 	}
 	mux.HandleFunc("GET "+healthPath, func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET "+readyPath, s.ready)
+	mux.Handle("GET /favicon.ico", http.RedirectHandler(page.AssetPath("icon.svg"), http.StatusFound))
 	mux.Handle("/", pages)
 	return mux
 }
