@@ -72,12 +72,13 @@ func Large() *detonaut.Report {
 		})
 		r.Run.FilesWritten = append(r.Run.FilesWritten, fmt.Sprintf("/var/lib/app/%02d/segment-%04d.dat", i%40, i))
 		r.Run.Changes = append(r.Run.Changes, detonaut.Change{
-			Kind: "add", Path: fmt.Sprintf("/var/lib/app/%02d/segment-%04d.dat", i%40, i),
+			Kind: "add", Path: fmt.Sprintf("/var/lib/app/%02d/segment-%04d.dat", i%40, i), Type: "file", SHA256: hexOf("file", i), Size: 4096, Mode: 0o644, Event: uint64(6002 + 3*i),
 		})
 		r.Files = append(r.Files, detonaut.File{SHA256: hexOf("file", i), Size: int64(chance.IntN(1 << 20)), Type: "elf", Path: fmt.Sprintf("/usr/local/lib/plug-%03d.so", i)})
 	}
 	slices.Sort(r.Run.Names)
 	r.Run.Names = slices.Compact(r.Run.Names)
+	r.Run.Elapsed, r.Elapsed = 40*time.Second, 47*time.Second
 	r.Coverage.Events = 10_000
 	return r
 }
