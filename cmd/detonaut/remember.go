@@ -51,12 +51,8 @@ func (m *shelf) keeper(k *keeper) (_ *keeper, free func() error, err error) {
 	return kept, func() error { return os.RemoveAll(dir) }, nil
 }
 
-// put remembers a report, with the artifacts that k has of its run. An analysis that was
-// ended from outside is not worth it.
+// put remembers a report, with the artifacts that k has of its run.
 func (m *shelf) put(ctx context.Context, r *detonaut.Report, k *keeper) error {
-	if ctx.Err() != nil {
-		return nil
-	}
 	dir, err := k.folder(r.Image.Digest)
 	if err != nil {
 		return err

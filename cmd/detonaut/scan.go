@@ -245,7 +245,7 @@ func (s *scan) one(ctx context.Context, ref detonaut.Ref) (o outcome) {
 		ref: ref, overrides: s.overrides, keep: keep,
 		onPull: status.pull, onStage: status.stage, onEvent: status.event,
 	})
-	if r != nil && s.shelf != nil {
+	if r != nil && s.shelf != nil && ctx.Err() == nil { // what was ended from outside is not worth it
 		err = errors.Join(err, s.shelf.put(ctx, r, keep))
 	}
 	if r != nil && s.keep != nil {
