@@ -96,7 +96,16 @@ func (a *app) runServe(cmd *cobra.Command) (err error) {
 	all.Go(func() error { return s.Serve(ctx, l) })
 	all.Go(func() error { return work(ctx) })
 	all.Go(func() error { return sender.Run(ctx) })
+	all.Go(func() error { a.warm(ctx, r.store, log); return nil })
 	return all.Wait()
+}
+
+// warm has what is searched loaded before the first visitor asks: of a million reports that
+// takes seconds.
+func (a *app) warm(ctx context.Context, s store.Search, log *slog.Logger) {
+	if _, err := s.Numbers(ctx); err != nil && ctx.Err() == nil {
+		log.Warn("what is searched could not be loaded yet", "error", err)
+	}
 }
 
 // serverLog is where a server logs to: what went wrong, to stderr.

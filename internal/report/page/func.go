@@ -33,7 +33,7 @@ func Funcs() template.FuncMap {
 		"date": dateOf, "moment": momentOf, "span": spanOf, "ago": agoOf, "plural": pluralOf, "some": someOf,
 		"verdictClass": verdictClass, "severityClass": severityClass,
 		"path": Path, "report": ReportPath, "part": PartPath, "fact": FactPath, "rule": RulePath, "repository": RepositoryPath, "search": SearchPath,
-		"stamp": stampOf, "kindWord": kindWord, "imageName": imageName, "kindPath": kindPath, "lines": lines, "size": func(s string) int64 { return int64(len(s)) },
+		"stamp": stampOf, "kindWord": kindWord, "imageName": ImageName, "kindPath": kindPath, "lines": lines, "size": func(s string) int64 { return int64(len(s)) },
 		"asVerdict": func(s string) detonaut.Word { return detonaut.Word(s) }, "asSeverity": func(s string) detonaut.Severity { return detonaut.Severity(s) },
 		"style": style, "styleHash": styleHash,
 	}

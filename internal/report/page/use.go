@@ -75,8 +75,8 @@ func kindWord(k store.Kind) string {
 	return "fact"
 }
 
-// imageName is what people call the image of a summary.
-func imageName(s store.Summary) string {
+// ImageName is what people call the image of a summary; a short digest if it has no name.
+func ImageName(s store.Summary) string {
 	if n := nameOf(s.Name); n != "" {
 		return n
 	}

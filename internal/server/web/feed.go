@@ -55,7 +55,7 @@ func (s *site) feed(w http.ResponseWriter, r *http.Request) error {
 	for _, f := range found.Found {
 		// A reader of feeds may take text for HTML: there is no markup in these.
 		out.Channel.Items = append(out.Channel.Items, rssItem{
-			Title: inert(fmt.Sprintf("%s is %s", nameOf(f), f.Verdict)), Link: base + page.ReportPath(f.Digest, ""),
+			Title: inert(fmt.Sprintf("%s is %s", page.ImageName(f), f.Verdict)), Link: base + page.ReportPath(f.Digest, ""),
 			GUID: rssGUID{ID: string(f.Digest) + "/" + f.Key}, Category: inert(string(f.Category)),
 			Description: inert(f.Sentence), Published: f.Analysed.UTC().Format(time.RFC1123Z),
 		})

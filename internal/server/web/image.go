@@ -46,7 +46,7 @@ func (s *site) subject(r *http.Request) (*subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := nameOf(store.Summary{Digest: d, Name: e.Name})
+	name := page.ImageName(store.Summary{Digest: d, Name: e.Name})
 	if e.Name.Repository == "" {
 		name = cmp.Or(string(e.Report.Image.Ref), name)
 	}

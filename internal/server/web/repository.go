@@ -77,7 +77,7 @@ func (s *site) repository(r *http.Request) (*document, error) {
 	for _, t := range repo.Tags[:min(len(repo.Tags), maxTags)] {
 		view.Tags = append(view.Tags, page.Link{Text: t, Href: with(path, url.Values{"tag": {t}}), Current: t == tag})
 	}
-	title := nameOf(store.Summary{Name: store.Name{Registry: registry, Repository: name, Tag: tag}})
+	title := page.ImageName(store.Summary{Name: store.Name{Registry: registry, Repository: name, Tag: tag}})
 	return &document{
 		name: "repository", title: title, about: "What Detonaut found in " + title + ", tag by tag.", data: view,
 		twin: listTwin{Repository: repo, Images: listed(found), Next: programs}, noIndex: tag != "" || at.Cursor != "",

@@ -24,7 +24,7 @@ const twinSuffix = ".json"
 // functions are those of templates beside those of [page.Funcs].
 var functions = template.FuncMap{
 	"list":     func(label string, images []store.Summary) imageList { return imageList{label, images} },
-	"name":     nameOf,
+	"name":     page.ImageName,
 	"stamp":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"category": categoryPath,
 	"pulls":    pullsOf,
@@ -61,21 +61,6 @@ func cutText(s string, n int) string {
 // categoryPath is the address of a search for the images of a category.
 func categoryPath(c detonaut.Category) string {
 	return page.SearchPath(query.Format(store.Query{Categories: []detonaut.Category{c}}))
-}
-
-// nameOf is what people call an image.
-func nameOf(s store.Summary) string {
-	if s.Name.Repository == "" {
-		return string(s.Digest)
-	}
-	name := s.Name.Repository
-	if s.Name.Registry != "" && s.Name.Registry != "docker.io" {
-		name = s.Name.Registry + "/" + name
-	}
-	if s.Name.Tag != "" {
-		name += ":" + s.Name.Tag
-	}
-	return name
 }
 
 // pullsOf is a number of pulls; nothing if it is not known.
