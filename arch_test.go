@@ -73,9 +73,9 @@ var doors = map[string][]string{
 	"github.com/RoaringBitmap/roaring/v2":    {"internal/store/index"},
 	"github.com/pressly/goose/v3":            {"internal/store"},
 	"gocloud.dev":                            {"internal/store/blob"},
-	"github.com/chromedp/chromedp":           {"e2e/browser"},      // tests only
-	"github.com/chromedp/cdproto":            {"e2e/browser"},      // tests only
-	"github.com/johannesboyne/gofakes3":      {"internal/testenv"}, // tests only
+	"github.com/chromedp/chromedp":           {"e2e/browser"},                                               // tests only
+	"github.com/chromedp/cdproto":            {"e2e/browser"},                                               // tests only
+	"github.com/johannesboyne/gofakes3":      {"internal/testenv"},                                          // tests only
 	"golang.org/x/net":                       {"chamber/decode", "chamber/network", "internal/report/page"}, // in the last tests only
 	"golang.org/x/term":                      {"cmd/detonaut"},
 }

@@ -11,10 +11,20 @@ func TestPlainText(t *testing.T) {
 		n    int
 		want string
 	}{
-		{"plain", 10, "plain"}, {"plain", 5, "plain"}, {"plain", 4, "plai…"}, {"", 0, ""},
-		{"a\u202eb", 9, `a\u202eb`}, {"\x1b[31m\x00\x7f", 20, `\x1b[31m\x00\x7f`}, {"a\nb\r\tc", 9, `a\nb\r\tc`}, {"\xff\xfe", 9, `\xff\xfe`},
-		{"\u200b\u2066\ufeff\U000e0041", 9, `\u200b\u2066\ufeff\U000e0041`}, {"\u3164\u2800\u00a0", 9, `\u3164\u2800\u00a0`},
-		{"שלום", 9, "שלום"}, {"日本語の", 3, "日本語…"}, {"e\u0301\u0301\u0301\u0301", 9, "e\u0301\u0301\u0301\\u0301"}, {"❤\ufe0f", 9, `❤\ufe0f`},
+		{"plain", 10, "plain"},
+		{"plain", 5, "plain"},
+		{"plain", 4, "plai…"},
+		{"", 0, ""},
+		{"a\u202eb", 9, `a\u202eb`},
+		{"\x1b[31m\x00\x7f", 20, `\x1b[31m\x00\x7f`},
+		{"a\nb\r\tc", 9, `a\nb\r\tc`},
+		{"\xff\xfe", 9, `\xff\xfe`},
+		{"\u200b\u2066\ufeff\U000e0041", 9, `\u200b\u2066\ufeff\U000e0041`},
+		{"\u3164\u2800\u00a0", 9, `\u3164\u2800\u00a0`},
+		{"שלום", 9, "שלום"},
+		{"日本語の", 3, "日本語…"},
+		{"e\u0301\u0301\u0301\u0301", 9, "e\u0301\u0301\u0301\\u0301"},
+		{"❤\ufe0f", 9, `❤\ufe0f`},
 	} {
 		if got := Plain(test.in, test.n); got != test.want {
 			t.Errorf("%q, %d is %s, want %s", test.in, test.n, got, test.want)
