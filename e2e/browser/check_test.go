@@ -95,13 +95,26 @@ func (b *tab) check(name string) {
 	b.settle()
 }
 
-// fits fails the test if the page is wider than the window: what is wide is to be moved by itself.
+// fits fails the test if the page does not fit the window: what is wide is to be moved by
+// itself, nothing sticks to the edge, and no column is so narrow that words fall apart.
 func (b *tab) fits(name string) {
 	b.t.Helper()
-	size := ask[[2]int](b, `[document.documentElement.scrollWidth, document.documentElement.clientWidth]`)
-	if size[0] > size[1] {
-		wide := ask[string](b, `[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
-			.slice(0, 5).map(e => e.tagName + '.' + e.getAttribute('class') + ' ' + Math.round(e.getBoundingClientRect().right)).join(', ')`)
-		b.t.Errorf("%s is %d pixels wide, in a window of %d: %s", name, size[0], size[1], wide)
+	const look = `(() => {
+		const root = document.documentElement, wrong = [];
+		const what = e => e.localName + (e.getAttribute('class') ? '.' + e.getAttribute('class') : '') + ' ' + JSON.stringify(e.textContent.trim().slice(0, 40));
+		const all = [...document.querySelectorAll('main *')].filter(e => e.checkVisibility());
+		if (root.scrollWidth > root.clientWidth) {
+			wrong.push('it is ' + root.scrollWidth + ' pixels wide in a window of ' + root.clientWidth + ': '
+				+ all.filter(e => e.getBoundingClientRect().right > root.clientWidth + 1).slice(0, 3).map(what).join(', '));
+		}
+		const title = document.querySelector('main h1');
+		if (!title) wrong.push('it has no title');
+		else if (title.getBoundingClientRect().left < 6) wrong.push('its title sticks to the edge');
+		const broken = all.filter(e => (e.localName === 'td' || e.localName === 'th') && e.clientWidth < 44 && e.clientHeight > 80 && e.textContent.trim().length > 6);
+		if (broken.length) wrong.push(broken.length + ' cells are too narrow: ' + broken.slice(0, 3).map(what).join(', '));
+		return wrong;
+	})()`
+	for _, wrong := range ask[[]string](b, "%s", look) {
+		b.t.Errorf("%s: %s", name, wrong)
 	}
 }

@@ -33,19 +33,22 @@ func TestSingle(t *testing.T) {
 	for _, kind := range []struct {
 		name   string
 		report *detonaut.Report
-	}{
-		{"miner", reporttest.Realistic(0)}, {"stager", reporttest.Realistic(5)}, {"web", reporttest.Realistic(7)}, {"large", reporttest.Large()},
-	} {
-		address := single(t, kind.report)
+	}{{"miner", reporttest.Realistic(0)}, {"stager", reporttest.Realistic(5)}, {"web", reporttest.Realistic(7)}} {
 		b.do(desktop)
-		b.open(address)
+		b.open(single(t, kind.report))
 		b.check("single-" + kind.name)
 		b.do(phone)
-		b.check("single-" + kind.name + "-phone")
+		b.fits("single-" + kind.name + " on a phone")
+		b.picture("single-" + kind.name + "-phone")
 		b.do(desktop, paper)
 		b.picture("single-" + kind.name + "-paper")
 		b.do(light)
 	}
+	b.open(single(t, reporttest.Large()))
+	b.fits("single-large")
+	b.picture("single-large")
+	b.do(phone)
+	b.fits("single-large on a phone")
 }
 
 // Nothing in a report does anything in a file of its own.

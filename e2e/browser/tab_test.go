@@ -44,6 +44,12 @@ func TestMain(m *testing.M) {
 	if chromium.cancel != nil {
 		chromium.cancel()
 	}
+	for _, end := range slices.Backward(ends) {
+		if err := end(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
 	os.Exit(code)
 }
 
@@ -248,18 +254,6 @@ func (b *tab) open(address string) {
 	for _, f := range b.wrong() {
 		b.t.Errorf("%s: %s", address, f)
 	}
-}
-
-// click follows a link or presses a button, and waits for what it leads to.
-func (b *tab) click(selector string) {
-	b.t.Helper()
-	b.do(chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
-}
-
-// wait waits until there is something that is visible.
-func (b *tab) wait(selector string) {
-	b.t.Helper()
-	b.do(chromedp.WaitVisible(chromedp.CSS(selector)))
 }
 
 // text is that of the first element, as it is shown.
