@@ -44,7 +44,7 @@ func TestFullDisk(t *testing.T) {
 	if err != nil {
 		t.Fatalf("when there is room again: %v", err)
 	}
-	lookFor(t, s, append(kept, sum))
+	lookFor(t, again, append(kept, sum)) // connections of s are still to find out that theirs are gone
 }
 
 // heavy is a report of a megabyte that does not become much smaller.
