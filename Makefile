@@ -37,8 +37,9 @@ release: build ## build bin/release/detonaut, which carries its chamber
 	@rm internal/detonate/process/detonaut-chamber
 	@env -i bin/release/detonaut version -o json | grep '"chamber": "$(VERSION)"'
 
-demo: build ## make sample images, detonate them, print verdicts
-	go run ./actors/demo bin/actors
+# Results are served at the end when it writes to a terminal; SERVE=1 always, SERVE=0 never.
+demo: build ## make sample images, detonate them, print verdicts, serve the results
+	go run ./actors/demo $(if $(SERVE),-serve=$(SERVE)) bin/actors
 
 test: ## run every test; what they need is installed, or named
 	@testdata/needs.sh test

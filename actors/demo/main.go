@@ -1,5 +1,6 @@
-// Command demo makes the image of every actor, scans them all with bin/detonaut
-// and checks the verdicts. Run it from the root of the checkout.
+// Command demo makes the image of every actor, scans them all with bin/detonaut,
+// checks the verdicts, and serves the results if it writes to a terminal, or with
+// -serve. Run it from the root of the checkout.
 package main
 
 import (
@@ -7,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -28,18 +30,25 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: demo DIR")
+	wanted := flag.Bool("serve", terminal(), "serve the results")
+	flag.Parse()
+	if flag.NArg() != 1 {
+		fmt.Fprintln(os.Stderr, "usage: demo [-serve] DIR")
 		os.Exit(1)
 	}
-	if err := demo(ctx, os.Args[1]); err != nil {
+	if err := demo(ctx, flag.Arg(0), *wanted); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
 
 // demo keeps the images and their reports in dir.
-func demo(ctx context.Context, dir string) error {
+func demo(ctx context.Context, dir string, wanted bool) error {
+	for _, old := range []string{"runs", "blobs", "store.db", "store.db-wal", "store.db-shm", "store.db-lock"} { // of the demo before
+		if err := os.RemoveAll(filepath.Join(dir, old)); err != nil {
+			return err
+		}
+	}
 	actors := cast.All()
 	if err := cast.Build(ctx, ".", dir, actors); err != nil {
 		return err
@@ -55,17 +64,22 @@ func demo(ctx context.Context, dir string) error {
 	err := errors.Join(
 		scan(ctx, dir, "now", now, "--jobs", jobs),
 		scan(ctx, dir, "later", later, "--duration", daysLater, "--profile", "time"))
-	if err == nil {
-		fmt.Println("Every verdict is as it should be.")
+	if err != nil {
+		return err
 	}
-	return err
+	fmt.Println("Every verdict is as it should be.")
+	database, err := remember(ctx, dir)
+	if err != nil {
+		return err
+	}
+	return serve(ctx, database, wanted)
 }
 
 // scan scans the images of actors in dir, and checks the verdicts. The reports are in
 // the file of that name.
 func scan(ctx context.Context, dir, name string, actors []cast.Actor, flags ...string) error {
 	reports := filepath.Join(dir, name+".jsonl")
-	args := append([]string{"scan", "-o", "table", "-o", "jsonl=" + reports}, flags...)
+	args := append([]string{"scan", "-o", "table", "-o", "jsonl=" + reports, "--keep", filepath.Join(dir, "runs")}, flags...)
 	for _, a := range actors {
 		args = append(args, "oci-dir:"+filepath.Join(dir, a.Name))
 	}

@@ -1,11 +1,17 @@
 package main
 
 import (
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/actors/cast"
+	"github.com/detonaut/detonaut/internal/report/reporttest"
+	"github.com/detonaut/detonaut/internal/store"
+	"github.com/detonaut/detonaut/internal/store/sqlite"
 )
 
 func TestCheck(t *testing.T) {
@@ -22,5 +28,41 @@ func TestCheck(t *testing.T) {
 				t.Errorf("check = %v, want an error with %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// What a scan has kept is what a server shows, with the artifacts of the run.
+func TestRemember(t *testing.T) {
+	dir := t.TempDir()
+	r := reporttest.Realistic(0)
+	run := filepath.Join(dir, "runs", "sha256-0", "bodies")
+	if err := os.MkdirAll(run, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{"../report.json": text, "../tape.jsonl.zst": []byte("tape"), "a": []byte("body")} {
+		if err := os.WriteFile(filepath.Join(run, name), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // again changes nothing
+		database, err := remember(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := sqlite.Open(t.Context(), database, store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := s.Get(t.Context(), r.Image.Digest, "")
+		if err != nil || len(e.Blobs) != 2 || e.Blobs["bodies/a"] == "" || e.Blobs["tape.jsonl.zst"] == "" {
+			t.Errorf("it is remembered as %+v: %v", e, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
