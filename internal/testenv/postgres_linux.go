@@ -88,7 +88,11 @@ func (p *PostgresServer) Stop(tb testing.TB) {
 		tb.Fatal("stop PostgreSQL: it does not run")
 	}
 	_ = syscall.Kill(p.server, syscall.SIGSTOP) // that it starts no more
-	for _, child := range children(p.server) {
+	for state := ""; state != "T" && lives(p.server); state = stateOf(p.server) {
+		time.Sleep(time.Millisecond)
+	}
+	all := children(p.server)
+	for _, child := range all {
 		_ = syscall.Kill(child, syscall.SIGKILL)
 	}
 	_ = syscall.Kill(p.server, syscall.SIGKILL)
@@ -96,6 +100,12 @@ func (p *PostgresServer) Stop(tb testing.TB) {
 		tb.Fatalf("stop PostgreSQL: %v", err)
 	}
 	p.end(tb)
+	// As long as one of them holds the memory that they share, no other server starts.
+	for _, child := range all {
+		for lives(child) && tb.Context().Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+	}
 }
 
 // keeper runs a server until its own input ends: then the test has closed it, or is
@@ -237,6 +247,13 @@ func children(parent int) (pids []int) {
 
 // lives tells whether a process runs, or waits to.
 func lives(pid int) bool {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	return err == nil && !strings.Contains(string(text), "\nState:\tZ")
+	state := stateOf(pid)
+	return state != "" && state != "Z"
+}
+
+// stateOf is the letter of the state of a process; empty if there is none.
+func stateOf(pid int) string {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	_, state, _ := strings.Cut(string(text), "\nState:\t")
+	return state[:min(len(state), 1)]
 }
