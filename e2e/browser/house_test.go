@@ -288,6 +288,13 @@ func (h *house) analyse(t *testing.T, ref string) *detonaut.Report {
 }
 
 // ends are done when all tests are, the last first.
-var ends []func() error
+var ends struct {
+	sync.Mutex
+	all []func() error
+}
 
-func atEnd(f func() error) { ends = append(ends, f) }
+func atEnd(f func() error) {
+	ends.Lock()
+	defer ends.Unlock()
+	ends.all = append(ends.all, f)
+}

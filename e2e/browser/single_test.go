@@ -29,6 +29,7 @@ func single(t *testing.T, r *detonaut.Report) string {
 
 // A file of its own is a page as all others: in any window, on paper, offline, for everybody.
 func TestSingle(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, "")
 	for _, kind := range []struct {
 		name   string
@@ -53,6 +54,7 @@ func TestSingle(t *testing.T) {
 
 // Nothing in a report does anything in a file of its own.
 func TestSingleHostile(t *testing.T) {
+	t.Parallel()
 	b, known := newTab(t, ""), map[string]bool{}
 	for seed := range uint64(8) {
 		b.open(single(t, reporttest.Realistic(seed)))

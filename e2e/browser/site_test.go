@@ -33,6 +33,7 @@ func (h *house) serve(t *testing.T, reports []*detonaut.Report) (host string) {
 
 // Every page of the site is for everybody.
 func TestPages(t *testing.T) {
+	t.Parallel()
 	h := home(t)
 	host := h.public.host
 	miner, dropper := string(h.reports["miner"].Image.Digest), string(h.reports["dropper-https"].Image.Digest)
@@ -71,6 +72,7 @@ func TestPages(t *testing.T) {
 
 // Nothing in a report does anything on any page of the site.
 func TestHostile(t *testing.T) {
+	t.Parallel()
 	var plain []*detonaut.Report
 	for seed := range uint64(60) { // more than are on one page
 		plain = append(plain, reporttest.Realistic(seed))

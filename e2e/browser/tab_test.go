@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 	if chromium.cancel != nil {
 		chromium.cancel()
 	}
-	for _, end := range slices.Backward(ends) {
+	for _, end := range slices.Backward(ends.all) {
 		if err := end(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1
@@ -141,7 +141,8 @@ func newTab(t *testing.T, host string, settings ...setting) *tab {
 	// A policy of the page does not stop what is said of violations of it.
 	const tell = `addEventListener('securitypolicyviolation', e => console.error('policy', e.violatedDirective, e.blockedURI, e.sample))`
 	b.do(call(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: tell}))
-	b.do(desktop, light)
+	// It takes keys while others do, too.
+	b.do(desktop, light, call(emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}))
 	b.do(settings...)
 	return b
 }
