@@ -89,7 +89,7 @@ func (p *PostgresServer) Stop(tb testing.TB) {
 	}
 	_ = syscall.Kill(p.server, syscall.SIGSTOP) // that it starts no more
 	for state := ""; state != "T" && lives(p.server); state = stateOf(p.server) {
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 	}
 	all := children(p.server)
 	for _, child := range all {
@@ -103,7 +103,7 @@ func (p *PostgresServer) Stop(tb testing.TB) {
 	// As long as one of them holds the memory that they share, no other server starts.
 	for _, child := range all {
 		for lives(child) && tb.Context().Err() == nil {
-			time.Sleep(time.Millisecond)
+			<-time.After(time.Millisecond)
 		}
 	}
 }
