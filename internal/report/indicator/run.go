@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -18,9 +17,6 @@ import (
 // maxURL is how long a URL may be, in bytes. A longer one is left out: cut it would be
 // another's.
 const maxURL = 2000
-
-// resolvers are those that the sandbox gives its subject (docs/network.md).
-var resolvers = []string{"8.8.8.8", "8.8.4.4"}
 
 var ja4Pattern = regexp.MustCompile(`^[0-9a-z]{10}_[0-9a-f]{12}_[0-9a-f]{12}$`)
 
@@ -40,10 +36,7 @@ func (c *collection) network(r *detonaut.Run) {
 	}
 	for i := range r.Connections {
 		to := &r.Connections[i]
-		// A socket of UDP that sent nothing reached nobody: that is how programs choose among
-		// the addresses that a name has, which the simulation made up.
-		silent := r.Network == "simulated" && to.Network == "udp" && to.Name == "" && to.Protocol == "" && to.Sent == 0
-		if !silent {
+		if !fact.Nobody(r, to) {
 			c.connection(to)
 		}
 	}
@@ -85,7 +78,7 @@ func (c *collection) connection(to *detonaut.Connection) {
 		seen = "spoken to in TLS"
 	}
 	host, port := behavior.SplitAddress(to.Address)
-	if to.Protocol == "dns" && port == 53 && (len(c.proof.event[to.Event]) == 0 || slices.Contains(resolvers, host)) {
+	if to.Protocol == "dns" && port == 53 && len(c.proof.event[to.Event]) == 0 {
 		return // anybody may ask a resolver
 	}
 	if to.Name != "" && (!behavior.IsIP(host) || public(host)) {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -27,7 +28,7 @@ const maxDocument = 1 << 20
 // manual are the documents, made once.
 type manual struct {
 	pages map[string]manualPage
-	// names are those of pages, sorted.
+	// names are those of pages, sorted: those in folders are the last.
 	names []string
 }
 
@@ -67,7 +68,9 @@ func (s *site) loadDocs() func() (*manual, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read documents: %w", err)
 		}
-		slices.Sort(m.names)
+		slices.SortFunc(m.names, func(a, b string) int { // decisions come after guides
+			return cmp.Or(cmp.Compare(strings.Count(a, "/"), strings.Count(b, "/")), cmp.Compare(a, b))
+		})
 		return m, nil
 	})
 }

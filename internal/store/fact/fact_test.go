@@ -49,6 +49,7 @@ func example() *detonaut.Report {
 			Processes: []detonaut.Process{{Executable: "/tmp/XMRig", SHA256: hash("f"), Args: []string{"/tmp/XMRig", "-u", taproot}}},
 			Payloads:  []detonaut.Payload{{SHA256: hash("0")}, {SHA256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}},
 			Bodies:    []detonaut.Body{{SHA256: hash("9")}},
+			Network:   "simulated",
 			Listeners: []detonaut.Listener{{Network: "tcp", Address: "0.0.0.0:22"}, {Network: "udp", Address: "[::]:53"}},
 			Connections: []detonaut.Connection{
 				{Network: "tcp", Address: "45.32.1.2:3333", Name: "Pool.Evil.Example."},
@@ -60,6 +61,9 @@ func example() *detonaut.Report {
 				{Network: "icmp", Address: "9.9.9.9"},
 				{Network: "tcp", Address: "169.254.169.254:80"},
 				{Network: "tcp", Address: "10.0.0.7:22"},
+				// The resolver that it was given, and a socket that chooses among addresses of ours.
+				{Network: "udp", Address: "8.8.8.8:53", Name: "dns.google", Protocol: "dns", Sent: 40},
+				{Network: "udp", Address: "34.99.13.144:123"},
 			},
 			Names: []string{"xn--bcher-kva.example", "localhost", "7.0.0.10.in-addr.arpa", "redis"},
 			Requests: []detonaut.Request{

@@ -2,6 +2,7 @@ package fact
 
 import (
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -46,14 +47,21 @@ func (c *collection) run(r *detonaut.Run) {
 // was written into a URL is recognised by them.
 func (c *collection) hosts(r *detonaut.Run) {
 	answers := make(map[string]bool)
-	for _, to := range r.Connections {
+	for i := range r.Connections {
+		to := &r.Connections[i]
 		host, _ := behavior.SplitAddress(to.Address)
-		c.add(store.Domain, to.Name)
+		if !Nobody(r, to) {
+			c.add(store.Domain, to.Name)
+		}
 		if to.Name != "" && !to.Live {
 			answers[host] = true
 		}
 	}
-	for _, to := range r.Connections {
+	for i := range r.Connections {
+		to := &r.Connections[i]
+		if Nobody(r, to) {
+			continue
+		}
 		host, port := behavior.SplitAddress(to.Address)
 		if port > 0 && !behavior.Loopback(to.Address) {
 			c.add(store.Port, to.Network+"/"+strconv.Itoa(port))
@@ -89,6 +97,20 @@ func (c *collection) hosts(r *detonaut.Run) {
 	for _, name := range r.Names {
 		c.add(store.Domain, name)
 	}
+}
+
+// resolvers are those that the sandbox gives its subject (docs/network.md).
+var resolvers = []string{"8.8.8.8", "8.8.4.4"}
+
+// Nobody tells whether a connection of a run says nothing of whom the subject talks to: it asked
+// the resolver that it was given, or is a socket of UDP that sent nothing in the simulated internet, by which
+// programs choose among the addresses that a name has there.
+func Nobody(r *detonaut.Run, to *detonaut.Connection) bool {
+	host, port := behavior.SplitAddress(to.Address)
+	if to.Protocol == "dns" && port == 53 && slices.Contains(resolvers, host) {
+		return true
+	}
+	return r.Network == "simulated" && to.Network == "udp" && to.Name == "" && to.Protocol == "" && to.Sent == 0
 }
 
 // message adds the account of whoever is mined for, and the fingerprint of a client.
