@@ -1,4 +1,4 @@
-package store_test
+package million
 
 import (
 	"context"
@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,9 +16,12 @@ import (
 	"time"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/internal/server"
+	"github.com/detonaut/detonaut/internal/server/guard"
 	"github.com/detonaut/detonaut/internal/store"
 	"github.com/detonaut/detonaut/internal/store/crowdtest"
 	"github.com/detonaut/detonaut/internal/store/postgres"
+	"github.com/detonaut/detonaut/internal/store/query"
 	"github.com/detonaut/detonaut/internal/store/sqlite"
 	"github.com/detonaut/detonaut/internal/testenv"
 )
@@ -23,7 +29,7 @@ import (
 // BenchmarkMillion measures stores in which are a million reports, 50,000 facts and 30 million
 // times that a report has one. It takes some minutes and 4 GB of disk to fill each.
 //
-//	go test -run '^$' -bench Million -timeout 1h ./internal/store
+//	go test -run '^$' -bench Million -benchtime 200x -timeout 1h ./e2e/million
 func BenchmarkMillion(b *testing.B) {
 	b.Run("sqlite", func(b *testing.B) {
 		path := filepath.Join(b.TempDir(), "store.db")
@@ -243,6 +249,17 @@ func measure(b *testing.B, open func() store.Store, f bulk) {
 		_, err := s.Prevalence(ctx, list)
 		return err
 	})
+	visit := visitor(b, s)
+	each(b, "PageFront", func(int) error { return visit("/") })
+	each(b, "PageReport", func(int) error { return visit("/image/" + string(one().Digest)) })
+	each(b, "PageSearch", func(n int) error {
+		return visit("/search?q=" + url.QueryEscape(query.Format(queries[n%len(queries)])))
+	})
+	each(b, "PagePackage", func(int) error { return visit("/search?q=package:" + crowdtest.Package(r.IntN(facts))) })
+	each(b, "PageRepository", func(int) error {
+		n := one().Name
+		return visit("/repo/" + n.Registry + "/" + n.Repository)
+	})
 	each(b, "Put", func(int) error { return put(ctx, s, r) })
 	each(b, "PutThenFind", func(n int) error {
 		if err := put(ctx, s, r); err != nil {
@@ -251,6 +268,24 @@ func measure(b *testing.B, open func() store.Store, f bulk) {
 		_, err := s.Find(ctx, queries[n%len(queries)])
 		return err
 	})
+}
+
+// visitor asks a public server for pages, as a browser does.
+func visitor(b *testing.B, s store.Store) func(path string) error {
+	much := guard.Rate{Minute: 1e9, Burst: 1e9}
+	site, err := server.New(server.Options{Store: s, Public: true, Limits: guard.Limits{Address: much, Key: much}})
+	must(b, err)
+	return func(path string) error {
+		req := httptest.NewRequestWithContext(b.Context(), http.MethodGet, path, nil)
+		req.Header.Set("Accept", "text/html")
+		req.Header.Set("Accept-Encoding", "gzip")
+		w := httptest.NewRecorder()
+		site.Handler().ServeHTTP(w, req)
+		if w.Code != http.StatusOK {
+			return fmt.Errorf("%s: %d", path, w.Code)
+		}
+		return nil
+	}
 }
 
 // having reads a part of the reports with a fact: of a common one, or any.
