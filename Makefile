@@ -20,11 +20,13 @@ LINT = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 
 .PHONY: build release demo test check bench bench-detection fuzz soak clean help
 
-# Rules are carried compressed (rules/rules.go).
+# Rules and documents are carried compressed (rules/rules.go, docs/docs.go).
 rules/rules.zip: $(shell find rules -name '*.yaml')
 	go generate ./rules
+docs/docs.zip: $(shell find docs -name '*.md')
+	go generate ./docs
 
-build: rules/rules.zip ## build bin/detonaut and bin/detonaut-chamber
+build: rules/rules.zip docs/docs.zip ## build bin/detonaut and bin/detonaut-chamber
 	go build -ldflags '$(LDFLAGS)' -o bin/detonaut ./cmd/detonaut
 	go build -C chamber -ldflags '$(LDFLAGS)' -o ../bin/detonaut-chamber .
 

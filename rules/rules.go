@@ -14,7 +14,7 @@ import (
 	"io/fs"
 )
 
-//go:generate go run ./pack
+//go:generate go run ./pack rules.zip .yaml behavior files packages tools
 
 //go:embed rules.zip
 var packed string

@@ -145,7 +145,7 @@ func (a *app) serverOptions(cfg *config.Loaded, r *remembered, log *slog.Logger)
 			Wait:    c.Limits.Wait,
 		},
 		Pending: c.Limits.Pending, Version: version.String(), Log: log,
-		Site: server.Site{Docs: docs.Files, Contact: c.Contact},
+		Site: server.Site{Docs: docs.Files(), Contact: c.Contact},
 	}
 	if !c.Public {
 		o.Ref = submittable

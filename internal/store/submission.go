@@ -18,7 +18,7 @@ type Submissions interface {
 	// Recent are submissions, the newest first; of one owner if that is not empty.
 	Recent(ctx context.Context, owner string, p Page) (found []Submission, next string, err error)
 	// Claim gives the oldest that is queued, or whose lease has ended, to a worker for so long;
-	// [ErrNotFound] if there is none. Each claim is an attempt; one whose lease has ended after
+	// [ErrNotFound] if there is none, or others are claiming those that there were. Each claim is an attempt; one whose lease has ended after
 	// [MaxAttempts] of them is failed instead.
 	Claim(ctx context.Context, worker string, lease time.Duration) (*Submission, error)
 	// Renew keeps a claim for so long from now on; [ErrConflict] if it is another's by now, or

@@ -1,7 +1,8 @@
-// Command pack makes rules.zip of the rules that lie around it: "go generate ./rules".
+// Command pack makes an archive of files to be carried by a program: "go generate ./rules"
+// and "go generate ./docs".
 //
-// They are put into the program compressed. Rules name what they look for, and a program
-// that carries them as they are would be taken for all of that.
+// They are put into the program compressed. Rules name what they look for, documents as well,
+// and a program that carries them as they are would be taken for all of that.
 package main
 
 import (
@@ -13,25 +14,28 @@ import (
 	"io/fs"
 	"os"
 	"path"
-
-	"github.com/detonaut/detonaut/rules"
 )
 
 func main() {
-	if err := run(); err != nil {
+	if len(os.Args) < 4 {
+		fmt.Fprintln(os.Stderr, "usage: pack ARCHIVE EXTENSION DIR...")
+		os.Exit(1)
+	}
+	if err := run(os.Args[1], os.Args[2], os.Args[3:]); err != nil {
 		fmt.Fprintf(os.Stderr, "pack: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
+// run packs the files of an extension that are below dirs.
+func run(archive, extension string, dirs []string) error {
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
 	w.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) { return flate.NewWriter(out, flate.BestCompression) })
 	dir := os.DirFS(".")
-	for _, part := range rules.Parts() {
+	for _, part := range dirs {
 		err := fs.WalkDir(dir, part, func(name string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || path.Ext(name) != ".yaml" {
+			if err != nil || d.IsDir() || path.Ext(name) != extension {
 				return err
 			}
 			text, err := fs.ReadFile(dir, name)
@@ -51,5 +55,5 @@ func run() error {
 	if err := w.Close(); err != nil {
 		return err
 	}
-	return os.WriteFile("rules.zip", b.Bytes(), 0o644)
+	return os.WriteFile(archive, b.Bytes(), 0o644)
 }

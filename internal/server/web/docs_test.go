@@ -19,7 +19,7 @@ var (
 
 // Our own documents are pages, and what they link to is there.
 func TestOwnDocs(t *testing.T) {
-	w := newWorld(t, "app", func(o *Options) { o.Docs = docs.Files }, reporttest.Realistic(0))
+	w := newWorld(t, "app", func(o *Options) { o.Docs = docs.Files() }, reporttest.Realistic(0))
 	m, err := w.docsOf(t)
 	if err != nil || len(m.names) < 20 {
 		t.Fatalf("%d documents: %v", len(m.names), err)

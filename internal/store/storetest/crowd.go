@@ -65,8 +65,12 @@ func stir(ctx context.Context, s store.Store, worker, round int) error {
 	if err := s.AddProgress(ctx, v.ID, []store.Progress{told("note", "1")}); err != nil {
 		return err
 	}
-	// Another may have claimed that one, then there is one of another for this worker.
-	if v, err = s.Claim(ctx, name, time.Hour); err != nil {
+	// Another may have claimed that one, then there is one of another for this worker, if not
+	// yet: what was submitted while it was asked for is found the next time.
+	for err = store.ErrNotFound; errors.Is(err, store.ErrNotFound) && ctx.Err() == nil; {
+		v, err = s.Claim(ctx, name, time.Hour)
+	}
+	if err != nil {
 		return err
 	}
 	if err := s.Renew(ctx, v.ID, name, time.Hour); err != nil {
