@@ -77,7 +77,7 @@ func TestMeter(t *testing.T) {
 	}
 	m := testenv.NewMeter(os.Getpid(), dir)
 	peak := m.Stop()
-	if !peak.Last.IsZero() {
+	if small.Last.IsZero() && !peak.Last.IsZero() { // another test may have left a server
 		t.Error("it saw descendants of a process that has none")
 	}
 	if peak.Memory < small.Memory+size/2 || peak.Disk < size || peak.Processes < 1 || peak.Threads < 1 {
