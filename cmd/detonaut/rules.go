@@ -33,35 +33,17 @@ docs/rule-packs.md what a pack is.`,
 	return cmd
 }
 
-// ruleInfo is what rules list tells of a rule.
-type ruleInfo struct {
-	ID string `json:"id"`
-	// Kind is behavior, of what an image does, or file.
-	Kind       string              `json:"kind"`
-	Title      string              `json:"title"`
-	Meaning    string              `json:"meaning,omitempty"`
-	Severity   detonaut.Severity   `json:"severity"`
-	Confidence detonaut.Confidence `json:"confidence"`
-	Category   detonaut.Category   `json:"category,omitempty"`
-	Family     string              `json:"family,omitempty"`
-	Techniques []string            `json:"techniques,omitempty"`
-	References []string            `json:"references,omitempty"`
-}
-
 // ruleList is all that it tells.
 type ruleList struct {
 	// Attack is the version of MITRE ATT&CK that techniques are of.
-	Attack string     `json:"attack"`
-	Rules  []ruleInfo `json:"rules"`
+	Attack string          `json:"attack"`
+	Rules  []rulebook.Info `json:"rules"`
 }
 
 func (b *ruleBooks) list() ruleList {
-	list := ruleList{Attack: rulebook.Attack, Rules: []ruleInfo{}}
+	list := ruleList{Attack: rulebook.Attack, Rules: []rulebook.Info{}}
 	add := func(kind string, f *detonaut.Finding, references []string) {
-		list.Rules = append(list.Rules, ruleInfo{
-			ID: f.ID, Kind: kind, Title: f.Title, Meaning: f.Meaning, Severity: f.Severity, Confidence: f.Confidence,
-			Category: f.Category, Family: f.Family, Techniques: f.Techniques, References: references,
-		})
+		list.Rules = append(list.Rules, rulebook.InfoOf(kind, f, references))
 	}
 	for _, r := range b.behaviors.Rules() {
 		add("behavior", &r.Finding, r.References)

@@ -445,3 +445,13 @@ func TestDirect(t *testing.T) {
 		}
 	}
 }
+
+// A count that somebody made up is shown as it is, however large.
+func TestNumber(t *testing.T) {
+	if got := number(uint64(1<<64 - 1)).Text; got != "18446744073709551615" {
+		t.Errorf("it is shown as %s", got)
+	}
+	if got := number(int32(-1)).Text; got != "-1" {
+		t.Errorf("it is shown as %s", got)
+	}
+}

@@ -6,31 +6,16 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/report/page"
 	"github.com/detonaut/detonaut/internal/rulebook"
 	"github.com/detonaut/detonaut/internal/store"
 )
 
-// ruleLine is what is known of a rule without opening it.
-type ruleLine struct {
-	ID         string              `json:"id"`
-	Kind       string              `json:"kind"`
-	Title      string              `json:"title"`
-	Meaning    string              `json:"meaning,omitempty"`
-	Severity   detonaut.Severity   `json:"severity"`
-	Confidence detonaut.Confidence `json:"confidence"`
-	Category   detonaut.Category   `json:"category,omitempty"`
-	Family     string              `json:"family,omitempty"`
-	Techniques []string            `json:"techniques,omitempty"`
-	References []string            `json:"references,omitempty"`
-}
+// ruleLine is a rule in a list.
+type ruleLine struct{ rulebook.Info }
 
 // lineOf is a rule as a line.
-func lineOf(r *Rule) ruleLine {
-	f := &r.Finding
-	return ruleLine{f.ID, r.Kind, f.Title, f.Meaning, f.Severity, f.Confidence, f.Category, f.Family, f.Techniques, r.References}
-}
+func lineOf(r *Rule) ruleLine { return ruleLine{rulebook.InfoOf(r.Kind, &r.Finding, r.References)} }
 
 // rulesView is the list of rules.
 type rulesView struct {

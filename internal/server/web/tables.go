@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"maps"
 	"net"
 	"slices"
@@ -29,7 +30,7 @@ func tableOf[T any](name, title string, columns []string, all []T, row func(*T) 
 func plain(text string) cell { return cell{Text: text} }
 
 func number[N int | int32 | int64 | uint32 | uint64](n N) cell {
-	return cell{Text: strconv.FormatInt(int64(n), 10)} //nolint:gosec // what is counted fits
+	return cell{Text: fmt.Sprint(n)}
 }
 
 // event is the number of an event, which is on a page of its own if the tape is kept.
