@@ -50,24 +50,12 @@ func rememberRun(ctx context.Context, s store.Reports, blobs *blob.Blobs, run fs
 	if err != nil {
 		return err
 	}
-	e := store.Entry{Report: new(detonaut.Report), Blobs: map[string]string{}}
+	e := store.Entry{Report: new(detonaut.Report)}
 	if err := json.Unmarshal(text, e.Report); err != nil {
 		return err
 	}
 	e.Name = store.Name{Registry: "actors", Repository: path.Base(string(e.Report.Image.Ref)), Tag: "latest"}
-	err = fs.WalkDir(run, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || name == "report.json" {
-			return err
-		}
-		f, err := run.Open(name)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		e.Blobs[name], _, err = blobs.Put(ctx, f)
-		return err
-	})
-	if err != nil {
+	if e.Blobs, err = blobs.PutAll(ctx, run, "report.json"); err != nil {
 		return err
 	}
 	_, err = s.Put(ctx, e)

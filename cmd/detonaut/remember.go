@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/config"
@@ -57,22 +55,11 @@ func (m *shelf) put(ctx context.Context, r *detonaut.Report, k *keeper) error {
 	if err != nil {
 		return err
 	}
-	e := store.Entry{Report: r, Blobs: map[string]string{}}
+	e := store.Entry{Report: r}
 	if remote, err := image.ParseRemote(r.Image.Ref); err == nil {
 		e.Name = store.Name{Registry: remote.Registry, Repository: remote.Repository, Tag: remote.Tag}
 	}
-	err = fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() || name == reportFile {
-			return err
-		}
-		f, err := os.Open(filepath.Join(dir, name))
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		e.Blobs[name], _, err = m.blobs.Put(ctx, f)
-		return err
-	})
+	e.Blobs, err = m.blobs.PutAll(ctx, os.DirFS(dir), reportFile)
 	if err == nil {
 		_, err = m.store.Put(ctx, e)
 	}
