@@ -14,3 +14,11 @@ func Key(f detonaut.Fingerprint) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:8])
 }
+
+// Aim is a short name of what an analysis aims at, before it is known of which image: a
+// fingerprint, with what is asked of every run instead of a plan. Two analyses of one digest
+// with the same aim would find the same.
+func Aim(f detonaut.Fingerprint, asked detonaut.Digest) string {
+	f.Plan = asked
+	return Key(f)
+}

@@ -38,6 +38,9 @@ type Store interface {
 	Facts
 	Search
 	Submissions
+	Jobs
+	Surveys
+	Politeness
 	Access
 	Hooks
 	Upkeep
@@ -66,6 +69,8 @@ type Entry struct {
 	Report *detonaut.Report
 	// Key is that of its fingerprint: see [Key]. Put sets it.
 	Key string
+	// Aim is [Aim] of who analysed it; empty if nobody asks whether that was done before.
+	Aim string
 	// Name is the repository and the tag under which it was analysed; empty for one that
 	// has no name, such as an archive.
 	Name Name
