@@ -79,9 +79,8 @@ type Job struct {
 	Digest  detonaut.Digest `json:"digest,omitempty"`
 	Aim     string          `json:"aim,omitempty"`
 	Options RunOptions      `json:"options,omitzero"`
-	// First and Last are the numbers of the repositories to look at, of those of the survey.
-	First int64 `json:"first,omitempty"`
-	Last  int64 `json:"last,omitempty"`
+	// Batch is which repositories of the survey are to be looked at: see [Surveys].Candidates.
+	Batch int64 `json:"batch,omitempty"`
 	// Attempt counts from 1 while it runs, and is how often it was tried otherwise. What was put
 	// back without having failed does not count.
 	Attempt     int       `json:"attempt"`

@@ -32,11 +32,15 @@ type Surveys interface {
 	// is brought up to date. A survey that watches takes more after its end, at the end of its list.
 	// With end the sample is drawn, and looking begins.
 	Listed(ctx context.Context, name string, found []Candidate, cursor string, end bool) error
-	// Candidates are repositories from one number to another that are chosen and not looked at.
-	Candidates(ctx context.Context, name string, first, last int64) ([]Candidate, error)
-	// Looked keeps what is under the tags of a repository; with a reason it is skipped.
+	// Candidates are the repositories of a batch, which a job names, that are not looked at yet, in
+	// the order in which they are to be.
+	Candidates(ctx context.Context, name string, batch int64) ([]Candidate, error)
+	// Looked keeps what is under the tags of a repository; with a reason it is skipped. Of found at
+	// most [MaxItems] are kept: then that is the reason why it was not looked at as a whole. It may be
+	// told again: what has changed since under a tag is added, or takes the place of what waits.
 	Looked(ctx context.Context, name string, number int64, found []Item, reason Reason) error
-	// Pushed adds items of a repository that somebody has pushed to, before all others.
+	// Pushed has tags of a repository looked at, and analysed, that somebody has pushed to, before all
+	// others. [ErrConflict] if the survey does not watch.
 	Pushed(ctx context.Context, name string, c Candidate, tags []string) error
 	// Feed puts so many jobs into the queue that about ahead of each kind wait, of the surveys that
 	// run, the most urgent first. An item whose digest has a report under the aim of its survey
@@ -44,10 +48,11 @@ type Surveys interface {
 	// everybody, at any time; one at a time does something. It returns how many jobs it put.
 	Feed(ctx context.Context, ahead int) (int, error)
 
-	// Items are those of a survey, by number, those in one state if that is not empty.
+	// Items are those of a survey, by repository and number, those in one state if that is not empty.
 	Items(ctx context.Context, name string, state ItemState, p Page) (found []Item, next string, err error)
 	// Results are all repositories of a survey with their items, and what was measured of each
-	// report, after a number, at most so many, by number. A repository without items comes once.
+	// report, after a place, at most so many (1 to [MaxResults]), by number. A repository without
+	// items comes once.
 	Results(ctx context.Context, name string, after Place, limit int) ([]Result, error)
 }
 
@@ -143,14 +148,26 @@ const (
 type Candidate struct {
 	// Number is in the order in which they were listed, from 1.
 	Number int64 `json:"number"`
+	// Repository is without its description, which [Catalogue] knows, and without its tags.
 	Repository
 	Class Class          `json:"class"`
 	State CandidateState `json:"state"`
-	// Stratum is of which it was drawn, Weight how many repositories it stands for.
+	// Stratum is of which it was drawn, Weight how many repositories it stands for: 1 if all are
+	// taken; 0 for one that is looked at though it is not of the sample, because it was pushed.
 	Stratum string  `json:"stratum,omitempty"`
 	Weight  float64 `json:"weight"`
 	Reason  Reason  `json:"reason,omitempty"`
+	// Pushed are tags that somebody has pushed to: then these are to be looked at alone.
+	Pushed []string `json:"pushed,omitempty"`
 }
+
+// Bounds of a survey.
+const (
+	MaxCandidates = 1 << 30 // repositories
+	MaxItems      = 10_000  // of a repository
+	MaxPushed     = 100     // tags of a repository that wait to be looked at
+	MaxResults    = 5_000   // that are told at once
+)
 
 // ItemState is how far an image of a survey is.
 type ItemState string
@@ -179,6 +196,8 @@ const (
 	ReasonSilent    Reason = "the registry does not answer"
 	ReasonLarge     Reason = "too large"
 	ReasonTag       Reason = "no such tag"
+	ReasonMany      Reason = "more tags than are kept"
+	ReasonUnlooked  Reason = "nobody has looked at it" // though a job to do so has ended
 	ReasonCancelled Reason = "cancelled"
 )
 
@@ -186,7 +205,7 @@ const (
 type Item struct {
 	Survey    string          `json:"survey"`
 	Candidate int64           `json:"candidate"` // the number of its repository
-	Number    int64           `json:"number"`    // in the survey, from 1
+	Number    int64           `json:"number"`    // of those of its repository, from 1
 	Name      Name            `json:"name"`
 	Digest    detonaut.Digest `json:"digest,omitempty"`
 	Platform  string          `json:"platform,omitempty"`

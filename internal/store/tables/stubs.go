@@ -39,7 +39,7 @@ func (s *Store) Listed(context.Context, string, []store.Candidate, string, bool)
 	return errors.ErrUnsupported
 }
 
-func (s *Store) Candidates(context.Context, string, int64, int64) ([]store.Candidate, error) {
+func (s *Store) Candidates(context.Context, string, int64) ([]store.Candidate, error) {
 	return nil, errors.ErrUnsupported
 }
 
