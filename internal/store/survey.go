@@ -150,22 +150,24 @@ type Candidate struct {
 	Number int64 `json:"number"`
 	// Repository is without its description, which [Catalogue] knows, and without its tags.
 	Repository
-	Class Class          `json:"class"`
-	State CandidateState `json:"state"`
+	Class Class `json:"class"`
+	// Wanted are tags, and digests ("sha256:..."), that a source names, or that were pushed: those are
+	// looked at, and not what a [Choice] would take. Of one that is known they are added to what was
+	// wanted before.
+	Wanted []string       `json:"wanted,omitempty"`
+	State  CandidateState `json:"state"`
 	// Stratum is of which it was drawn, Weight how many repositories it stands for: 1 if all are
 	// taken; 0 for one that is looked at though it is not of the sample, because it was pushed.
 	Stratum string  `json:"stratum,omitempty"`
 	Weight  float64 `json:"weight"`
 	Reason  Reason  `json:"reason,omitempty"`
-	// Pushed are tags that somebody has pushed to: then these are to be looked at alone.
-	Pushed []string `json:"pushed,omitempty"`
 }
 
 // Bounds of a survey.
 const (
 	MaxCandidates = 1 << 30 // repositories
 	MaxItems      = 10_000  // of a repository
-	MaxPushed     = 100     // tags of a repository that wait to be looked at
+	MaxWanted     = 100     // tags of a repository that are named
 	MaxResults    = 5_000   // that are told at once
 )
 
