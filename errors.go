@@ -1,6 +1,10 @@
 package detonaut
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
 
 // Sentinels for what callers decide on. cmd/detonaut turns them into exit
 // codes and hints in one switch.
@@ -28,3 +32,20 @@ var (
 	// ours: it makes a report, not an error.
 	ErrRun = errors.New("image cannot be run")
 )
+
+// Busy: a server has no time for us now: it said so, or others of us have asked it as much
+// as it may be asked. That is no failure; the same may be tried again after Wait.
+type Busy struct {
+	Host string
+	Wait time.Duration
+	// Why is what the server said, cleaned; empty if it said nothing.
+	Why string
+}
+
+func (b *Busy) Error() string {
+	s := fmt.Sprintf("%s has no time before %s have passed", b.Host, b.Wait.Round(time.Second))
+	if b.Why != "" {
+		s += ": " + b.Why
+	}
+	return s
+}
