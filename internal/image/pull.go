@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -42,6 +43,9 @@ type Options struct {
 	// Silence is how long a server may send nothing before the connection to
 	// it is given up and tried again; zero is 30 seconds.
 	Silence time.Duration
+	// Transport wraps what asks registries, once for each Pull: a transport that is polite. An error
+	// of it that is [*detonaut.Busy] is that of the Pull. Nil wraps nothing.
+	Transport func(http.RoundTripper) http.RoundTripper
 	// Progress is called while Pull runs, from one goroutine of Pull's own, and
 	// not after it has returned. It should not block. Nil is allowed.
 	Progress func(Progress)
