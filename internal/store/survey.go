@@ -150,6 +150,8 @@ type Candidate struct {
 	Number int64 `json:"number"`
 	// Repository is without its description, which [Catalogue] knows, and without its tags.
 	Repository
+	// Class is empty in what a source lists that does not tell: then what was known stays, and one
+	// that nobody has told of is of the community. So it is with Official and Verified.
 	Class Class `json:"class"`
 	// Wanted are tags, and digests ("sha256:..."), that a source names, or that were pushed: those are
 	// looked at, and not what a [Choice] would take. Of one that is known they are added to what was
