@@ -4,8 +4,13 @@
 package polite
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/detonaut/detonaut"
@@ -28,15 +33,211 @@ type Options struct {
 	Log *slog.Logger
 }
 
+const (
+	// maxHosts is how many hosts have a bucket of their own, of those that one process asks: a registry
+	// may refer to any. All others share one.
+	maxHosts = 2000
+	others   = "*"
+	// maxHost bounds the name of a host, in bytes.
+	maxHost = 255
+	// maxBatch is how many tokens are taken at once, so that not every request is a transaction; fresh is
+	// how long they are good: whoever is held back meanwhile by another process is so soon.
+	maxBatch = 10
+	fresh    = 2 * time.Second
+)
+
 // Transport takes tokens for the requests of one process. It may be used from any goroutine.
 type Transport struct {
-	options Options
-	keep    store.Politeness
+	keep     store.Politeness
+	rates    map[string]store.HostRate
+	standard store.HostRate
+	patience time.Duration
+	log      *slog.Logger
+
+	mu    sync.Mutex
+	hosts map[string]*host
+}
+
+// host is a bucket, as far as this process knows it.
+type host struct {
+	name string
+	rate store.HostRate
+	turn chan struct{} // who has sent to it may use stock, taken and until
+	// stock are tokens that were taken, at the time taken.
+	stock int
+	taken time.Time
+
+	mu     sync.Mutex
+	held   time.Time     // by an answer that this process got
+	untold time.Duration // what the next busy answer is taken for that does not tell
 }
 
 // New makes one on a store.
-func New(keep store.Politeness, o Options) *Transport { return &Transport{options: o, keep: keep} }
+func New(keep store.Politeness, o Options) *Transport {
+	t := &Transport{keep: keep, rates: Rates(), standard: o.Default, patience: o.Patience, log: o.Log, hosts: map[string]*host{}}
+	maps.Copy(t.rates, o.Rates)
+	if t.standard.Second <= 0 {
+		t.standard.Second = DefaultRate.Second
+	}
+	if t.standard.Burst <= 0 {
+		t.standard.Burst = DefaultRate.Burst
+	}
+	if t.patience == 0 {
+		t.patience = 20 * time.Second
+	}
+	if t.log == nil {
+		t.log = slog.New(slog.DiscardHandler)
+	}
+	return t
+}
 
 // Wrap returns a transport that asks next, when it is its turn. All that are made of one
 // Transport share its tokens.
-func (t *Transport) Wrap(next http.RoundTripper) http.RoundTripper { return next }
+func (t *Transport) Wrap(next http.RoundTripper) http.RoundTripper {
+	return &wrapped{t: t, next: next}
+}
+
+type wrapped struct {
+	t    *Transport
+	next http.RoundTripper
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (w *wrapped) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
+	h := w.t.host(asked(req))
+	if err := w.t.wait(ctx, h); err != nil {
+		if req.Body != nil {
+			_ = req.Body.Close() // as the contract wants, also of what is not sent
+		}
+		return nil, err
+	}
+	resp, err := w.next.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	d, why := h.answered(resp)
+	if d <= 0 {
+		return resp, nil
+	}
+	w.t.log.WarnContext(ctx, "A server asks to be left alone.", "host", h.name, "for", d, "why", why, "status", resp.StatusCode)
+	// The request may be over because of this answer; the others are to know all the same.
+	if err := w.t.keep.HoldHost(context.WithoutCancel(ctx), h.name, d, why); err != nil {
+		w.t.log.ErrorContext(ctx, "A host that asks to be left alone is not held.", "host", h.name, "error", err)
+	}
+	if refused(resp.StatusCode, resp.Header) && d > w.t.patience {
+		_ = resp.Body.Close() // nothing that is wanted
+		return nil, &Busy{Host: h.name, Wait: d, Why: why}
+	}
+	return resp, nil
+}
+
+// asked is the host that a request is counted for: that to which the first was sent, of those that
+// redirects have led to others. A registry may redirect to any, and its blobs are elsewhere.
+func asked(req *http.Request) string {
+	for req.Response != nil && req.Response.Request != nil {
+		req = req.Response.Request
+	}
+	return strings.ToLower(req.URL.Host)
+}
+
+// host returns the bucket of a name.
+func (t *Transport) host(name string) *host {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	rate, known := t.rates[name]
+	if !known {
+		rate = t.standard
+	}
+	if len(name) > maxHost || !known && t.hosts[name] == nil && len(t.hosts) >= maxHosts {
+		name = others
+	}
+	h := t.hosts[name]
+	if h == nil {
+		h = &host{name: name, rate: rate, turn: make(chan struct{}, 1), untold: shortRest}
+		t.hosts[name] = h
+	}
+	return h
+}
+
+// answered learns from an answer for how long its server is to be left alone.
+func (h *host) answered(resp *http.Response) (time.Duration, string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	d, why := rest(resp.StatusCode, resp.Header, now, h.untold)
+	switch {
+	case refused(resp.StatusCode, resp.Header):
+		h.untold = min(2*h.untold, longRest)
+	case resp.StatusCode < http.StatusBadRequest:
+		h.untold = shortRest
+	}
+	if until := now.Add(d); d > 0 && until.After(h.held) {
+		h.held = until
+	}
+	return d, why
+}
+
+// heldFor is for how long this process knows that a host is held.
+func (h *host) heldFor(now time.Time) time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.held.Sub(now)
+}
+
+// wait returns when there is a token for a request to h.
+func (t *Transport) wait(ctx context.Context, h *host) error {
+	patience := time.NewTimer(t.patience)
+	defer patience.Stop()
+	select {
+	case h.turn <- struct{}{}:
+		defer func() { <-h.turn }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-patience.C:
+		return &Busy{Host: h.name, Wait: t.patience, Why: "many others wait for it"}
+	}
+	end := time.Now().Add(t.patience)
+	for {
+		d, err := t.take(ctx, h)
+		if err != nil || d == 0 {
+			return err
+		}
+		if time.Now().Add(d).After(end) {
+			return &Busy{Host: h.name, Wait: d, Why: "it is to be asked no more often"}
+		}
+		select {
+		case <-time.After(d):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// take takes a token, of those in stock or from the store; if there is none it returns when to ask again.
+// The caller has the turn.
+func (t *Transport) take(ctx context.Context, h *host) (time.Duration, error) {
+	now := time.Now()
+	if d := h.heldFor(now); d > 0 {
+		h.stock = 0
+		return d, nil
+	}
+	if h.stock > 0 && now.Sub(h.taken) < fresh {
+		h.stock--
+		return 0, nil
+	}
+	n, d, err := t.keep.Take(ctx, h.name, h.rate, h.batch())
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("take a token for %s: %w", h.name, err)
+	case n > 0:
+		h.stock, h.taken = n-1, now
+		return 0, nil
+	}
+	return max(d, time.Millisecond), nil
+}
+
+// batch is how many tokens are taken at once: those of half a second, as others want some too.
+func (h *host) batch() int {
+	return max(1, min(maxBatch, int(h.rate.Second/2), h.rate.Burst))
+}
