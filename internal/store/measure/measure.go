@@ -61,6 +61,10 @@ type Measure struct {
 
 	// Run is what it did; nil if no run was observed to its end.
 	Run *Run `json:"run,omitempty"`
+	// NoCommand is set if the image does not say what to run.
+	NoCommand bool `json:"no_command,omitempty"`
+	// Needs is what it misses that it was not given; empty if nothing shows that it does.
+	Needs Need `json:"needs,omitempty"`
 	// Full is set if nothing was missed.
 	Full bool `json:"full,omitempty"`
 	// Analysed is when that began.
@@ -84,15 +88,14 @@ const (
 
 // Windows is what of Windows is in an image.
 type Windows struct {
-	// Programs is how many of the files that the report lists are programs of Windows or .NET, as a
-	// file tells by its head. Those of packages are not listed there.
+	// Programs is how many of the files that the report lists are programs of Windows or .NET, as
+	// their heads tell: those that something was found in, that ran, or that no package has.
 	Programs int `json:"programs,omitempty"`
 	// Threats is how many findings that count are about what harms Windows.
 	Threats int `json:"threats,omitempty"`
 	// By is what these are made with, of [ByGo], [ByDotNet], [ByPowerShell] and [ByOther], sorted.
 	By []string `json:"by,omitempty"`
-	// Runtimes are those of By that the image can run without Windows: it has the runtime, as
-	// [ByDotNet] and [ByPowerShell] need one, or ran it.
+	// Runtimes are what the image has that runs such things without Windows, of [Runtimes], sorted.
 	Runtimes []string `json:"runtimes,omitempty"`
 }
 
@@ -106,6 +109,16 @@ const (
 
 // Bys lists them.
 func Bys() []string { return []string{ByGo, ByDotNet, ByPowerShell, ByOther} }
+
+// What runs programs of Windows elsewhere.
+const (
+	RuntimeDotNet     = "dotnet"
+	RuntimePowerShell = "powershell"
+	RuntimeWine       = "wine"
+)
+
+// Runtimes lists them.
+func Runtimes() []string { return []string{RuntimeDotNet, RuntimePowerShell, RuntimeWine} }
 
 // Vulnerabilities counts the known ones.
 type Vulnerabilities struct {
@@ -151,9 +164,6 @@ type Run struct {
 	Signal string `json:"signal,omitempty"`
 	// Class is what that means.
 	Class Class `json:"class"`
-	// Needs is what it complains about that it was not given; empty if it does not.
-	Needs Need `json:"needs,omitempty"`
-
 	// Listens are the ports at which it could be reached from outside, as "tcp/80", sorted;
 	// Local tells that it listens for itself only.
 	Listens []string `json:"listens,omitempty"`
@@ -234,14 +244,3 @@ func (r *Run) Serves() bool { return r != nil && len(r.Listens) > 0 }
 
 // Phones tells whether it got in touch with anybody by itself.
 func (r *Run) Phones() bool { return r != nil && r.Contacts > 0 }
-
-// MaxJSON is how long a measure is at most, as JSON.
-const MaxJSON = 8 << 10
-
-// Of measures a report. It changes nothing in r.
-func Of(r *detonaut.Report) *Measure {
-	return &Measure{
-		Schema: Schema, Verdict: r.Verdict.Word, Category: r.Verdict.Category, Family: r.Verdict.Family, Declared: r.Verdict.Declared,
-		Vulnerability: r.Verdict.Vulnerability,
-	}
-}
