@@ -1,0 +1,165 @@
+package room
+
+import (
+	"bufio"
+	"io"
+	"io/fs"
+	"math"
+	"path"
+	"runtime"
+	"strconv"
+	"strings"
+)
+
+// Machine is what a machine, or the control group that this process is in, says of itself at one
+// moment. What is not known is zero.
+type Machine struct {
+	// CPUs are the processors that may be used at once.
+	CPUs int
+	// Memory is how many bytes there are, and Available how many of them could be had without
+	// anybody waiting for them.
+	Memory, Available int64
+	// Some and Full are the shares of the last ten seconds in which something, and in which
+	// everything, waited for memory, in percent.
+	Some, Full float64
+}
+
+// maxBytes and maxDepth bound what is read of one file, and of how many groups that are in one
+// another. The kernel writes them.
+const (
+	maxBytes = 256 << 10
+	maxDepth = 32
+)
+
+// Look reads fsys, the root of the file systems of this machine. It never fails: elsewhere than
+// on Linux nothing is known but how many processors there are.
+func Look(fsys fs.FS) Machine {
+	m := Machine{CPUs: runtime.GOMAXPROCS(0)}
+	info := fields(fsys, "proc/meminfo")
+	m.Memory, m.Available = info["MemTotal:"]<<10, info["MemAvailable:"]<<10
+	m.Some, m.Full = pressure(fsys, "proc/pressure/memory")
+	dir := group(fsys)
+	for level := 0; dir != "" && level < maxDepth; level++ {
+		m.within(fsys, dir, level == 0)
+		if dir == groups {
+			break
+		}
+		dir = path.Dir(dir)
+	}
+	return m
+}
+
+// groups is where the second version of control groups is.
+const groups = "sys/fs/cgroup"
+
+// group is the directory of the group of this process; empty if there is none of the second
+// version.
+func group(fsys fs.FS) string {
+	dir := ""
+	lines(fsys, "proc/self/cgroup", func(line string) {
+		if name, ok := strings.CutPrefix(line, "0::"); ok {
+			dir = path.Join(groups, path.Join("/", name))
+		}
+	})
+	return dir
+}
+
+// within takes over what a group allows. The pressure is that of our own: that of others is
+// theirs.
+func (m *Machine) within(fsys fs.FS, dir string, own bool) {
+	if text := word(fsys, dir+"/memory.current"); text != "" {
+		if own {
+			if some, full, ok := pressureOf(fsys, dir+"/memory.pressure"); ok {
+				m.Some, m.Full = some, full
+			}
+		}
+		used, _ := strconv.ParseInt(text, 10, 64) // the kernel writes numbers
+		stat := fields(fsys, dir+"/memory.stat")
+		used = max(used-stat["inactive_file"]-stat["active_file"], 0) // which the kernel takes back
+		for _, name := range []string{"/memory.max", "/memory.high"} {
+			most, err := strconv.ParseInt(word(fsys, dir+name), 10, 64)
+			if err != nil {
+				continue // "max", or there is no such file
+			}
+			if m.Memory == 0 || most < m.Memory {
+				m.Memory = most
+			}
+			if left := max(most-used, 0); m.Available == 0 || left < m.Available {
+				m.Available = left
+			}
+		}
+	}
+	quota, period, _ := strings.Cut(line(fsys, dir+"/cpu.max"), " ")
+	q, err := strconv.ParseFloat(quota, 64)
+	p, perr := strconv.ParseFloat(period, 64)
+	if err == nil && perr == nil && q > 0 && p > 0 {
+		m.CPUs = max(min(m.CPUs, int(math.Ceil(q/p))), 1)
+	}
+}
+
+// pressure is that of a file of pressure stall information; nothing where there is none.
+func pressure(fsys fs.FS, name string) (some, full float64) {
+	some, full, _ = pressureOf(fsys, name)
+	return some, full
+}
+
+func pressureOf(fsys fs.FS, name string) (some, full float64, ok bool) {
+	lines(fsys, name, func(line string) {
+		words := strings.Fields(line)
+		if len(words) < 2 {
+			return
+		}
+		text, found := strings.CutPrefix(words[1], "avg10=")
+		share, err := strconv.ParseFloat(text, 64)
+		if !found || err != nil || math.IsNaN(share) {
+			return
+		}
+		switch words[0] {
+		case "some":
+			some, ok = share, true
+		case "full":
+			full = share
+		}
+	})
+	return some, full, ok
+}
+
+// fields are the numbers of a file with lines of a name and a number.
+func fields(fsys fs.FS, name string) map[string]int64 {
+	all := map[string]int64{}
+	lines(fsys, name, func(line string) {
+		words := strings.Fields(line)
+		if len(words) < 2 {
+			return
+		}
+		if n, err := strconv.ParseInt(words[1], 10, 64); err == nil && n >= 0 && n < math.MaxInt64>>10 {
+			all[words[0]] = n
+		}
+	})
+	return all
+}
+
+// line is the first of a file, word what stands alone in it; empty if there is none.
+func line(fsys fs.FS, name string) (first string) {
+	n := 0
+	lines(fsys, name, func(line string) {
+		if n++; n == 1 {
+			first = line
+		}
+	})
+	return first
+}
+
+func word(fsys fs.FS, name string) string { return strings.TrimSpace(line(fsys, name)) }
+
+// lines has visit see those of a file, none if it cannot be read.
+func lines(fsys fs.FS, name string, visit func(string)) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return
+	}
+	defer f.Close() // it was only read
+	for s := bufio.NewScanner(io.LimitReader(f, maxBytes)); s.Scan(); {
+		visit(s.Text())
+	}
+}
