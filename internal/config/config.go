@@ -43,6 +43,11 @@ type Config struct {
 	Store Store `yaml:"store"`
 	// Serve says how that is served.
 	Serve Serve `yaml:"serve"`
+	// Worker says how jobs are worked at, Politeness how often registries are asked for them, and
+	// Survey how sources of surveys are reached.
+	Worker     Worker     `yaml:"worker"`
+	Politeness Politeness `yaml:"politeness"`
+	Survey     Survey     `yaml:"survey"`
 }
 
 // Image says how images are pulled, and what one may cost.
@@ -210,6 +215,8 @@ func Default() Config {
 		},
 		Scan:  Scan{Jobs: 1},
 		Serve: defaultServe(),
+
+		Worker: defaultWorker(), Politeness: defaultPoliteness(),
 	}
 }
 
@@ -238,6 +245,9 @@ func (c *Config) Validate() error {
 	c.Static.validate(bad)
 	c.Store.validate(bad)
 	c.Serve.validate(bad)
+	c.Worker.validate(bad)
+	c.Politeness.validate(bad)
+	c.Survey.validate(bad)
 	for _, n := range []struct {
 		key   string
 		value int64

@@ -117,13 +117,15 @@ func (s *Serve) SecretFile(env Env) (string, error) {
 	return filepath.Join(dir, "session-secret"), nil
 }
 
+// web tells whether text is a URL of http or https, without anything behind its path.
+func web(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
+}
+
 func (s *Serve) validate(bad func(key, format string, args ...any)) {
 	if _, _, err := net.SplitHostPort(s.Listen); err != nil {
 		bad("serve.listen", "%q is not HOST:PORT", s.Listen)
-	}
-	web := func(text string) bool {
-		u, err := url.Parse(text)
-		return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
 	}
 	if s.URL != "" && (!web(s.URL) || strings.Trim(s.Base().Path, "/") != "") {
 		bad("serve.url", "%q is no URL of http or https without a path", s.URL)
