@@ -28,9 +28,9 @@ func submittable(ref detonaut.Ref) (detonaut.Ref, error) {
 	return detonaut.Ref(r.String()), nil
 }
 
-// worker makes what works at submissions as the configuration says. Whoever ran it calls
+// worker makes what does jobs as the configuration says. Whoever ran it calls
 // done. Only blobs that are kept before a report are named in it.
-func (a *app) worker(ctx context.Context, cfg *config.Loaded, s store.Submissions, blobs worker.Blobs, log *slog.Logger) (_ *worker.Worker, done func() error, err error) {
+func (a *app) worker(ctx context.Context, cfg *config.Loaded, s worker.Store, blobs worker.Blobs, log *slog.Logger) (_ *worker.Worker, done func() error, err error) {
 	policy, err := reach.New(reach.Options{Allow: cfg.Guests.Registries, Timeout: cfg.Image.Silence})
 	if err != nil {
 		return nil, nil, err
@@ -50,13 +50,13 @@ func (a *app) worker(ctx context.Context, cfg *config.Loaded, s store.Submission
 	guest := &image.Guest{Reach: policy, Logins: cfg.Guests.Logins}
 	w := worker.New(worker.Options{
 		Store: s, Blobs: blobs, Concurrency: cfg.Scan.Jobs, Log: log,
-		Analyse: func(ctx context.Context, s store.Submission, t *worker.Teller) (*worker.Analysis, error) {
-			o, err := chosen(overrides(cfg, internet), s.Options.Profile, s.Options.Duration)
+		Analyse: func(ctx context.Context, j store.Job, t *worker.Teller) (*worker.Analysis, error) {
+			o, err := chosen(overrides(cfg, internet), j.Options.Profile, j.Options.Duration)
 			if err != nil {
 				return nil, err
 			}
 			return an.submitted(ctx, task{
-				ref: s.Ref, platform: s.Options.Platform, guest: guest, overrides: o,
+				ref: j.Ref, platform: j.Options.Platform, guest: guest, overrides: o,
 				onPull: told(t), onStage: t.Stage, onEvent: t.Event,
 			}, runs.dir)
 		},

@@ -312,14 +312,16 @@ func TestTwoServers(t *testing.T) {
 	}
 	submitted, _ := send(http.MethodPost, first.url+"/api/v1/scans", `{"ref":"a"}`)
 	_, followed := send(http.MethodGet, second.url+submitted.Get("Location")+"/events", "")
-	sub, err := first.store.Claim(t.Context(), "a worker", time.Minute)
+	work, stop := context.WithCancel(t.Context())
+	defer stop()
+	err := first.store.Work(work, store.WorkOptions{Images: 1, Do: func(ctx context.Context, j store.Job) store.Outcome {
+		stop()
+		if err := first.store.AddProgress(ctx, j.Submission, []store.Progress{{Kind: "note", Data: json.RawMessage(`{"text":"half of it"}`)}}); err != nil {
+			t.Error(err)
+		}
+		return store.Outcome{Failure: &store.Failure{Says: "it is gone", Final: true}}
+	}, Grace: time.Minute})
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := first.store.AddProgress(t.Context(), sub.ID, []store.Progress{{Kind: "note", Data: json.RawMessage(`{"text":"half of it"}`)}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := first.store.Finish(t.Context(), sub.ID, "a worker", nil, "it is gone"); err != nil {
 		t.Fatal(err)
 	}
 	var told []string
@@ -328,7 +330,7 @@ func TestTwoServers(t *testing.T) {
 			told = append(told, line)
 		}
 	}
-	if err := followed.Err(); err != nil || !slices.Equal(told, []string{"note", "end"}) {
+	if err := followed.Err(); err != nil || !slices.Equal(told, []string{"state", "note", "state", "end"}) {
 		t.Errorf("got %q and %v", told, err)
 	}
 }

@@ -8,8 +8,9 @@ import (
 	"github.com/detonaut/detonaut"
 )
 
-// Submissions are requests to analyse an image. One of a process that was killed is
-// claimed again by another when its lease has ended.
+// Submissions are requests to analyse an image. Each has a job from the beginning, which [Jobs.Work]
+// has done, and ends with it: how far one is follows from that of its job. Work tells the states of
+// a submission, as progress of the kind "state", in the transactions in which they change.
 type Submissions interface {
 	// Submit keeps a request, and returns it with its ID and times. If there is one with the
 	// same Key that is not older than a day, that is returned instead.
@@ -17,18 +18,7 @@ type Submissions interface {
 	Submission(ctx context.Context, id string) (*Submission, error)
 	// Recent are submissions, the newest first; of one owner if that is not empty.
 	Recent(ctx context.Context, owner string, p Page) (found []Submission, next string, err error)
-	// Claim gives the oldest that is queued, or whose lease has ended, to a worker for so long;
-	// [ErrNotFound] if there is none, or others are claiming those that there were. Each claim is an attempt; one whose lease has ended after
-	// [MaxAttempts] of them is failed instead.
-	Claim(ctx context.Context, worker string, lease time.Duration) (*Submission, error)
-	// Renew keeps a claim for so long from now on; [ErrConflict] if it is another's by now, or
-	// has ended.
-	Renew(ctx context.Context, id, worker string, lease time.Duration) error
-	// Finish ends one that worker has claimed: with a report, which is put in the same
-	// transaction, or with a failure. With neither it is queued again, unless it was tried
-	// [MaxAttempts] times. [ErrConflict] if it is another's by now, or has ended.
-	Finish(ctx context.Context, id, worker string, e *Entry, failure string) error
-	// Cancel ends one that is not finished.
+	// Cancel ends one that is not finished, and its job. [ErrConflict] if it is.
 	Cancel(ctx context.Context, id string) error
 
 	// AddProgress adds to what is told of a submission, in this order. What is told gets the
@@ -96,7 +86,7 @@ func (s State) Ended() bool { return s == Done || s == Failed || s == Cancelled 
 type Progress struct {
 	Number int64     `json:"number"`
 	At     time.Time `json:"at"`
-	// Kind is "state", "stage", "event" or "note".
+	// Kind is "state", "stage", "event" or "note". Those of "state" are the store's.
 	Kind string `json:"kind"`
 	// Data is JSON. Strings in it may be the subject's.
 	Data json.RawMessage `json:"data"`

@@ -14,134 +14,109 @@ import (
 	"github.com/detonaut/detonaut/internal/store"
 )
 
-// desk is a store of submissions in memory, which is away when it is told so.
+// desk has jobs in memory, and gives them to a worker as a store does that loses nothing.
 type desk struct {
-	store.Submissions
-
 	mu       sync.Mutex
-	all      []*store.Submission
-	lease    map[string]time.Time
-	entries  map[string]*store.Entry
+	jobs     []*store.Job
+	due      map[int64]time.Time
+	outcomes map[int64][]store.Outcome
 	told     map[string][]store.Progress
-	away     error
-	renewals int
-	finished []string // what was asked of Finish: "id report", "id failure", "id nothing"
 }
 
+// newDesk has a job for a submission of each ref.
 func newDesk(refs ...string) *desk {
-	d := &desk{lease: map[string]time.Time{}, entries: map[string]*store.Entry{}, told: map[string][]store.Progress{}}
+	d := &desk{due: map[int64]time.Time{}, outcomes: map[int64][]store.Outcome{}, told: map[string][]store.Progress{}}
 	for i, ref := range refs {
-		d.all = append(d.all, &store.Submission{ID: fmt.Sprint("s", i), Ref: detonaut.Ref(ref), State: store.Queued})
+		d.add(store.Job{Kind: store.JobImage, Submission: fmt.Sprint("s", i), Ref: detonaut.Ref(ref)})
 	}
 	return d
 }
 
-func (d *desk) Claim(_ context.Context, worker string, lease time.Duration) (*store.Submission, error) {
+func (d *desk) add(j store.Job) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.away != nil {
-		return nil, d.away
-	}
-	for _, s := range d.all {
-		if s.State == store.Queued || s.State == store.Running && d.lease[s.ID].Before(time.Now()) {
-			s.State, s.Worker = store.Running, worker
-			s.Attempts++
-			d.lease[s.ID] = time.Now().Add(lease)
-			c := *s
-			return &c, nil
+	j.ID, j.State, j.MaxAttempts = int64(len(d.jobs)), store.JobWaiting, store.MaxAttempts
+	d.jobs = append(d.jobs, &j)
+}
+
+// take is a job that waits; nil if none does.
+func (d *desk) take(o store.WorkOptions) *store.Job {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, j := range d.jobs {
+		if j.State == store.JobWaiting && !time.Now().Before(d.due[j.ID]) && (j.Kind == store.JobImage || o.Catalogue > 0) {
+			j.State, j.Worker = store.JobRunning, o.Name
+			j.Attempt++
+			return j
 		}
-	}
-	return nil, store.ErrNotFound
-}
-
-// claimed has d.mu.
-func (d *desk) claimed(id, worker string) (*store.Submission, error) {
-	if d.away != nil {
-		return nil, d.away
-	}
-	for _, s := range d.all {
-		if s.ID == id {
-			if s.State != store.Running || s.Worker != worker {
-				return nil, store.ErrConflict
-			}
-			return s, nil
-		}
-	}
-	return nil, store.ErrNotFound
-}
-
-func (d *desk) Renew(_ context.Context, id, worker string, lease time.Duration) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	_, err := d.claimed(id, worker)
-	if err == nil {
-		d.renewals++
-		d.lease[id] = time.Now().Add(lease)
-	}
-	return err
-}
-
-func (d *desk) Finish(_ context.Context, id, worker string, e *store.Entry, failure string) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	s, err := d.claimed(id, worker)
-	if err != nil {
-		return err
-	}
-	switch {
-	case e != nil:
-		d.finished = append(d.finished, id+" report")
-		s.State, d.entries[id] = store.Done, e
-	case failure != "":
-		d.finished = append(d.finished, id+" failure")
-		s.State, s.Failure = store.Failed, failure
-	default:
-		d.finished = append(d.finished, id+" nothing")
-		s.State, s.Worker = store.Queued, ""
 	}
 	return nil
+}
+
+// Work does what [store.Jobs.Work] says, but for leases.
+func (d *desk) Work(ctx context.Context, o store.WorkOptions) error {
+	work, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
+	context.AfterFunc(ctx, func() { time.AfterFunc(o.Grace, giveUp) })
+	var all sync.WaitGroup
+	for range o.Images {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				if j := d.take(o); j != nil {
+					d.end(work, j, o.Do(work, *j))
+					continue
+				}
+				select {
+				case <-ctx.Done():
+				case <-o.Wake:
+				case <-time.After(o.Poll):
+				}
+			}
+		})
+	}
+	all.Wait()
+	return nil
+}
+
+func (d *desk) end(work context.Context, j *store.Job, o store.Outcome) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if work.Err() != nil {
+		j.State = store.JobWaiting
+		j.Attempt--
+		return
+	}
+	d.outcomes[j.ID] = append(d.outcomes[j.ID], o)
+	switch f := o.Failure; {
+	case f == nil && o.Later == 0:
+		j.State = store.JobDone
+	case f == nil:
+		j.State, d.due[j.ID] = store.JobWaiting, time.Now().Add(o.Later)
+		j.Attempt--
+	case f.Final || j.Attempt >= j.MaxAttempts:
+		j.State = store.JobFailed
+	default:
+		j.State, d.due[j.ID] = store.JobWaiting, time.Now().Add(f.Pause<<(j.Attempt-1))
+	}
 }
 
 func (d *desk) AddProgress(_ context.Context, id string, told []store.Progress) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.away != nil {
-		return d.away
-	}
 	d.told[id] = append(d.told[id], told...)
 	return nil
 }
 
-// take gives a submission to another, as if its lease had ended.
-func (d *desk) take(id string) {
+// get is a job, with what came of it at last.
+func (d *desk) get(id int64) (store.Job, store.Outcome) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, s := range d.all {
-		if s.ID == id {
-			s.Worker = "another"
-			d.lease[id] = time.Now().Add(time.Hour)
-		}
+	var last store.Outcome
+	if all := d.outcomes[id]; len(all) > 0 {
+		last = all[len(all)-1]
 	}
+	return *d.jobs[id], last
 }
-
-func (d *desk) setAway(err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.away = err
-}
-
-func (d *desk) get(id string) store.Submission {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, s := range d.all {
-		if s.ID == id {
-			return *s
-		}
-	}
-	return store.Submission{}
-}
-
-var errAway = errors.New("database is away")
 
 // shelf keeps blobs in memory. It fails so often first.
 type shelf struct {

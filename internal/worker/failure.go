@@ -51,6 +51,3 @@ func kindOf(err error) kind {
 
 // isFinal tells whether another attempt would end in the same way.
 func isFinal(err error) bool { return kindOf(err).final }
-
-// plainly says why there is no report.
-func plainly(err error) string { return kindOf(err).says }

@@ -71,9 +71,9 @@ func work(dir string) (err error) {
 		return err
 	}
 	w := worker.New(worker.Options{
-		Store: s, Blobs: blobs, Concurrency: 2, Lease: lease, Pause: time.Second, Poll: 50 * time.Millisecond,
-		Analyse: func(ctx context.Context, s store.Submission, t *worker.Teller) (*worker.Analysis, error) {
-			return analyseIn(ctx, dir, s, t)
+		Store: s, Blobs: blobs, Concurrency: 2, Lease: lease, Grace: -1, Pause: time.Second, Poll: 50 * time.Millisecond,
+		Analyse: func(ctx context.Context, j store.Job, t *worker.Teller) (*worker.Analysis, error) {
+			return analyseIn(ctx, dir, j, t)
 		},
 	})
 	return w.Run(ctx)
@@ -88,16 +88,16 @@ func open(ctx context.Context, database string) (store.Store, error) {
 }
 
 // analyseIn notes that it was called, and with whom else.
-func analyseIn(ctx context.Context, dir string, s store.Submission, t *worker.Teller) (_ *worker.Analysis, err error) {
-	alone, err := os.OpenFile(filepath.Join(dir, s.ID+".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+func analyseIn(ctx context.Context, dir string, s store.Job, t *worker.Teller) (_ *worker.Analysis, err error) {
+	alone, err := os.OpenFile(filepath.Join(dir, s.Submission+".lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, alone.Close()) }()
 	if ok, err := lock.Try(alone); err != nil || !ok {
-		return nil, errors.Join(err, os.WriteFile(filepath.Join(dir, "twice"), []byte(s.ID), 0o600))
+		return nil, errors.Join(err, os.WriteFile(filepath.Join(dir, "twice"), []byte(s.Submission), 0o600))
 	}
-	f, err := os.OpenFile(filepath.Join(dir, s.ID+".analyses"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, s.Submission+".analyses"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func analyseIn(ctx context.Context, dir string, s store.Submission, t *worker.Te
 	}
 	t.Stage("detonate")
 	if _, err := os.Stat(filepath.Join(dir, "hang")); err == nil {
-		if err := os.WriteFile(filepath.Join(dir, s.ID+".hanging"), nil, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, s.Submission+".hanging"), nil, 0o600); err != nil {
 			return nil, err
 		}
 		<-ctx.Done()
@@ -293,20 +293,28 @@ func TestKilled(t *testing.T) {
 }
 
 // TestHandedBack: what a worker had not done when it was told to end is done by another,
-// which need not wait for the end of a lease.
+// which need not wait for the end of a lease, and no attempt is counted.
 func TestHandedBack(t *testing.T) {
 	s := newScene(t, "", 1)
-	sub, err := s.store.Claim(t.Context(), "me", time.Hour)
-	if err != nil {
+	s.lease = 10 * time.Minute
+	if err := os.WriteFile(filepath.Join(s.dir, "hang"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	other := s.process()
-	if err := s.store.Finish(t.Context(), sub.ID, "me", nil, ""); err != nil {
+	first := s.process()
+	s.until("an analysis runs", func() bool { return s.has(s.ids[0] + ".hanging") })
+	if err := os.Remove(filepath.Join(s.dir, "hang")); err != nil {
 		t.Fatal(err)
 	}
+	s.end(first)
+	if sub, err := s.store.Submission(t.Context(), s.ids[0]); err != nil || sub.State != store.Queued || sub.Attempts != 0 {
+		t.Errorf("got %+v and %v", sub, err)
+	}
+	second := s.process()
 	s.until("it is done", func() bool { return s.done() == 1 })
-	s.end(other)
-	s.check()
+	s.end(second)
+	if sub, err := s.store.Submission(t.Context(), s.ids[0]); err != nil || sub.Attempts != 1 {
+		t.Errorf("got %+v and %v, want 1 attempt", sub, err)
+	}
 }
 
 // TestKilledWhileWriting: workers are killed in the middle of what they do, twice, so that no

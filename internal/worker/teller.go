@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/internal/behavior/story"
 	"github.com/detonaut/detonaut/internal/store"
@@ -25,15 +24,6 @@ const (
 
 // What is told, by the kinds of [store.Progress]. Strings in Text are the subject's.
 type (
-	// stateTold is the data of "state". When a submission has ended its own state counts:
-	// a worker may be killed before it tells.
-	stateTold struct {
-		State       store.State     `json:"state"`
-		Attempt     int             `json:"attempt,omitempty"`
-		Digest      detonaut.Digest `json:"digest,omitempty"`
-		Fingerprint string          `json:"fingerprint,omitempty"`
-		Failure     string          `json:"failure,omitempty"`
-	}
 	// stageTold is the data of "stage".
 	stageTold struct {
 		Stage string `json:"stage"`
@@ -53,10 +43,11 @@ type (
 	}
 )
 
-// Teller tells how far a submission is. Its methods may be called from any goroutine. They
-// do not wait for the store: what it cannot take in time is left out.
+// Teller tells how far a submission is; of a job that nobody has submitted it tells nothing. Its
+// methods may be called from any goroutine. They do not wait for the store: what it cannot take
+// in time is left out.
 type Teller struct {
-	c       *claim
+	c       *job
 	ctx     context.Context
 	stop    chan struct{}
 	stopped sync.WaitGroup
@@ -68,11 +59,16 @@ type Teller struct {
 }
 
 // newTeller tells until close.
-func newTeller(ctx context.Context, c *claim) *Teller {
+func newTeller(ctx context.Context, c *job) *Teller {
 	t := &Teller{c: c, ctx: ctx, stop: make(chan struct{})}
-	t.stopped.Go(t.flushOften)
+	if !t.silent() {
+		t.stopped.Go(t.flushOften)
+	}
 	return t
 }
+
+// silent is one whom nobody hears.
+func (t *Teller) silent() bool { return t.c.Submission == "" }
 
 // Stage tells what is done from now on.
 func (t *Teller) Stage(name string) { t.tell("stage", stageTold{name}) }
@@ -82,6 +78,9 @@ func (t *Teller) Note(text string) { t.tell("note", noteTold{Text: text[:min(len
 
 // Event tells what the subject did.
 func (t *Teller) Event(e *tape.Event) {
+	if t.silent() {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.events >= maxEvents || len(t.pending) >= maxPending {
@@ -93,6 +92,9 @@ func (t *Teller) Event(e *tape.Event) {
 }
 
 func (t *Teller) tell(kind string, data any) {
+	if t.silent() {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.pending) < 2*maxPending {
@@ -149,12 +151,12 @@ func (t *Teller) write(ctx context.Context, told []store.Progress) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, flushTime)
 	defer cancel()
-	if err := t.c.w.o.Store.AddProgress(ctx, t.c.s.ID, told); err != nil {
+	if err := t.c.w.o.Store.AddProgress(ctx, t.c.Submission, told); err != nil {
 		t.c.log.Warn("progress cannot be told", "error", err)
 	}
 }
 
-// close writes what is pending. Nothing is told after it but [Teller.last].
+// close writes what is pending. Nothing is told after it.
 func (t *Teller) close() {
 	close(t.stop)
 	t.stopped.Wait()
@@ -164,9 +166,4 @@ func (t *Teller) close() {
 	}
 	t.mu.Unlock()
 	t.flush()
-}
-
-// last tells how it ended.
-func (t *Teller) last(ctx context.Context, s stateTold) {
-	t.write(ctx, []store.Progress{t.progress("state", s)})
 }

@@ -1,22 +1,16 @@
-// Package worker does what was submitted: it claims a submission, has its image analysed,
-// tells how far it is, and ends it with a report or a failure.
+// Package worker does jobs: it has the image of one analysed, tells how far that is if somebody
+// asked for it, keeps the artifacts, and says what came of it.
 //
-// A claim is a lease. Whoever holds it renews it while it works, and gives up at once when
-// it is another's, so that a submission of a process that was killed is done by another,
-// and no two do one at the same time. What is acknowledged is in the store: a worker keeps
-// nothing that matters, and may be killed at any moment.
+// Whose a job is, and that what comes of it is kept once, is the store's: see [store.Jobs]. A
+// worker keeps nothing that matters, and may be killed at any moment.
 package worker
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/detonaut/detonaut"
@@ -25,28 +19,30 @@ import (
 
 // Options are what a worker works with.
 type Options struct {
-	Store store.Submissions
+	Store Store
 	Blobs Blobs
-	// Analyse analyses the image of a submission, and tells how far it is. It returns what
+	// Analyse analyses the image of a job, and tells how far it is. It returns what
 	// [pipeline.Run] does: an error may come with a report. When ctx ends it is to return
 	// soon; what it returns then counts for nothing.
-	Analyse func(ctx context.Context, s store.Submission, t *Teller) (*Analysis, error)
-	// Concurrency is how many submissions are worked at at once; zero is 1.
-	Concurrency int
-	// Name is what logs call the worker; empty is the name of this machine. Claims are made
-	// under a name that no other process has.
+	Analyse func(ctx context.Context, j store.Job, t *Teller) (*Analysis, error)
+	// Other does jobs that are not about one image; nil is nobody who does, and none is taken.
+	Other func(ctx context.Context, j store.Job) store.Outcome
+	// Concurrency is how many images are analysed at once, and Catalogue how many other jobs run;
+	// zero is 1.
+	Concurrency, Catalogue int
+	// Name is what lists and logs call the worker; empty is the name of this machine.
 	Name string
-	// Lease is for how long a claim lasts that is not renewed: so long a submission waits
+	// Lease is for how long a job is this worker's that it does not renew: so long one waits
 	// when its worker was killed. Zero is 30 seconds.
 	Lease time.Duration
 	// Grace is for how long what runs goes on when the worker is to end; zero is 20 seconds,
-	// less than none hands everything back at once.
+	// less than none puts everything back at once.
 	Grace time.Duration
 	// Limit is how long one analysis may take: a registry may be as slow as it likes. Zero is
 	// an hour.
 	Limit time.Duration
-	// Pause is how long a submission rests that failed and is tried again; it doubles with
-	// each attempt. Zero is 30 seconds.
+	// Pause is how long a job rests that failed and is tried again; it doubles with each attempt.
+	// Zero is 30 seconds.
 	Pause time.Duration
 	// Poll is how often a worker that has nothing to do looks for more; zero is a second.
 	Poll time.Duration
@@ -54,6 +50,12 @@ type Options struct {
 	Now func() time.Time
 	// Log is told of what goes wrong; nil is nobody.
 	Log *slog.Logger
+}
+
+// Store is what a worker wants of [store.Store].
+type Store interface {
+	Work(ctx context.Context, o store.WorkOptions) error
+	AddProgress(ctx context.Context, id string, told []store.Progress) error
 }
 
 // Blobs keep artifacts.
@@ -65,6 +67,10 @@ type Blobs interface {
 // Analysis is what came of an analysis.
 type Analysis struct {
 	Report *detonaut.Report
+	// Known is a report that there was before, so that there is no other.
+	Known *store.Known
+	// Aim is [store.Aim] of the analysis; empty is that of its job.
+	Aim string
 	// Name is that of the image in its registry.
 	Name store.Name
 	// Artifacts are the files of its run, by the names of [store.Entry]; nil for none.
@@ -80,7 +86,16 @@ func (a *Analysis) close() error {
 	return a.Close()
 }
 
-// Worker works at submissions.
+// Later is an error of what cannot be done now, and is no failure: a registry has asked for a rest.
+type Later struct {
+	For time.Duration
+	Why string
+}
+
+// Error implements error.
+func (l *Later) Error() string { return "not before " + l.For.String() + " from now: " + l.Why }
+
+// Worker does jobs.
 type Worker struct {
 	o    Options
 	wake chan struct{}
@@ -89,6 +104,7 @@ type Worker struct {
 // New makes a worker, which does nothing before Run.
 func New(o Options) *Worker {
 	fill(&o.Concurrency, 1)
+	fill(&o.Catalogue, 1)
 	fill(&o.Lease, 30*time.Second)
 	fill(&o.Grace, 20*time.Second)
 	fill(&o.Limit, time.Hour)
@@ -97,12 +113,14 @@ func New(o Options) *Worker {
 	if o.Name == "" {
 		o.Name, _ = os.Hostname() // only to tell them apart
 	}
-	o.Name += "-" + rand.Text()[:12]
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Other == nil {
+		o.Catalogue = 0
 	}
 	return &Worker{o: o, wake: make(chan struct{}, 1)}
 }
@@ -122,36 +140,20 @@ func (w *Worker) Wake() {
 	}
 }
 
-// Run works until ctx ends. Then it claims nothing more, and what runs goes on for the
-// grace period; what is not done by then is handed back, so that another claims it at once.
-// The error is nil then; Run returns no other.
+// Run works until ctx ends. Then it takes nothing more, and what runs goes on for the
+// grace period; what is not done by then is put back, so that another takes it at once.
+// The error is nil then.
 func (w *Worker) Run(ctx context.Context) error {
-	var slots sync.WaitGroup
-	for i := range w.o.Concurrency {
-		// Each has a name of its own: a claim that was lost to a neighbour is lost.
-		slots.Go(func() { w.slot(ctx, fmt.Sprintf("%s/%d", w.o.Name, i)) })
-	}
-	slots.Wait()
-	return nil
+	return w.o.Store.Work(ctx, store.WorkOptions{
+		Name: w.o.Name, Images: w.o.Concurrency, Catalogue: w.o.Catalogue, Do: w.do,
+		Lease: w.o.Lease, Grace: w.o.Grace, Poll: w.o.Poll, Wake: w.wake, Log: w.o.Log,
+	})
 }
 
-// slot works at one submission after the other.
-func (w *Worker) slot(ctx context.Context, name string) {
-	for ctx.Err() == nil {
-		s, err := w.o.Store.Claim(ctx, name, w.o.Lease)
-		switch {
-		case err == nil:
-			w.Wake() // a neighbour, who may find another
-			c := &claim{w: w, name: name, s: *s, log: w.o.Log.With("submission", s.ID, "ref", string(s.Ref), "attempt", s.Attempts)}
-			c.work(ctx)
-			continue
-		case !errors.Is(err, store.ErrNotFound) && ctx.Err() == nil:
-			w.o.Log.Error("cannot claim a submission", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-w.wake:
-		case <-time.After(w.o.Poll):
-		}
+func (w *Worker) do(ctx context.Context, j store.Job) store.Outcome {
+	if j.Kind != store.JobImage {
+		return w.o.Other(ctx, j)
 	}
+	c := &job{w: w, Job: j, log: w.o.Log.With("job", j.ID, "submission", j.Submission, "survey", j.Survey, "ref", string(j.Ref), "attempt", j.Attempt)}
+	return c.do(ctx)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,7 +22,7 @@ import (
 )
 
 // analyse makes a report of every image at once.
-func analyse(context.Context, store.Submission, *Teller) (*Analysis, error) {
+func analyse(context.Context, store.Job, *Teller) (*Analysis, error) {
 	return &Analysis{Report: &detonaut.Report{Image: detonaut.Image{Digest: "sha256:abc"}}}, nil
 }
 
@@ -54,7 +53,7 @@ func TestDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, blobs := newDesk("app:1"), &shelf{}
 		closed := false
-		_, stop := running(t, Options{Store: d, Blobs: blobs, Analyse: func(_ context.Context, s store.Submission, tell *Teller) (*Analysis, error) {
+		_, stop := running(t, Options{Store: d, Blobs: blobs, Analyse: func(_ context.Context, s store.Job, tell *Teller) (*Analysis, error) {
 			tell.Stage("pull")
 			tell.Event(&tape.Event{Seq: 3, Time: 9, Kind: tape.FileCreate, PID: 2, File: &tape.File{Path: "/tmp/<b>\u202e"}})
 			tell.Note("half of it")
@@ -66,7 +65,8 @@ func TestDone(t *testing.T) {
 		}})
 		synctest.Wait()
 		stop()
-		e := d.entries["s0"]
+		_, o := d.get(0)
+		e := o.Entry
 		if e == nil || e.Report.Image.Digest != "sha256:abc" || e.Name.Tag != "1" || e.Key != store.Key(detonaut.Fingerprint{}) {
 			t.Fatalf("got %+v", e)
 		}
@@ -81,11 +81,9 @@ func TestDone(t *testing.T) {
 			t.Error("the analysis was not closed")
 		}
 		if diff := cmp.Diff([]string{
-			`state {"state":"running","attempt":1}`,
 			`stage {"stage":"pull"}`,
 			`event {"seq":3,"t":9,"kind":"file.create","pid":2,"text":"wrote /tmp/\u003cb\u003e` + "\u202e" + `"}`,
 			`note {"text":"half of it"}`,
-			`state {"state":"done","digest":"sha256:abc","fingerprint":"` + e.Key + `"}`,
 		}, words(d.told["s0"])); diff != "" {
 			t.Errorf("told (-want +got):\n%s", diff)
 		}
@@ -112,15 +110,15 @@ func TestFailures(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := newDesk("app:1")
 				var at []time.Time
-				_, stop := running(t, Options{Store: d, Analyse: func(context.Context, store.Submission, *Teller) (*Analysis, error) {
+				_, stop := running(t, Options{Store: d, Analyse: func(context.Context, store.Job, *Teller) (*Analysis, error) {
 					at = append(at, time.Now())
 					return nil, tc.err
 				}})
 				time.Sleep(time.Hour)
 				stop()
-				s := d.get("s0")
-				if s.State != store.Failed || s.Failure != tc.failure || s.Attempts != tc.attempts || len(at) != tc.attempts {
-					t.Errorf("got %+v after %d analyses", s, len(at))
+				j, o := d.get(0)
+				if j.State != store.JobFailed || o.Failure.Says != tc.failure || !strings.Contains(o.Failure.Detail, tc.err.Error()) || len(at) != tc.attempts {
+					t.Errorf("got %+v and %+v after %d analyses", j, o, len(at))
 				}
 				for i := 1; i < len(at); i++ {
 					if wait := at[i].Sub(at[i-1]); wait < 30*time.Second<<(i-1) {
@@ -137,14 +135,14 @@ func TestFailures(t *testing.T) {
 func TestIncomplete(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk("app:1")
-		_, stop := running(t, Options{Store: d, Analyse: func(ctx context.Context, s store.Submission, tell *Teller) (*Analysis, error) {
+		_, stop := running(t, Options{Store: d, Analyse: func(ctx context.Context, s store.Job, tell *Teller) (*Analysis, error) {
 			a, _ := analyse(ctx, s, tell)
 			return a, detonaut.ErrSandbox
 		}})
 		time.Sleep(time.Hour)
 		stop()
-		if s := d.get("s0"); s.State != store.Done || s.Attempts != store.MaxAttempts {
-			t.Errorf("got %+v", s)
+		if j, o := d.get(0); o.Entry == nil || j.Attempt != store.MaxAttempts {
+			t.Errorf("got %+v and %+v", j, o)
 		}
 	})
 }
@@ -152,7 +150,7 @@ func TestIncomplete(t *testing.T) {
 func TestPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk("bad:1", "good:1")
-		_, stop := running(t, Options{Store: d, Analyse: func(ctx context.Context, s store.Submission, tell *Teller) (*Analysis, error) {
+		_, stop := running(t, Options{Store: d, Analyse: func(ctx context.Context, s store.Job, tell *Teller) (*Analysis, error) {
 			if s.Ref == "bad:1" {
 				panic("boom")
 			}
@@ -160,7 +158,9 @@ func TestPanic(t *testing.T) {
 		}})
 		synctest.Wait()
 		stop()
-		if bad, good := d.get("s0"), d.get("s1"); bad.State != store.Failed || bad.Failure != "the analysis broke" || good.State != store.Done {
+		_, bad := d.get(0)
+		_, good := d.get(1)
+		if f := bad.Failure; f == nil || f.Says != "the analysis broke" || !f.Final || !strings.Contains(f.Detail, "boom") || good.Entry == nil {
 			t.Errorf("got %+v and %+v", bad, good)
 		}
 	})
@@ -170,7 +170,7 @@ func TestPanic(t *testing.T) {
 func TestTooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk("slow:1", "slow:2")
-		_, stop := running(t, Options{Store: d, Limit: time.Hour, Analyse: func(ctx context.Context, s store.Submission, tell *Teller) (*Analysis, error) {
+		_, stop := running(t, Options{Store: d, Limit: time.Hour, Analyse: func(ctx context.Context, s store.Job, tell *Teller) (*Analysis, error) {
 			<-ctx.Done()
 			if s.Ref == "slow:1" {
 				return nil, ctx.Err()
@@ -179,83 +179,10 @@ func TestTooLong(t *testing.T) {
 		}})
 		time.Sleep(3 * time.Hour)
 		stop()
-		if a, b := d.get("s0"), d.get("s1"); a.State != store.Failed || a.Failure != "it took too long" || a.Attempts != 1 || b.State != store.Done {
+		_, a := d.get(0)
+		_, b := d.get(1)
+		if a.Failure == nil || a.Failure.Says != "it took too long" || !a.Failure.Final || b.Entry == nil {
 			t.Errorf("got %+v and %+v", a, b)
-		}
-	})
-}
-
-// TestRenews: a claim lasts as long as the analysis.
-func TestRenews(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := newDesk("app:1")
-		_, stop := running(t, Options{Store: d, Concurrency: 3, Lease: time.Minute, Limit: 2 * time.Hour, Analyse: func(ctx context.Context, s store.Submission, tell *Teller) (*Analysis, error) {
-			time.Sleep(time.Hour)
-			if err := ctx.Err(); err != nil {
-				t.Error(err)
-			}
-			return analyse(ctx, s, tell)
-		}})
-		time.Sleep(2 * time.Hour)
-		stop()
-		if s := d.get("s0"); s.State != store.Done || s.Attempts != 1 || d.renewals < 60 {
-			t.Errorf("got %+v after %d renewals", s, d.renewals)
-		}
-	})
-}
-
-// TestLost: who lost a claim gives up, and changes nothing any more.
-func TestLost(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := newDesk("app:1")
-		ended := make(chan time.Duration, 1)
-		_, stop := running(t, Options{Store: d, Lease: time.Minute, Analyse: func(ctx context.Context, s store.Submission, tell *Teller) (*Analysis, error) {
-			d.take("s0")
-			began := time.Now()
-			<-ctx.Done()
-			ended <- time.Since(began)
-			return analyse(ctx, s, tell)
-		}})
-		if after := <-ended; after > 20*time.Second {
-			t.Errorf("it went on for %v", after)
-		}
-		synctest.Wait()
-		stop()
-		if len(d.finished) > 0 {
-			t.Errorf("it ended what was another's: %q", d.finished)
-		}
-	})
-}
-
-// TestDatabaseAway: nothing runs when nobody can know any more whose claim it is, and what is
-// done is kept when the database comes back in time.
-func TestDatabaseAway(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := newDesk("app:1")
-		ended := make(chan time.Duration, 1)
-		_, stop := running(t, Options{Store: d, Lease: time.Minute, Analyse: func(ctx context.Context, s store.Submission, tell *Teller) (*Analysis, error) {
-			if s.Attempts == 2 {
-				d.setAway(errAway)
-				time.AfterFunc(5*time.Second, func() { d.setAway(nil) })
-				return analyse(ctx, s, tell)
-			}
-			d.setAway(errAway)
-			began := time.Now()
-			<-ctx.Done()
-			ended <- time.Since(began)
-			return nil, ctx.Err()
-		}})
-		if after := <-ended; after >= time.Minute {
-			t.Errorf("it went on for %v, when the lease had ended", after)
-		}
-		d.setAway(nil)
-		time.Sleep(5 * time.Minute)
-		stop()
-		if s := d.get("s0"); s.State != store.Done || s.Attempts != 2 {
-			t.Errorf("got %+v, want it done by the second attempt", s)
-		}
-		if diff := cmp.Diff([]string{"s0 report"}, d.finished); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
 }
@@ -264,7 +191,7 @@ func TestBlobsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk("app:1")
 		analyses := 0
-		_, stop := running(t, Options{Store: d, Blobs: &shelf{fails: 3}, Analyse: func(ctx context.Context, s store.Submission, tell *Teller) (*Analysis, error) {
+		_, stop := running(t, Options{Store: d, Blobs: &shelf{fails: 3}, Analyse: func(ctx context.Context, s store.Job, tell *Teller) (*Analysis, error) {
 			analyses++
 			a, err := analyse(ctx, s, tell)
 			a.Artifacts = fstest.MapFS{"tape.jsonl.zst": {Data: []byte("tape")}}
@@ -272,40 +199,26 @@ func TestBlobsAway(t *testing.T) {
 		}})
 		time.Sleep(time.Minute)
 		stop()
-		if s := d.get("s0"); s.State != store.Done || analyses != 1 {
-			t.Errorf("got %+v after %d analyses", s, analyses)
+		if _, o := d.get(0); o.Entry == nil || analyses != 1 {
+			t.Errorf("got %+v after %d analyses", o, analyses)
 		}
 	})
 }
 
-// TestDrain: what runs may end within the grace period; what does not is handed back, and
-// nothing new is begun.
-func TestDrain(t *testing.T) {
+// TestStopped: an analysis whose time is over is closed, and nothing comes of it.
+func TestStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk("short:1", "long:1", "later:1")
-		_, stop := running(t, Options{Store: d, Concurrency: 2, Grace: 10 * time.Second, Analyse: func(ctx context.Context, s store.Submission, tell *Teller) (*Analysis, error) {
-			wait := 5 * time.Second
-			if s.Ref == "long:1" {
-				wait = time.Hour
-			}
-			select {
-			case <-time.After(wait):
-			case <-ctx.Done():
-			}
-			return analyse(ctx, s, tell)
+		d, closed := newDesk("long:1"), false
+		_, stop := running(t, Options{Store: d, Grace: 10 * time.Second, Analyse: func(ctx context.Context, s store.Job, tell *Teller) (*Analysis, error) {
+			<-ctx.Done()
+			a, err := analyse(ctx, s, tell)
+			a.Close = func() error { closed = true; return nil }
+			return a, err
 		}})
 		synctest.Wait()
-		began := time.Now()
 		stop()
-		if took := time.Since(began); took != 10*time.Second {
-			t.Errorf("it took %v to end", took)
-		}
-		if short, long, later := d.get("s0"), d.get("s1"), d.get("s2"); short.State != store.Done || long.State != store.Queued || later.Attempts != 0 {
-			t.Errorf("got %+v, %+v and %+v", short, long, later)
-		}
-		slices.Sort(d.finished)
-		if diff := cmp.Diff([]string{"s0 report", "s1 nothing"}, d.finished); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
+		if j, o := d.get(0); j.State != store.JobWaiting || o.Entry != nil || !closed {
+			t.Errorf("got %+v and %+v, closed: %v", j, o, closed)
 		}
 	})
 }
@@ -316,41 +229,54 @@ func TestWake(t *testing.T) {
 		d := newDesk()
 		w, stop := running(t, Options{Store: d, Poll: time.Hour, Analyse: analyse})
 		synctest.Wait()
-		d.mu.Lock()
-		d.all = append(d.all, &store.Submission{ID: "s0", State: store.Queued})
-		d.mu.Unlock()
+		d.add(store.Job{Kind: store.JobImage, Submission: "s0"})
 		w.Wake()
 		synctest.Wait()
-		if s := d.get("s0"); s.State != store.Done {
-			t.Errorf("got %+v", s)
+		if j, _ := d.get(0); j.State != store.JobDone {
+			t.Errorf("got %+v", j)
 		}
 		stop()
 	})
 }
 
-// TestNeighbours: one word wakes as many as there is work for.
-func TestNeighbours(t *testing.T) {
+// TestKinds: of a job of a survey nothing is told, a report that there was is named, what cannot be
+// done now is put off, and what is not about an image is for another.
+func TestKinds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk()
-		w, stop := running(t, Options{Store: d, Concurrency: 3, Poll: time.Hour, Analyse: func(ctx context.Context, s store.Submission, tell *Teller) (*Analysis, error) {
-			time.Sleep(time.Minute)
-			return analyse(ctx, s, tell)
-		}})
+		d.add(store.Job{Kind: store.JobImage, Survey: "s", Ref: "new:1", Aim: "of the job"})
+		d.add(store.Job{Kind: store.JobImage, Survey: "s", Ref: "known:1"})
+		d.add(store.Job{Kind: store.JobImage, Survey: "s", Ref: "busy:1"})
+		d.add(store.Job{Kind: store.JobLook, Survey: "s", First: 7})
+		known := &store.Known{Digest: "sha256:abc", Key: "k"}
+		_, stop := running(t, Options{
+			Store: d,
+			Analyse: func(ctx context.Context, j store.Job, tell *Teller) (*Analysis, error) {
+				tell.Stage("pull")
+				tell.Event(&tape.Event{})
+				switch j.Ref {
+				case "known:1":
+					return &Analysis{Known: known}, nil
+				case "busy:1":
+					return nil, fmt.Errorf("pull: %w", &Later{time.Hour, "429"})
+				}
+				return analyse(ctx, j, tell)
+			},
+			Other: func(_ context.Context, j store.Job) store.Outcome { return store.Outcome{Why: fmt.Sprint(j.First)} },
+		})
 		synctest.Wait()
-		d.mu.Lock()
-		for i := range 3 {
-			d.all = append(d.all, &store.Submission{ID: fmt.Sprint("s", i), State: store.Queued})
-		}
-		d.mu.Unlock()
-		w.Wake()
-		synctest.Wait()
-		for i := range 3 {
-			if s := d.get(fmt.Sprint("s", i)); s.State != store.Running {
-				t.Errorf("got %+v", s)
-			}
-		}
-		time.Sleep(2 * time.Minute)
 		stop()
+		var got []store.Outcome
+		for i := range d.jobs {
+			_, o := d.get(int64(i))
+			got = append(got, o)
+		}
+		if e := got[0].Entry; e == nil || e.Aim != "of the job" || got[1].Known != known || got[2].Later != time.Hour || got[2].Why != "429" || got[3].Why != "7" {
+			t.Errorf("got %+v", got)
+		}
+		if len(d.told) > 0 {
+			t.Errorf("told %v", d.told)
+		}
 	})
 }
 
@@ -359,7 +285,7 @@ func TestFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk("app:1")
 		const events = 100_000
-		_, stop := running(t, Options{Store: d, Analyse: func(ctx context.Context, s store.Submission, tell *Teller) (*Analysis, error) {
+		_, stop := running(t, Options{Store: d, Analyse: func(ctx context.Context, s store.Job, tell *Teller) (*Analysis, error) {
 			for i := range uint64(events) {
 				tell.Event(&tape.Event{Seq: i + 1, Kind: tape.OutputStdout, Output: &tape.Output{Text: strings.Repeat("\x00x", 5000)}})
 				if i%500 == 0 {

@@ -178,6 +178,8 @@ func TestFollow(t *testing.T) {
 	s.end(sub.ID)
 	for _, f := range []*stream{f, again} {
 		want(f, "5", "note")
+		want(f, "6", "state") // a worker has it
+		want(f, "7", "state") // and fails
 		want(f, "", "end")
 		if e, ok := f.next(); ok {
 			t.Errorf("after the end came %+v", e)
@@ -186,7 +188,7 @@ func TestFollow(t *testing.T) {
 	// Who comes late has all of it, who comes again with all of it need not.
 	late := s.follow(sub.ID, "")
 	want(late, "1", "state")
-	if back := s.follow(sub.ID, "5"); back.status != 204 {
+	if back := s.follow(sub.ID, "7"); back.status != 204 {
 		t.Errorf("got %d, want 204", back.status)
 	}
 	s.get("/api/v1/scans/"+sub.ID+"/events", "Last-Event-ID", "x").is(422)

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -185,14 +186,16 @@ func (s *server) put(n int, word detonaut.Word, rules string) store.Summary {
 // end ends the oldest submission that has not ended, as a worker that fails at it would.
 func (s *server) end(id string) {
 	s.t.Helper()
-	got, err := s.store.Claim(s.t.Context(), "a worker", time.Minute)
+	work, stop := context.WithCancel(s.t.Context())
+	defer stop()
+	err := s.store.Work(work, store.WorkOptions{Images: 1, Do: func(_ context.Context, j store.Job) store.Outcome {
+		stop()
+		if j.Submission != id {
+			s.t.Errorf("got %s, want %s", j.Submission, id)
+		}
+		return store.Outcome{Failure: &store.Failure{Says: "it is gone", Final: true}}
+	}, Grace: time.Minute})
 	if err != nil {
-		s.t.Fatal(err)
-	}
-	if got.ID != id {
-		s.t.Fatalf("claimed %s, want %s", got.ID, id)
-	}
-	if err := s.store.Finish(s.t.Context(), id, "a worker", nil, "it is gone"); err != nil {
 		s.t.Fatal(err)
 	}
 }

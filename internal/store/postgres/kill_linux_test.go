@@ -137,7 +137,7 @@ func raw(tb testing.TB, url string) *sql.DB {
 
 // dump are the columns, indexes, constraints and sequences of the database.
 const dump = `
-SELECT concat_ws(' ', 'column', table_name, ordinal_position, column_name, data_type, is_nullable, column_default, collation_name) AS line
+SELECT concat_ws(' ', 'column', table_name, row_number() OVER (PARTITION BY table_name ORDER BY ordinal_position), column_name, data_type, is_nullable, column_default, collation_name) AS line
   FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE 'goose%'
 UNION ALL SELECT 'index ' || indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename NOT LIKE 'goose%'
 UNION ALL SELECT concat_ws(' ', 'constraint', conrelid::regclass, conname, pg_get_constraintdef(oid)) FROM pg_constraint

@@ -19,6 +19,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -29,8 +30,10 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
 
 	"github.com/detonaut/detonaut/internal/store"
+	"github.com/detonaut/detonaut/internal/store/queue"
 	"github.com/detonaut/detonaut/internal/store/tables"
 )
 
@@ -64,6 +67,8 @@ func dialect() (tables.Dialect, error) {
 		Skip:     "FOR UPDATE SKIP LOCKED",
 		Lock:     "FOR UPDATE",
 		Keep:     "FOR KEY SHARE",
+		Clock:    "CAST(extract(epoch FROM clock_timestamp()) * 1000000000 AS BIGINT)",
+		Queue:    func(db *sql.DB) queue.Driver { return riverdatabasesql.New(db) },
 		Conflict: conflict,
 	}, nil
 }

@@ -19,9 +19,11 @@ import (
 
 	sqlite "github.com/glebarez/go-sqlite"
 	"github.com/pressly/goose/v3"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
 
 	"github.com/detonaut/detonaut/internal/lock"
 	"github.com/detonaut/detonaut/internal/store"
+	"github.com/detonaut/detonaut/internal/store/queue"
 	"github.com/detonaut/detonaut/internal/store/tables"
 )
 
@@ -37,6 +39,8 @@ func dialect() tables.Dialect {
 		// There is one writer, so numbers are committed in their order.
 		Next:     []string{"UPDATE changes SET value = value + 1 RETURNING value"},
 		Horizon:  []string{"SELECT value FROM changes"},
+		Clock:    "CAST(unixepoch('subsec') * 1000000000 AS INTEGER)",
+		Queue:    func(db *sql.DB) queue.Driver { return riversqlite.New(db) },
 		Conflict: conflict,
 	}
 }

@@ -18,6 +18,14 @@ func testCrowd(t *testing.T, open Opener) {
 	const rounds = 12
 	stores := []store.Store{open(t, store.Options{}), open(t, store.Options{})}
 	must(t, stores[0].AddHook(t.Context(), store.Hook{ID: "h", URL: "https://h.example"}))
+	for i, s := range stores {
+		stop := serving(t.Context(), s, fmt.Sprint("worker ", i), func(j store.Job) store.Outcome {
+			var n uint64
+			_, _ = fmt.Sscan(string(j.Ref), &n) // as stir submits it
+			return done(under(withDomain(n, "pool.example", "of a job.example"), fmt.Sprint(j.ID%2)))
+		})
+		defer func() { must(t, stop()) }()
+	}
 	var all sync.WaitGroup
 	for w := range 6 {
 		s := stores[w%2]
@@ -31,6 +39,7 @@ func testCrowd(t *testing.T, open Opener) {
 		})
 	}
 	all.Wait()
+	until(t, "nothing is to do", func() bool { return len(got(stores[0].Queue(t.Context()))(t).Jobs) == 0 })
 	for n := range uint64(3) {
 		d := entry(n).Report.Image.Digest
 		analyses := got(stores[0].Analyses(t.Context(), d))(t)
@@ -65,20 +74,6 @@ func stir(ctx context.Context, s store.Store, worker, round int) error {
 	if err := s.AddProgress(ctx, v.ID, []store.Progress{told("note", "1")}); err != nil {
 		return err
 	}
-	// Another may have claimed that one, then there is one of another for this worker, if not
-	// yet: what was submitted while it was asked for is found the next time.
-	for err = store.ErrNotFound; errors.Is(err, store.ErrNotFound) && ctx.Err() == nil; {
-		v, err = s.Claim(ctx, name, time.Hour)
-	}
-	if err != nil {
-		return err
-	}
-	if err := s.Renew(ctx, v.ID, name, time.Hour); err != nil {
-		return err
-	}
-	if err := s.Finish(ctx, v.ID, name, &e, ""); err != nil {
-		return err
-	}
 	if err := s.PutRepository(ctx, store.Repository{Registry: "docker.io", Name: fmt.Sprintf("some/image-%d", n), Pulls: int64(round)}); err != nil {
 		return err
 	}
@@ -106,9 +101,9 @@ func testCancelled(t *testing.T, open Opener) {
 	e := entry(1)
 	_, put := s.Put(ctx, e)
 	_, get := s.Get(ctx, e.Report.Image.Digest, "")
-	_, claim := s.Claim(ctx, "w", time.Minute)
+	_, queue := s.Queue(ctx)
 	_, _, has := s.Having(ctx, domain("pool.example"), store.Page{Limit: 1})
-	for i, err := range []error{put, get, claim, has, s.Cancel(ctx, v.ID), s.Note(ctx, store.Deed{})} {
+	for i, err := range []error{put, get, queue, has, s.Cancel(ctx, v.ID), s.Note(ctx, store.Deed{})} {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("call %d with a context that is cancelled: %v", i, err)
 		}

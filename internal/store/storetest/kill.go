@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/store"
@@ -19,6 +18,14 @@ import (
 // PutForever is what a process does that is to be killed: it puts reports, and ends submissions
 // with reports, from a number on, and writes that number when both are acknowledged.
 func PutForever(ctx context.Context, s store.Store, from uint64, w io.Writer) error {
+	stop := serving(ctx, s, "w", func(j store.Job) store.Outcome {
+		n, err := strconv.ParseUint(string(j.Ref), 10, 64)
+		if err != nil {
+			return failed(err.Error())
+		}
+		return done(kept(n + 1))
+	})
+	defer func() { _ = stop() }() // the error is that of putting
 	for n := from; ; n += 2 {
 		if err := putTwo(ctx, s, n); err != nil {
 			return err
@@ -44,16 +51,18 @@ func putTwo(ctx context.Context, s store.Store, n uint64) error {
 	if err != nil {
 		return err
 	}
-	for v.Ref = ""; v.Ref != detonaut.Ref(fmt.Sprint(n)); { // those before may be of one who was killed
-		if v, err = s.Claim(ctx, "w", time.Hour); err != nil {
-			return err
-		}
-	}
 	if err := s.AddProgress(ctx, v.ID, []store.Progress{told("note", "1")}); err != nil {
 		return err
 	}
-	e := kept(n + 1)
-	return s.Finish(ctx, v.ID, "w", &e, "")
+	for !v.State.Ended() {
+		if v, err = s.Submission(ctx, v.ID); err != nil {
+			return err
+		}
+	}
+	if v.State != store.Done {
+		return fmt.Errorf("submission %d is %s: %s", n, v.State, v.Failure)
+	}
+	return nil
 }
 
 // TestKill kills processes that run [PutForever] from a number on, and looks for everything that they

@@ -184,11 +184,12 @@ func testHostileStrings(t *testing.T, open Opener) {
 		recent, _, err := s.Recent(t.Context(), id, store.Page{Limit: 10})
 		must(t, err)
 		same(t, "the submissions of an owner", []store.Submission{*v}, recent)
-		claimed := got(s.Claim(t.Context(), text, time.Minute))(t)
-		must(t, s.Finish(t.Context(), claimed.ID, text, nil, "x"+text))
-		if v := got(s.Submission(t.Context(), v.ID))(t); v.Failure != "x"+is {
+		h := working(t, s, store.WorkOptions{Name: text})
+		h.next().end(failed("x" + text))
+		if v := becomes(t, s, v.ID, store.Failed); v.Failure != "x"+is {
 			t.Errorf("a failure of %.40q is %.40q", text, v.Failure)
 		}
+		h.leave()
 		must(t, s.AddProgress(t.Context(), v.ID, []store.Progress{{Kind: text}}))
 
 		must(t, s.AddKey(t.Context(), store.APIKey{ID: id, Hash: id, Name: text, Scopes: []store.Scope{store.Scope(text)}}))

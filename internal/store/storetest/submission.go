@@ -3,7 +3,6 @@ package storetest
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -118,171 +117,54 @@ func testSentTwice(t *testing.T, open Opener) {
 	}
 }
 
-func claim(t *testing.T, s store.Store, worker string) *store.Submission {
-	t.Helper()
-	return got(s.Claim(t.Context(), worker, time.Minute))(t)
-}
-
-func nothingToClaim(t *testing.T, s store.Store) {
-	t.Helper()
-	notFound(t, "claim where there is nothing", func() error { _, err := s.Claim(t.Context(), "w", time.Minute); return err })
-}
-
-func testClaims(t *testing.T, open Opener) {
+// testEnds follows submissions from their jobs to their ends.
+func testEnds(t *testing.T, open Opener) {
 	c := newClock()
 	s := open(t, c.options())
-	nothingToClaim(t, s)
 	a, b := submit(t, s, "a"), submit(t, s, "b")
-	v := claim(t, s, "w1")
+	h := working(t, s, store.WorkOptions{Name: "w1"})
+	j := h.submitted("a")
 	a.State, a.Worker, a.Attempts, a.Started = store.Running, "w1", 1, c.Now()
-	same(t, "what was claimed", a, v)
-	if v := claim(t, s, "w2"); v.ID != b.ID {
-		t.Error("the second that was submitted is not the second to be claimed")
-	}
-	nothingToClaim(t, s)
+	same(t, "what is worked at", a, got(s.Submission(t.Context(), a.ID))(t))
+	state(t, s, b.ID, store.Queued)
 	e := entry(1)
 	c.pass(time.Second)
-	must(t, s.Finish(t.Context(), a.ID, "w1", &e, ""))
-	a = state(t, s, a.ID, store.Done)
+	j.end(done(e))
+	a = becomes(t, s, a.ID, store.Done)
 	if a.Digest != e.Report.Image.Digest || a.Fingerprint != store.Key(e.Report.Fingerprint) || a.Failure != "" || !a.Finished.Equal(c.Now()) {
 		t.Errorf("a submission that is done is %+v", a)
 	}
 	sameReport(t, e.Report, got(s.Get(t.Context(), a.Digest, a.Fingerprint))(t).Report)
-	if err := s.Finish(t.Context(), a.ID, "w1", &e, ""); err != nil {
-		t.Errorf("the same worker says the same again: %v", err)
-	}
-	must(t, s.Finish(t.Context(), b.ID, "w2", nil, "it cannot be pulled"))
-	if b = state(t, s, b.ID, store.Failed); b.Failure != "it cannot be pulled" || b.Digest != "" {
+	h.submitted("b").end(failed("it cannot be pulled"))
+	if b = becomes(t, s, b.ID, store.Failed); b.Failure != "it cannot be pulled" || b.Digest != "" || b.Finished.IsZero() {
 		t.Errorf("a submission that has failed is %+v", b)
-	}
-	nothingToClaim(t, s)
-	notFound(t, "finish what is not there", func() error { return s.Finish(t.Context(), "none", "w1", nil, "x") })
-	notFound(t, "renew what is not there", func() error { return s.Renew(t.Context(), "none", "w1", time.Minute) })
-	conflict(t, "renew what has ended", s.Renew(t.Context(), b.ID, "w2", time.Minute))
-	conflict(t, "finish what has failed", s.Finish(t.Context(), b.ID, "w2", &e, ""))
-}
-
-func testLeases(t *testing.T, open Opener) {
-	c := newClock()
-	s := open(t, c.options())
-	a := submit(t, s, "a")
-	claim(t, s, "w1")
-	started := c.Now()
-	for range 3 {
-		c.pass(59 * time.Second)
-		nothingToClaim(t, s)
-		must(t, s.Renew(t.Context(), a.ID, "w1", time.Minute))
-	}
-	c.pass(61 * time.Second)
-	must(t, s.Renew(t.Context(), a.ID, "w1", time.Minute)) // nobody else has it yet
-	conflict(t, "renew another's", s.Renew(t.Context(), a.ID, "w2", time.Minute))
-	c.pass(61 * time.Second)
-	v := claim(t, s, "w2")
-	if v.ID != a.ID || v.Attempts != 2 || v.Worker != "w2" || !v.Started.Equal(started) {
-		t.Errorf("what was claimed after a lease had ended is %+v", v)
-	}
-	conflict(t, "renew what another has claimed", s.Renew(t.Context(), a.ID, "w1", time.Minute))
-}
-
-func testAttempts(t *testing.T, open Opener) {
-	c := newClock()
-	s := open(t, c.options())
-	a := submit(t, s, "a")
-	for i := 1; i <= store.MaxAttempts; i++ {
-		if v := claim(t, s, "w"); v.ID != a.ID || v.Attempts != i {
-			t.Errorf("attempt %d is %+v", i, v)
-		}
-		must(t, s.Finish(t.Context(), a.ID, "w", nil, ""))
-	}
-	nothingToClaim(t, s)
-	if v := state(t, s, a.ID, store.Failed); v.Failure == "" {
-		t.Error("it does not say why it has failed")
-	}
-	b := submit(t, s, "b") // its workers are killed
-	for range store.MaxAttempts {
-		claim(t, s, "w")
-		c.pass(2 * time.Minute)
-	}
-	nothingToClaim(t, s)
-	if v := state(t, s, b.ID, store.Failed); v.Failure == "" || v.Finished.IsZero() {
-		t.Errorf("it does not say why it has failed, or when: %+v", v)
-	}
-}
-
-func testStaleWorker(t *testing.T, open Opener) {
-	c := newClock()
-	s := open(t, c.options())
-	a, e := submit(t, s, "a"), entry(1)
-	must(t, s.AddHook(t.Context(), store.Hook{ID: "h", URL: "https://hook.example"}))
-	claim(t, s, "stale")
-	c.pass(2 * time.Minute)
-	claim(t, s, "fresh")
-	conflict(t, "finish what another has claimed", s.Finish(t.Context(), a.ID, "stale", &e, ""))
-	conflict(t, "fail what another has claimed", s.Finish(t.Context(), a.ID, "stale", nil, "no"))
-	notFound(t, "get a report of a stale worker", func() error { _, err := s.Get(t.Context(), e.Report.Image.Digest, ""); return err })
-	if due := got(s.Due(t.Context(), "x", time.Minute, 10))(t); len(due) > 0 {
-		t.Errorf("hooks are told of what was not put: %v", due)
-	}
-	state(t, s, a.ID, store.Running)
-	must(t, s.Finish(t.Context(), a.ID, "fresh", &e, ""))
-	state(t, s, a.ID, store.Done)
-	if due := got(s.Due(t.Context(), "x", time.Minute, 10))(t); len(due) != 1 {
-		t.Errorf("a hook is to be told of one report, not of %v", due)
 	}
 }
 
 func testCancel(t *testing.T, open Opener) {
 	s := open(t, store.Options{})
 	a, b, e := submit(t, s, "a"), submit(t, s, "b"), entry(1)
-	claim(t, s, "w")
+	h := working(t, s, store.WorkOptions{Lease: time.Second})
+	j := h.submitted("a")
 	must(t, s.Cancel(t.Context(), a.ID))
 	must(t, s.Cancel(t.Context(), b.ID))
-	nothingToClaim(t, s)
-	if v := state(t, s, a.ID, store.Cancelled); v.Finished.IsZero() {
-		t.Error("it does not say when it was cancelled")
+	select {
+	case <-j.ctx.Done():
+	case <-time.After(patient):
+		t.Error("what was cancelled goes on")
 	}
-	conflict(t, "finish what was cancelled", s.Finish(t.Context(), a.ID, "w", &e, ""))
-	conflict(t, "renew what was cancelled", s.Renew(t.Context(), a.ID, "w", time.Minute))
+	j.end(done(e))
+	c := submit(t, s, "c")
+	h.submitted("c").end(failed("no")) // and not b
+	becomes(t, s, c.ID, store.Failed)
+	for _, id := range []string{a.ID, b.ID} {
+		if v := state(t, s, id, store.Cancelled); v.Finished.IsZero() {
+			t.Error("it does not say when it was cancelled")
+		}
+	}
 	conflict(t, "cancel twice", s.Cancel(t.Context(), a.ID))
 	notFound(t, "cancel what is not there", func() error { return s.Cancel(t.Context(), "none") })
 	notFound(t, "get a report of what was cancelled", func() error { _, err := s.Get(t.Context(), e.Report.Image.Digest, ""); return err })
-}
-
-func testClaimAtOnce(t *testing.T, open Opener) {
-	const n = 40
-	stores := []store.Store{open(t, store.Options{}), open(t, store.Options{})}
-	for i := range n {
-		submit(t, stores[0], fmt.Sprint(i))
-	}
-	var mu sync.Mutex
-	claimed := map[string]int{}
-	var all sync.WaitGroup
-	for w := range 6 {
-		all.Go(func() {
-			for {
-				v, err := stores[w%2].Claim(t.Context(), fmt.Sprint(w), time.Hour)
-				if errors.Is(err, store.ErrNotFound) {
-					return
-				}
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				mu.Lock()
-				claimed[v.ID]++
-				mu.Unlock()
-			}
-		})
-	}
-	all.Wait()
-	for id, times := range claimed {
-		if times != 1 {
-			t.Errorf("%s was claimed %d times", id, times)
-		}
-	}
-	if len(claimed) != n {
-		t.Errorf("of %d submissions %d were claimed", n, len(claimed))
-	}
 }
 
 func told(kind, data string) store.Progress {
@@ -293,14 +175,15 @@ func testProgress(t *testing.T, open Opener) {
 	c := newClock()
 	s := open(t, c.options())
 	a, b := submit(t, s, "a"), submit(t, s, "b")
-	claim(t, s, "w")
+	h := working(t, s, store.WorkOptions{})
+	j := h.submitted("a")
 	must(t, s.AddProgress(t.Context(), a.ID, nil))
-	must(t, s.AddProgress(t.Context(), a.ID, []store.Progress{told("state", `{"state":"running"}`), told("stage", `{"stage":"pull"}`)}))
+	must(t, s.AddProgress(t.Context(), a.ID, []store.Progress{told("stage", `{"stage":"pull"}`)}))
 	must(t, s.AddProgress(t.Context(), b.ID, []store.Progress{told("note", `"of another"`)}))
 	at := c.Now().Add(-time.Hour)
 	must(t, s.AddProgress(t.Context(), a.ID, []store.Progress{{At: at, Kind: "event", Data: json.RawMessage(`{"a\u0000'": [1, null, "\\ü"]}`)}}))
 	want := []store.Progress{
-		{Number: 1, At: c.Now(), Kind: "state", Data: json.RawMessage(`{"state":"running"}`)},
+		{Number: 1, At: c.Now(), Kind: "state", Data: json.RawMessage(`{"state":"running","attempt":1}`)},
 		{Number: 2, At: c.Now(), Kind: "stage", Data: json.RawMessage(`{"stage":"pull"}`)},
 		{Number: 3, At: at, Kind: "event", Data: json.RawMessage(`{"a\u0000'": [1, null, "\\ü"]}`)},
 	}
@@ -314,12 +197,11 @@ func testProgress(t *testing.T, open Opener) {
 		t.Errorf("the stage of a submission is %q", v.Stage)
 	}
 	e := entry(1)
-	must(t, s.Finish(t.Context(), a.ID, "w", &e, ""))
-	if v := got(s.Submission(t.Context(), a.ID))(t); v.Stage != "" {
+	j.end(done(e))
+	if v := becomes(t, s, a.ID, store.Done); v.Stage != "" {
 		t.Errorf("the stage of a submission that is done is %q", v.Stage)
 	}
-	must(t, s.AddProgress(t.Context(), a.ID, []store.Progress{told("state", `{"state":"done"}`)}))
-	if last := got(s.Progress(t.Context(), a.ID, 3, 10))(t); len(last) != 1 || last[0].Number != 4 {
+	if last := got(s.Progress(t.Context(), a.ID, 3, 10))(t); len(last) != 1 || last[0].Number != 4 || !strings.Contains(string(last[0].Data), `"state":"done"`) {
 		t.Errorf("what is told after the end is %v", last)
 	}
 	notFound(t, "tell of what is not there", func() error { return s.AddProgress(t.Context(), "none", []store.Progress{told("note", "1")}) })

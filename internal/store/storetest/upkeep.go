@@ -56,16 +56,17 @@ func testExpire(t *testing.T, open Opener) {
 		must(t, s.AddProgress(t.Context(), id, slices.Repeat([]store.Progress{told("note", "1")}, 3)))
 		ids = append(ids, id)
 	}
-	claim(t, s, "w")
-	must(t, s.Finish(t.Context(), ids[0], "w", nil, "no"))
+	h := working(t, s, store.WorkOptions{})
+	h.next().end(failed("no"))
+	becomes(t, s, ids[0], store.Failed)
 	must(t, s.Note(t.Context(), store.Deed{What: "old"}))
-	claim(t, s, "w") // which runs
+	h.next() // which runs
 	c.pass(time.Hour)
 	before := c.Now()
 	must(t, s.Cancel(t.Context(), ids[3]))
 	must(t, s.Note(t.Context(), store.Deed{What: "new"}))
 	for _, dry := range []bool{true, false} {
-		same(t, "what expires", store.Expired{Submissions: 1, Progress: 3, Deeds: 1}, got(s.Expire(t.Context(), before, dry))(t))
+		same(t, "what expires", store.Expired{Submissions: 1, Progress: 5, Deeds: 1}, got(s.Expire(t.Context(), before, dry))(t))
 	}
 	same(t, "what expires a second time", store.Expired{}, got(s.Expire(t.Context(), before, false))(t))
 	notFound(t, "a submission that has expired", func() error { _, err := s.Submission(t.Context(), ids[0]); return err })

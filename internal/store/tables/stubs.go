@@ -5,17 +5,21 @@ import (
 	"errors"
 	"time"
 
+	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/store"
 )
 
+// finishItems ends the items that are in the queue, of all surveys with an aim, whose digest it is; of all
+// aims if that is empty. It is called in the transaction in which their job ends.
+func (s *Store) finishItems(context.Context, session, detonaut.Digest, string, store.ItemState, store.Reason) error {
+	return nil
+}
+
+// requeueItems has those that have failed be in the queue again.
+func (s *Store) requeueItems(context.Context, session, detonaut.Digest, string) error { return nil }
+
 // What is not built yet. Who builds it moves it to a file of its own.
 
-func (s *Store) Work(context.Context, store.WorkOptions) error    { return errors.ErrUnsupported }
-func (s *Store) Queue(context.Context) (*store.Queue, error)      { return nil, errors.ErrUnsupported }
-func (s *Store) Job(context.Context, int64) (*store.Job, error)   { return nil, errors.ErrUnsupported }
-func (s *Store) RetryJob(context.Context, int64) error            { return errors.ErrUnsupported }
-func (s *Store) CancelJob(context.Context, int64) error           { return errors.ErrUnsupported }
-func (s *Store) PauseQueue(context.Context, bool) error           { return errors.ErrUnsupported }
 func (s *Store) NewSurvey(context.Context, store.Survey) error    { return errors.ErrUnsupported }
 func (s *Store) DropSurvey(context.Context, string) error         { return errors.ErrUnsupported }
 func (s *Store) Feed(context.Context, int) (int, error)           { return 0, errors.ErrUnsupported }
@@ -25,10 +29,6 @@ func (s *Store) AllSurveys(context.Context) ([]store.Survey, error) {
 }
 func (s *Store) Survey(context.Context, string) (*store.Survey, error) {
 	return nil, errors.ErrUnsupported
-}
-
-func (s *Store) Jobs(context.Context, store.JobKind, store.JobState, store.Page) ([]store.Job, string, error) {
-	return nil, "", errors.ErrUnsupported
 }
 
 func (s *Store) SteerSurvey(context.Context, string, store.SurveyState) error {

@@ -64,12 +64,15 @@ func (s *Store) submit(ctx context.Context, tx session, v store.Submission) (kep
 	}
 	id := newID()
 	_, err = tx.exec(ctx, `INSERT INTO submissions (id, ref, key, owner, options, state, stage, digest, fingerprint, failure,
-  attempts, worker, lease, told, created, started, finished) VALUES (?, ?, ?, ?, ?, 'queued', '', '', '', '', 0, '', 0, 0, ?, 0, 0)`,
+  attempts, worker, told, created, started, finished) VALUES (?, ?, ?, ?, ?, 'queued', '', '', '', '', 0, '', 0, ?, 0, 0)`,
 		id, clean(v.Ref), key, clean(v.Owner), clean(list(v.Options)), nanoseconds(now))
 	if err != nil {
 		return kept, err
 	}
-	return scanSubmission(tx.row(ctx, ofSubmissions+"WHERE id = ?", id))
+	if kept, err = scanSubmission(tx.row(ctx, ofSubmissions+"WHERE id = ?", id)); err != nil {
+		return kept, err
+	}
+	return kept, s.queueUp(ctx, tx, kept)
 }
 
 // Submission implements [store.Store].
@@ -99,129 +102,60 @@ func (s *Store) Recent(ctx context.Context, owner string, p store.Page) (found [
 	return found, next, nil
 }
 
-// tired is what is said of a submission that was tried too often.
-var tired = fmt.Sprintf("it was tried %d times, and each time it ended before there was a report", store.MaxAttempts)
-
-// Claim implements [store.Store].
-func (s *Store) Claim(ctx context.Context, worker string, lease time.Duration) (*store.Submission, error) {
-	var claimed line[store.Submission]
-	now := s.or(time.Time{})
-	err := s.change(ctx, func(tx session) error {
-		_, err := tx.exec(ctx, `UPDATE submissions SET state = 'failed', stage = '', failure = ?, finished = ?
-WHERE n IN (SELECT n FROM submissions WHERE state IN ('queued', 'running') AND state = 'running' AND lease < ? AND attempts >= ? `+s.dialect.Skip+`)`,
-			tired, nanoseconds(now), nanoseconds(now), store.MaxAttempts)
-		if err != nil {
-			return err
-		}
-		var n int64
-		err = tx.row(ctx, `SELECT n FROM submissions WHERE state IN ('queued', 'running') AND (state = 'queued' OR lease < ?)
-  AND attempts < ? ORDER BY n LIMIT 1 `+s.dialect.Skip, nanoseconds(now), store.MaxAttempts).Scan(&n)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil // what has failed stays so
-		}
-		if err != nil {
-			return err
-		}
-		_, err = tx.exec(ctx, `UPDATE submissions SET state = 'running', stage = '', worker = ?, lease = ?, attempts = attempts + 1,
-  started = CASE WHEN started = 0 THEN ? ELSE started END WHERE n = ?`, clean(worker), nanoseconds(now.Add(lease)), nanoseconds(now), n)
-		if err != nil {
-			return err
-		}
-		claimed, err = scanSubmission(tx.row(ctx, ofSubmissions+"WHERE n = ?", n))
-		return err
-	})
-	if err == nil && claimed.n == 0 {
-		err = store.ErrNotFound
-	}
-	if err != nil {
-		return nil, fmt.Errorf("claim submission: %w", err)
-	}
-	return &claimed.what, nil
-}
-
-// claimed returns a submission that a worker has claimed: [store.ErrConflict] if it has not. Nobody
-// else changes it until the transaction has ended.
-func (s *Store) claimed(ctx context.Context, tx session, id, worker string) (v store.Submission, err error) {
-	l, err := scanSubmission(tx.row(ctx, ofSubmissions+"WHERE id = ? "+s.dialect.Lock, clean(id)))
-	switch {
-	case err != nil:
-		return v, none(err)
-	case l.what.State != store.Running:
-		return l.what, fmt.Errorf("it is %s: %w", l.what.State, store.ErrConflict)
-	case l.what.Worker != clean(worker):
-		return l.what, fmt.Errorf("it is another's: %w", store.ErrConflict)
-	}
-	return l.what, nil
-}
-
-// Renew implements [store.Store].
-func (s *Store) Renew(ctx context.Context, id, worker string, lease time.Duration) error {
-	err := s.change(ctx, func(tx session) error {
-		if _, err := s.claimed(ctx, tx, id, worker); err != nil {
-			return err
-		}
-		return tx.one(ctx, "UPDATE submissions SET lease = ? WHERE id = ?", nanoseconds(s.now().Add(lease)), clean(id))
-	})
-	if err != nil {
-		return fmt.Errorf("renew claim: %w", err)
-	}
-	return nil
-}
-
-// Finish implements [store.Store].
-func (s *Store) Finish(ctx context.Context, id, worker string, e *store.Entry, failure string) error {
-	var p *parcel
-	if e != nil {
-		var err error
-		if p, err = s.parcel(e); err != nil {
-			return fmt.Errorf("finish submission: %w", err)
-		}
-	}
-	err := s.change(ctx, func(tx session) error { return s.finish(ctx, tx, id, worker, p, clean(failure)) })
-	if err != nil {
-		return fmt.Errorf("finish submission: %w", err)
-	}
-	return nil
-}
-
-func (s *Store) finish(ctx context.Context, tx session, id, worker string, p *parcel, failure string) error {
-	v, err := s.claimed(ctx, tx, id, worker)
-	if err != nil {
-		if p != nil && v.State == store.Done && v.Worker == clean(worker) && v.Digest == p.Digest && v.Fingerprint == p.Key {
-			return nil // it was told before, and did not hear that it was heard
-		}
-		return err
-	}
-	state, finished := store.Failed, nanoseconds(s.or(time.Time{}))
-	switch {
-	case p != nil:
-		if err := s.put(ctx, tx, p); err != nil {
-			return err
-		}
-		state, v.Digest, v.Fingerprint, failure = store.Done, p.Digest, p.Key, ""
-	case failure == "" && v.Attempts < store.MaxAttempts:
-		state, finished = store.Queued, 0
-	case failure == "":
-		failure = tired
-	}
-	return tx.one(ctx, "UPDATE submissions SET state = ?, stage = '', digest = ?, fingerprint = ?, failure = ?, finished = ?, lease = 0 WHERE id = ?",
-		state, v.Digest, v.Fingerprint, failure, finished, v.ID)
-}
-
 // Cancel implements [store.Store].
 func (s *Store) Cancel(ctx context.Context, id string) error {
-	err := s.change(ctx, func(tx session) error {
-		l, err := scanSubmission(tx.row(ctx, ofSubmissions+"WHERE id = ? "+s.dialect.Lock, clean(id)))
+	err := s.cancelled(ctx, func(tx session) (job int64, err error) {
+		v, err := scanSubmission(tx.row(ctx, ofSubmissions+"WHERE id = ?", clean(id)))
 		if err != nil {
-			return none(err)
+			return 0, none(err)
 		}
-		if l.what.State.Ended() {
-			return fmt.Errorf("it is %s: %w", l.what.State, store.ErrConflict)
+		if v.what.State.Ended() {
+			return 0, fmt.Errorf("it is %s: %w", v.what.State, store.ErrConflict)
 		}
-		return tx.one(ctx, "UPDATE submissions SET state = 'cancelled', stage = '', finished = ? WHERE n = ?", nanoseconds(s.now()), l.n)
+		return number(tx.row(ctx, "SELECT job FROM submissions WHERE n = ?", v.n))
 	})
 	if err != nil {
 		return fmt.Errorf("cancel submission: %w", err)
 	}
 	return nil
+}
+
+// jobOf is the job of a submission.
+func jobOf(v store.Submission) store.Job {
+	return store.Job{Kind: store.JobImage, Priority: store.PriorityPerson, Submission: v.ID, Ref: v.Ref, Options: v.Options}
+}
+
+// queueUp gives a submission its job.
+func (s *Store) queueUp(ctx context.Context, tx session, v line[store.Submission]) error {
+	ids, _, err := s.putJobs(ctx, tx, []store.Job{jobOf(v.what)})
+	if err != nil {
+		return err
+	}
+	return tx.one(ctx, "UPDATE submissions SET job = ? WHERE n = ?", ids[0], v.n)
+}
+
+// adopt gives jobs to submissions of before there were any, once.
+func (s *Store) adopt(ctx context.Context) error {
+	const orphans = ofSubmissions + "WHERE state IN ('queued', 'running') AND job = 0 ORDER BY n"
+	if some, err := each(ctx, s.look(), scanSubmission, orphans); err != nil || len(some) == 0 {
+		return err
+	}
+	return s.change(ctx, func(tx session) error {
+		if err := s.alone(ctx, tx, "submissions without a job"); err != nil {
+			return err
+		}
+		all, err := each(ctx, tx, scanSubmission, orphans)
+		if err != nil {
+			return err
+		}
+		for _, v := range all {
+			if err := tx.one(ctx, "UPDATE submissions SET state = 'queued', stage = '', attempts = 0 WHERE n = ?", v.n); err != nil {
+				return err
+			}
+			if err := s.queueUp(ctx, tx, v); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

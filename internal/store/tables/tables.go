@@ -26,6 +26,7 @@ import (
 
 	"github.com/detonaut/detonaut/internal/store"
 	"github.com/detonaut/detonaut/internal/store/index"
+	"github.com/detonaut/detonaut/internal/store/queue"
 )
 
 // Dialect is in what databases differ.
@@ -53,6 +54,10 @@ type Dialect struct {
 	Skip string
 	// Lock has a query lock its rows; Keep has others not remove them.
 	Lock, Keep string
+	// Clock is the time, in nanoseconds since 1970.
+	Clock string
+	// Queue is the driver of jobs in a database.
+	Queue func(*sql.DB) queue.Driver
 	// Conflict tells whether an error is that of something there can be only one of.
 	Conflict func(error) bool
 }
@@ -65,6 +70,8 @@ type Store struct {
 	now         func() time.Time
 	counts      counts
 	index       *index.Index
+	// queue changes jobs, listing looks at them.
+	queue, listing *queue.Queue
 }
 
 var _ store.Store = (*Store)(nil)
@@ -77,7 +84,17 @@ func Open(ctx context.Context, d Dialect, read, write *sql.DB, o store.Options) 
 	}
 	s := &Store{dialect: d, read: read, write: write, now: o.Now}
 	s.index = index.New(source{s})
-	if err := s.migrate(ctx); err != nil {
+	err := s.migrate(ctx)
+	if err == nil {
+		s.queue, err = queue.New(d.Queue(write))
+	}
+	if err == nil {
+		s.listing, err = queue.New(d.Queue(read))
+	}
+	if err == nil {
+		err = s.adopt(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -114,9 +131,15 @@ func (s *Store) migrate(ctx context.Context) error {
 	return nil
 }
 
+// queueMigration is the number of that which makes the tables of jobs.
+const queueMigration = 5
+
 // Migrations are those of the database, forward and back.
 func (s *Store) Migrations() (*goose.Provider, error) {
-	options := append([]goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}, s.dialect.Migrating...)
+	options := append([]goose.ProviderOption{
+		goose.WithDisableGlobalRegistry(true),
+		goose.WithGoMigrations(queue.Migration(queueMigration, s.dialect.Queue)),
+	}, s.dialect.Migrating...)
 	p, err := goose.NewProvider(s.dialect.Goose, s.write, s.dialect.Migrations, options...)
 	if err != nil {
 		return nil, fmt.Errorf("read migrations: %w", err)
@@ -128,6 +151,7 @@ func (s *Store) Migrations() (*goose.Provider, error) {
 type session struct {
 	runner
 	numbered bool
+	tx       *sql.Tx // nil if it is none
 }
 
 type runner interface {
@@ -137,7 +161,7 @@ type runner interface {
 }
 
 // look is for reading.
-func (s *Store) look() session { return session{s.read, s.dialect.Numbered} }
+func (s *Store) look() session { return session{s.read, s.dialect.Numbered, nil} }
 
 // change does something in a transaction.
 func (s *Store) change(ctx context.Context, do func(session) error) error {
@@ -145,7 +169,7 @@ func (s *Store) change(ctx context.Context, do func(session) error) error {
 	if err != nil {
 		return err
 	}
-	if err := do(session{tx, s.dialect.Numbered}); err != nil {
+	if err := do(session{tx, s.dialect.Numbered, tx}); err != nil {
 		_ = tx.Rollback() // the error is why
 		return why(ctx, err)
 	}

@@ -1,0 +1,140 @@
+package tables
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/detonaut/detonaut/internal/store"
+	"github.com/detonaut/detonaut/internal/store/queue"
+)
+
+const (
+	// reaped is how many jobs are seen to at once.
+	reaped = 100
+	// tidyEvery is how often what is of no use any more is removed.
+	tidyEvery = 10 * time.Minute
+	// endedFor and failedFor are for how long jobs are listed that have ended.
+	endedFor  = 24 * time.Hour
+	failedFor = 90 * 24 * time.Hour
+	// tidied is how many are removed at once.
+	tidied = 5000
+)
+
+// lookAfter does what somebody must do of those who take jobs: it says that this worker lives, has
+// jobs run again whose worker does not, and those wait whose time has come.
+func (w *work) lookAfter(ctx context.Context) {
+	every := min(w.o.Lease/2, soon)
+	tidy := time.Now().Add(tidyEvery)
+	for {
+		for _, part := range []struct {
+			what string
+			do   func(context.Context) error
+		}{
+			{"say that it lives", w.live},
+			{"see to jobs without a worker", w.s.reap},
+			{"wake jobs", w.s.wake},
+		} {
+			if err := part.do(ctx); err != nil && ctx.Err() == nil {
+				w.o.Log.Warn("a worker cannot "+part.what, "error", err)
+			}
+		}
+		if time.Now().After(tidy) {
+			tidy = time.Now().Add(tidyEvery)
+			if err := w.s.tidy(ctx); err != nil && ctx.Err() == nil {
+				w.o.Log.Warn("a worker cannot tidy up", "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(every):
+		}
+	}
+}
+
+func (w *work) live(ctx context.Context) error {
+	return w.s.change(ctx, func(tx session) error {
+		_, err := tx.exec(ctx, "INSERT INTO workers (process, name, seen) VALUES (?, ?, "+w.s.dialect.Clock+") ON CONFLICT (process) DO UPDATE SET seen = excluded.seen",
+			w.process, w.o.Name)
+		return err
+	})
+}
+
+// reap has jobs run again whose lease has ended, and sets those aside that were tried often enough.
+func (s *Store) reap(ctx context.Context) error {
+	ended := "SELECT job FROM leases WHERE until < " + s.dialect.Clock + " ORDER BY until LIMIT " + strconv.Itoa(reaped)
+	for _, query := range []string{ended, queue.Orphans} {
+		some, err := each(ctx, s.look(), number, query)
+		if err != nil {
+			return err
+		}
+		for _, id := range some {
+			if err := s.change(ctx, func(tx session) error { return s.reapOne(ctx, tx, id) }); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// reapOne sees to a job that seems to have no worker. Others may see to it, too, and its worker may
+// end it at last.
+func (s *Store) reapOne(ctx context.Context, tx session, id int64) error {
+	var until, now int64
+	leases, err := each(ctx, tx, func(row scanner) (n int64, err error) { return n, row.Scan(&until, &now) },
+		"SELECT until, "+s.dialect.Clock+" FROM leases WHERE job = ? "+s.dialect.Skip, id)
+	if err != nil {
+		return err
+	}
+	if len(leases) == 0 {
+		// Somebody has locked it, or there is none.
+		if n, err := number(tx.row(ctx, "SELECT COUNT(*) FROM leases WHERE job = ?", id)); err != nil || n > 0 {
+			return err
+		}
+	} else if until >= now {
+		return nil // it was renewed
+	}
+	j, err := s.lockJob(ctx, tx, id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && j.State != store.JobRunning {
+		_, err := tx.exec(ctx, "DELETE FROM leases WHERE job = ?", id) // of a job that was changed by other means than ours
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	at, err := s.clock(ctx, tx)
+	if err != nil {
+		return err
+	}
+	e := ending{state: store.JobWaiting, at: at, due: at, attempt: j.Attempt, text: "its worker, " + strconv.Quote(j.Worker) + ", was not heard of any more: it was killed, or cut off"}
+	if j.Attempt >= j.MaxAttempts {
+		e.state, e.says = store.JobFailed, tired(j.Attempt)
+		e.text += "; it was tried often enough"
+	}
+	return s.end(ctx, tx, j, e)
+}
+
+// tired is what is said of what was tried too often.
+func tired(attempts int) string {
+	return "it was tried " + strconv.Itoa(attempts) + " times, and each time it ended before there was a report"
+}
+
+func (s *Store) wake(ctx context.Context) error {
+	return s.change(ctx, func(tx session) error { return s.queue.Wake(ctx, tx.tx, tidied) })
+}
+
+// tidy removes what is of no use any more.
+func (s *Store) tidy(ctx context.Context) error {
+	return s.change(ctx, func(tx session) error {
+		now, err := s.clock(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.exec(ctx, "DELETE FROM workers WHERE seen < ?", nanoseconds(now.Add(-10*alive))); err != nil {
+			return err
+		}
+		return s.queue.Clean(ctx, tx.tx, now.Add(-endedFor), now.Add(-failedFor), tidied)
+	})
+}
