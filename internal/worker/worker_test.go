@@ -247,7 +247,7 @@ func TestKinds(t *testing.T) {
 		d.add(store.Job{Kind: store.JobImage, Survey: "s", Ref: "new:1", Aim: "of the job"})
 		d.add(store.Job{Kind: store.JobImage, Survey: "s", Ref: "known:1"})
 		d.add(store.Job{Kind: store.JobImage, Survey: "s", Ref: "busy:1"})
-		d.add(store.Job{Kind: store.JobLook, Survey: "s", First: 7})
+		d.add(store.Job{Kind: store.JobLook, Survey: "s", Batch: 7})
 		known := &store.Known{Digest: "sha256:abc", Key: "k"}
 		_, stop := running(t, Options{
 			Store: d,
@@ -262,7 +262,7 @@ func TestKinds(t *testing.T) {
 				}
 				return analyse(ctx, j, tell)
 			},
-			Other: func(_ context.Context, j store.Job) store.Outcome { return store.Outcome{Why: fmt.Sprint(j.First)} },
+			Other: func(_ context.Context, j store.Job) store.Outcome { return store.Outcome{Why: fmt.Sprint(j.Batch)} },
 		})
 		synctest.Wait()
 		stop()

@@ -105,8 +105,7 @@ type (
 	}
 	lookArgs struct {
 		Survey string `json:"survey" river:"unique"`
-		First  int64  `json:"first" river:"unique"`
-		Last   int64  `json:"last" river:"unique"`
+		Batch  int64  `json:"batch" river:"unique"`
 	}
 )
 
@@ -136,7 +135,7 @@ func params(j store.Job) (p river.InsertManyParams, err error) {
 	case store.JobList:
 		p.Args = listArgs{j.Survey}
 	case store.JobLook:
-		p.Args = lookArgs{j.Survey, j.First, j.Last}
+		p.Args = lookArgs{j.Survey, j.Batch}
 	default:
 		return p, fmt.Errorf("a job of kind %q: %w", j.Kind, store.ErrInvalid)
 	}
@@ -152,14 +151,14 @@ type same struct {
 	kind           store.JobKind
 	survey, digest string
 	aim            string
-	first, last    int64
+	batch          int64
 }
 
 func sameAs(j store.Job) same {
 	if j.Kind == store.JobImage {
 		return same{kind: j.Kind, digest: string(j.Digest), aim: j.Aim}
 	}
-	return same{kind: j.Kind, survey: j.Survey, first: j.First, last: j.Last}
+	return same{kind: j.Kind, survey: j.Survey, batch: j.Batch}
 }
 
 // Put puts jobs, in the transaction. It returns the id of each, and whether it is new: otherwise it is
@@ -217,14 +216,12 @@ func job(r *rivertype.JobRow) (j store.Job, err error) {
 	}
 	var a struct {
 		imageArgs
-		First int64 `json:"first"`
-		Last  int64 `json:"last"`
+		Batch int64 `json:"batch"`
 	}
 	if err := json.Unmarshal(r.EncodedArgs, &a); err != nil {
 		return j, fmt.Errorf("read job %d: %w", r.ID, err)
 	}
-	j.Submission, j.Survey, j.Ref, j.Digest, j.Aim, j.Options = a.Submission, a.Survey, a.Ref, a.Digest, a.Aim, a.Options
-	j.First, j.Last = a.First, a.Last
+	j.Submission, j.Survey, j.Ref, j.Digest, j.Aim, j.Options, j.Batch = a.Submission, a.Survey, a.Ref, a.Digest, a.Aim, a.Options, a.Batch
 	return j, nil
 }
 

@@ -70,7 +70,10 @@ func (s *Store) tell(ctx context.Context, tx session, j store.Job, e ending) err
 		}
 	}
 	if j.Kind != store.JobImage {
-		return nil
+		if e.state == store.JobWaiting || e.state == store.JobLater {
+			return nil // it is put back
+		}
+		return s.tellSurvey(ctx, tx, j, e.state, store.Reason(clean(e.says)))
 	}
 	aim := j.Aim
 	if j.Digest != "" {

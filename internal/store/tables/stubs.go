@@ -18,6 +18,12 @@ func (s *Store) finishItems(context.Context, session, detonaut.Digest, string, s
 // requeueItems has those that have failed be in the queue again.
 func (s *Store) requeueItems(context.Context, session, detonaut.Digest, string) error { return nil }
 
+// tellSurvey tells a survey that a job that is not of an image has ended: done, failed for good or
+// cancelled. It is called in the transaction that ends the job. reason is why it has failed.
+func (s *Store) tellSurvey(context.Context, session, store.Job, store.JobState, store.Reason) error {
+	return nil
+}
+
 // What is not built yet. Who builds it moves it to a file of its own.
 
 func (s *Store) NewSurvey(context.Context, store.Survey) error    { return errors.ErrUnsupported }
