@@ -39,7 +39,7 @@ func dialect() tables.Dialect {
 		// There is one writer, so numbers are committed in their order.
 		Next:     []string{"UPDATE changes SET value = value + 1 RETURNING value"},
 		Horizon:  []string{"SELECT value FROM changes"},
-		Clock:    "CAST(unixepoch('subsec') * 1000000000 AS INTEGER)",
+		Clock:    "CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER) * 1000000",
 		Queue:    func(db *sql.DB) queue.Driver { return riversqlite.New(db) },
 		Conflict: conflict,
 	}

@@ -57,6 +57,7 @@ func Test(t *testing.T, open func(t *testing.T, o store.Options) store.Store) {
 		{"many at once", testCrowd},
 		{"changes come in order", testOrder},
 		{"a cancelled context", testCancelled},
+		{"a survey", testSurvey},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, open) })
 	}

@@ -3,6 +3,7 @@ package tables
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/detonaut/detonaut/internal/store"
 	"github.com/detonaut/detonaut/internal/store/fact"
+	"github.com/detonaut/detonaut/internal/store/measure"
 )
 
 // parcel is a report, ready to be put.
@@ -20,6 +22,9 @@ type parcel struct {
 	body   []byte
 	blobs  map[string]string
 	facts  []fact3
+	aim    string
+	// measure is JSON.
+	measure string
 }
 
 func (s *Store) parcel(e *store.Entry) (*parcel, error) {
@@ -39,6 +44,12 @@ func (s *Store) parcel(e *store.Entry) (*parcel, error) {
 		p.blobs[clean(name)] = clean(hash)
 	}
 	p.facts = nameFacts(fact.Of(e.Report))
+	p.aim = brief(e.Aim)
+	measured, err := json.Marshal(measure.Of(e.Report))
+	if err != nil {
+		return nil, fmt.Errorf("measure report: %w", err)
+	}
+	p.measure = clean(string(measured))
 	return p, nil
 }
 
@@ -113,14 +124,14 @@ func (p *parcel) insert(ctx context.Context, tx session, body int64) (id int64, 
 		return 0, err
 	}
 	err = tx.row(ctx, `INSERT INTO reports (seq, digest, key, body, newest, registry, repository, tag, verdict, sentence, category, family,
-  vulnerability, platform, size, analysed, stored) VALUES (?, ?, ?, ?, TRUE, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  vulnerability, platform, size, analysed, stored, aim, measure) VALUES (?, ?, ?, ?, TRUE, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (digest, key) DO UPDATE SET seq = excluded.seq, body = excluded.body, newest = TRUE, registry = excluded.registry,
   repository = excluded.repository, tag = excluded.tag, verdict = excluded.verdict, sentence = excluded.sentence,
   category = excluded.category, family = excluded.family, vulnerability = excluded.vulnerability, platform = excluded.platform,
-  size = excluded.size, analysed = excluded.analysed, stored = excluded.stored
+  size = excluded.size, analysed = excluded.analysed, stored = excluded.stored, aim = excluded.aim, measure = excluded.measure
 RETURNING id`,
 		p.Seq, p.Digest, p.Key, body, p.Name.Registry, p.Name.Repository, p.Name.Tag, p.Verdict, p.Sentence, p.Category, p.Family,
-		p.Vulnerability, p.Platform, p.Size, nanoseconds(p.Analysed), nanoseconds(p.stored)).Scan(&id)
+		p.Vulnerability, p.Platform, p.Size, nanoseconds(p.Analysed), nanoseconds(p.stored), p.aim, p.measure).Scan(&id)
 	if err != nil {
 		return 0, err
 	}

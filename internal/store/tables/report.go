@@ -11,7 +11,7 @@ import (
 
 // Get implements [store.Store].
 func (s *Store) Get(ctx context.Context, d detonaut.Digest, key string) (*store.Entry, error) {
-	query, args := `SELECT r.key, r.registry, r.repository, r.tag, r.stored, b.blobs, b.body
+	query, args := `SELECT r.key, r.aim, r.registry, r.repository, r.tag, r.stored, b.blobs, b.body
 FROM reports r JOIN bodies b ON b.id = r.body WHERE r.digest = ? AND `, []any{clean(d)}
 	if key == "" {
 		query += "r.newest"
@@ -22,7 +22,7 @@ FROM reports r JOIN bodies b ON b.id = r.body WHERE r.digest = ? AND `, []any{cl
 	var stored int64
 	var blobs string
 	var body []byte
-	err := s.look().row(ctx, query, args...).Scan(&e.Key, &e.Name.Registry, &e.Name.Repository, &e.Name.Tag, &stored, &blobs, &body)
+	err := s.look().row(ctx, query, args...).Scan(&e.Key, &e.Aim, &e.Name.Registry, &e.Name.Repository, &e.Name.Tag, &stored, &blobs, &body)
 	if err == nil {
 		err = json.Unmarshal([]byte(blobs), &e.Blobs)
 	}

@@ -54,7 +54,7 @@ type Dialect struct {
 	Skip string
 	// Lock has a query lock its rows; Keep has others not remove them.
 	Lock, Keep string
-	// Clock is the time, in nanoseconds since 1970.
+	// Clock is the time by the clock of the database, in nanoseconds since 1970.
 	Clock string
 	// Queue is the driver of jobs in a database.
 	Queue func(*sql.DB) queue.Driver

@@ -1,0 +1,102 @@
+-- +goose Up
+ALTER TABLE reports ADD COLUMN aim TEXT NOT NULL DEFAULT '';
+ALTER TABLE reports ADD COLUMN measure TEXT; -- JSON; none for those of before, which are measured when they are read
+
+CREATE TABLE surveys (
+  id         INTEGER GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  name       TEXT COLLATE "C" NOT NULL UNIQUE, -- with a slash for one that is being dropped
+  sources    TEXT NOT NULL, -- JSON
+  choice     TEXT NOT NULL, -- JSON
+  options    TEXT NOT NULL, -- JSON
+  aim        TEXT COLLATE "C" NOT NULL,
+  state      TEXT NOT NULL,
+  listed     BOOLEAN NOT NULL, -- whether listing has ended
+  watch      BOOLEAN NOT NULL,
+  priority   SMALLINT NOT NULL,
+  cursor     TEXT NOT NULL,
+  candidates INTEGER NOT NULL, -- the number of the last
+  mended     BIGINT NOT NULL, -- when it was looked for what is stuck
+  created    BIGINT NOT NULL,
+  ended      BIGINT NOT NULL
+);
+
+-- States, classes and ranks are numbers, as package tables writes them: there are millions of rows.
+-- draw is a hash of the seed of the survey and the name: by it a repository is drawn, and found.
+CREATE TABLE candidates (
+  draw       BIGINT NOT NULL,
+  pulls      BIGINT NOT NULL,
+  weight     DOUBLE PRECISION NOT NULL,
+  updated    BIGINT NOT NULL, -- seconds since 1970, 0 for unknown
+  survey     INTEGER NOT NULL,
+  number     INTEGER NOT NULL,
+  stars      INTEGER NOT NULL,
+  rank       INTEGER NOT NULL, -- the smaller is looked at first
+  class      SMALLINT NOT NULL,
+  state      SMALLINT NOT NULL,
+  registry   TEXT COLLATE "C" NOT NULL,
+  repository TEXT COLLATE "C" NOT NULL,
+  stratum    TEXT NOT NULL,
+  reason     TEXT NOT NULL,
+  pushed     TEXT NOT NULL, -- JSON, or empty
+  PRIMARY KEY (survey, number)
+);
+CREATE UNIQUE INDEX candidates_draw ON candidates (survey, draw);
+CREATE INDEX candidates_open ON candidates (survey, state, rank, number) WHERE state IN (1, 2);
+
+-- Repositories that a job is to look at.
+CREATE TABLE looks (
+  id      BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  survey  INTEGER NOT NULL,
+  numbers TEXT NOT NULL -- JSON
+);
+CREATE INDEX looks_survey ON looks (survey, id);
+
+-- digest is base64 without "sha256:", or as it is if it is another.
+CREATE TABLE items (
+  size      BIGINT NOT NULL,
+  pushed    BIGINT NOT NULL, -- seconds since 1970, 0 for unknown
+  survey    INTEGER NOT NULL,
+  candidate INTEGER NOT NULL,
+  number    INTEGER NOT NULL,
+  rank      INTEGER NOT NULL,
+  state     SMALLINT NOT NULL,
+  seen      BOOLEAN NOT NULL,
+  tag       TEXT COLLATE "C" NOT NULL,
+  platform  TEXT NOT NULL,
+  digest    TEXT COLLATE "C" NOT NULL,
+  reason    TEXT NOT NULL,
+  PRIMARY KEY (survey, candidate, number)
+);
+CREATE INDEX items_open ON items (survey, state, rank, candidate, number) WHERE state IN (0, 1, 6);
+CREATE INDEX items_tried ON items (substr(digest, 1, 12)) WHERE state IN (1, 4, 5, 6);
+
+-- How many there are of something is the sum: who changes it waits for nobody.
+CREATE TABLE tallies (
+  id     BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  survey INTEGER NOT NULL,
+  kind   TEXT NOT NULL,
+  value  TEXT NOT NULL,
+  n      BIGINT NOT NULL
+);
+CREATE INDEX tallies_survey ON tallies (survey);
+
+-- Times are nanoseconds of the clock of the database.
+CREATE TABLE hosts (
+  host   TEXT COLLATE "C" PRIMARY KEY,
+  second DOUBLE PRECISION NOT NULL,
+  burst  INTEGER NOT NULL,
+  brim   BIGINT NOT NULL, -- when the bucket is full again
+  asked  BIGINT NOT NULL,
+  held   BIGINT NOT NULL, -- until then
+  why    TEXT NOT NULL
+);
+
+-- +goose Down
+DROP TABLE hosts;
+DROP TABLE tallies;
+DROP TABLE items;
+DROP TABLE looks;
+DROP TABLE candidates;
+DROP TABLE surveys;
+ALTER TABLE reports DROP COLUMN measure;
+ALTER TABLE reports DROP COLUMN aim;

@@ -1,0 +1,325 @@
+package tables
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/internal/store"
+)
+
+// Bounds of what one call of Feed does, so that it does not keep others from writing for long.
+const (
+	maxAhead   = 5_000 // jobs that wait
+	maxBatches = 20    // jobs of looking that are put
+	perBatch   = 50    // repositories that one of them is about
+	maxHandled = 5_000 // images that are looked at
+	// mending is how often it is looked for what is stuck.
+	mending = 10 * time.Minute
+)
+
+// Feed implements [store.Store].
+func (s *Store) Feed(ctx context.Context, ahead int) (n int, err error) {
+	ahead = max(1, min(ahead, maxAhead))
+	err = s.change(ctx, func(tx session) error {
+		f := feeder{s: s, tx: tx}
+		err := f.feed(ctx, ahead)
+		n = f.put
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("feed queue: %w", err)
+	}
+	return n, nil
+}
+
+// feeder is one call of Feed.
+type feeder struct {
+	s  *Store
+	tx session
+	// batches, images and handled are how many may still be put and looked at; put is how many jobs
+	// were put.
+	batches, images, handled, put int
+}
+
+func (f *feeder) feed(ctx context.Context, ahead int) error {
+	if err := f.s.alone(ctx, f.tx, feeding); err != nil {
+		return err
+	}
+	if err := f.s.fold(ctx, f.tx); err != nil {
+		return err
+	}
+	looks, err := f.s.waiting(ctx, f.tx, store.JobLook)
+	if err != nil {
+		return err
+	}
+	images, err := f.s.waiting(ctx, f.tx, store.JobImage)
+	if err != nil {
+		return err
+	}
+	f.batches, f.images, f.handled = min(ahead-looks, maxBatches), ahead-images, maxHandled
+	surveys, err := each(ctx, f.tx, scanSurvey, ofSurveys+"WHERE state IN ('listing', 'running') AND name NOT LIKE '%/%' ORDER BY priority, id")
+	for i := range surveys {
+		if err == nil {
+			err = f.survey(ctx, &surveys[i])
+		}
+	}
+	return err
+}
+
+// survey feeds what there is of one.
+func (f *feeder) survey(ctx context.Context, v *survey) error {
+	if !v.listed {
+		if _, err := f.enqueue(ctx, []store.Job{listing(&v.Survey)}); err != nil {
+			return err
+		}
+	}
+	t := tally{}
+	if now := f.s.now(); now.Sub(v.mended) >= mending || now.Before(v.mended) {
+		if err := f.mend(ctx, v, t); err != nil {
+			return err
+		}
+		if _, err := f.tx.exec(ctx, "UPDATE surveys SET mended = ? WHERE id = ?", nanoseconds(now), v.id); err != nil {
+			return err
+		}
+	}
+	if v.listed || v.Choice.Sample == "" {
+		if err := f.looks(ctx, v); err != nil {
+			return err
+		}
+	}
+	if err := f.ready(ctx, v, t); err != nil {
+		return err
+	}
+	if err := t.keep(ctx, f.s, f.tx, v.id); err != nil {
+		return err
+	}
+	return f.end(ctx, v)
+}
+
+// enqueue puts jobs, and counts those that were not there.
+func (f *feeder) enqueue(ctx context.Context, jobs []store.Job) (n int, err error) {
+	if len(jobs) == 0 {
+		return 0, nil
+	}
+	put, err := f.s.enqueue(ctx, f.tx, jobs)
+	for _, ok := range put {
+		if ok {
+			n++
+		}
+	}
+	f.put += n
+	return n, err
+}
+
+// looks has repositories looked at, in the order of their ranks.
+func (f *feeder) looks(ctx context.Context, v *survey) error {
+	for ; f.batches > 0; f.batches-- {
+		numbers, err := each(ctx, f.tx, number, `UPDATE candidates SET state = ? WHERE survey = ? AND number IN (SELECT number FROM candidates
+WHERE survey = ? AND state IN (1, 2) AND state = ? ORDER BY rank, number LIMIT ? `+f.s.dialect.Skip+`) RETURNING number`, isLooking, v.id, v.id, isChosen, perBatch)
+		if err != nil || len(numbers) == 0 {
+			return err
+		}
+		var id int64
+		if err := f.tx.row(ctx, "INSERT INTO looks (survey, numbers) VALUES (?, ?) RETURNING id", v.id, numbersOf(numbers)).Scan(&id); err != nil {
+			return err
+		}
+		if _, err := f.enqueue(ctx, []store.Job{looking(v, id)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// looking is the job that looks at a batch.
+func looking(v *survey, batch int64) store.Job {
+	return store.Job{Kind: store.JobLook, Survey: v.Name, Batch: batch, Priority: v.Priority}
+}
+
+// numbersOf is the JSON of a batch: an array of arrays, as [Dialect].Each has it.
+func numbersOf(all []int64) string {
+	rows := make([][1]int64, len(all))
+	for i, n := range all {
+		rows[i][0] = n
+	}
+	return list(rows)
+}
+
+func readNumbers(text string) (all []int64, err error) {
+	var rows [][1]int64
+	err = json.Unmarshal([]byte(text), &rows)
+	for _, row := range rows {
+		all = append(all, row[0])
+	}
+	return all, err
+}
+
+// waiter is an item that waits to be analysed, or for its job to end.
+type waiter struct {
+	candidate, number, rank int64
+	digest                  string // of the column
+	name                    store.Name
+}
+
+func scanWaiter(row scanner) (w waiter, err error) {
+	return w, row.Scan(&w.candidate, &w.number, &w.rank, &w.digest, &w.name.Tag, &w.name.Registry, &w.name.Repository)
+}
+
+// waiters are items in a state, the first by rank. Those that somebody changes just now are passed over.
+func (f *feeder) waiters(ctx context.Context, v *survey, state, limit int) ([]waiter, error) {
+	skip := f.s.dialect.Skip
+	if skip != "" {
+		skip = "FOR UPDATE OF i SKIP LOCKED"
+	}
+	return each(ctx, f.tx, scanWaiter, `SELECT i.candidate, i.number, i.rank, i.digest, i.tag, c.registry, c.repository
+FROM items i JOIN candidates c ON c.survey = i.survey AND c.number = i.candidate
+WHERE i.survey = ? AND i.`+isOpen+" AND i.state = ? ORDER BY i.rank, i.candidate, i.number LIMIT ? "+skip, v.id, state, limit)
+}
+
+// ready puts jobs for items that are ready, until enough of them wait.
+func (f *feeder) ready(ctx context.Context, v *survey, t tally) error {
+	for f.images > 0 && f.handled > 0 {
+		all, err := f.waiters(ctx, v, isReady, min(f.images, f.handled))
+		if err != nil || len(all) == 0 {
+			return err
+		}
+		f.handled -= len(all)
+		if err := f.settle(ctx, v, t, all, isReady); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle decides what becomes of items in a state: there is a report by now, or it was tried in vain under
+// another name, or it waits for a job, which is put if it is not there.
+func (f *feeder) settle(ctx context.Context, v *survey, t tally, all []waiter, from int) error {
+	reported, err := f.reported(ctx, v, all)
+	if err != nil {
+		return err
+	}
+	tried := map[string]try{}
+	if from == isReady {
+		if tried, err = f.tried(ctx, v, all); err != nil {
+			return err
+		}
+	}
+	var moves [][]any
+	var jobs []store.Job
+	asked := map[string]bool{}
+	for _, w := range all {
+		to, seen, reason := isQueued, false, store.Reason("")
+		was, before := tried[w.digest]
+		switch {
+		case reported[w.digest]:
+			to, seen = isDone, from == isReady
+		case before && was.state != isQueued && was.state != isWithheld:
+			to, reason = was.state, was.reason
+		case !before && !asked[w.digest]:
+			asked[w.digest] = true
+			jobs = append(jobs, w.job(v))
+		}
+		t.item(itemStates[from], -1)
+		t.item(itemStates[to], 1)
+		t.reason(reason, 1)
+		moves = append(moves, []any{v.id, w.candidate, w.number, to, seen, reason})
+	}
+	if err := f.s.moveItems(ctx, f.tx, moves); err != nil {
+		return err
+	}
+	n, err := f.enqueue(ctx, jobs)
+	f.images -= n
+	return err
+}
+
+// job is the job that analyses an item.
+func (w *waiter) job(v *survey) store.Job {
+	d := digestOf(w.digest)
+	j := store.Job{
+		Kind: store.JobImage, Survey: v.Name, Priority: v.Priority, Digest: d, Aim: v.Aim, Options: v.Options,
+		Ref: detonaut.Ref(w.name.Registry + "/" + w.name.Repository + "@" + string(d)),
+	}
+	if w.name.Tag != "" {
+		j.Ref = detonaut.Ref(w.name.Registry + "/" + w.name.Repository + ":" + w.name.Tag + "@" + string(d))
+	}
+	if w.rank == rankPushed {
+		j.Priority = min(j.Priority, store.PriorityPush)
+	}
+	return j
+}
+
+// reported are the digests, as columns have them, that have a report under the aim of a survey.
+func (f *feeder) reported(ctx context.Context, v *survey, all []waiter) (map[string]bool, error) {
+	rows := make([][1]string, len(all))
+	for i, w := range all {
+		rows[i][0] = string(digestOf(w.digest))
+	}
+	found, err := each(ctx, f.tx, text, "SELECT r.digest FROM "+f.s.dialect.Each+" e JOIN reports r ON r.digest = (e.value->>0) AND ? IN ('', r.aim)", list(rows), v.Aim)
+	have := make(map[string]bool, len(found))
+	for _, d := range found {
+		have[columnOf(detonaut.Digest(d))] = true
+	}
+	return have, err
+}
+
+// try is what came, or is to come, of a digest under another name.
+type try struct {
+	state  int
+	reason store.Reason
+}
+
+// tried are those of the digests of items that were tried before for this survey.
+func (f *feeder) tried(ctx context.Context, v *survey, all []waiter) (map[string]try, error) {
+	rows := make([][2]string, len(all))
+	for i, w := range all {
+		rows[i] = [2]string{w.digest, prefix(w.digest)}
+	}
+	by := map[string]try{}
+	_, err := each(ctx, f.tx, func(row scanner) (_ struct{}, err error) {
+		var digest string
+		var state *int
+		var reason *store.Reason
+		if err = row.Scan(&digest, &state, &reason); err == nil && state != nil {
+			by[digest] = try{*state, *reason}
+		}
+		return struct{}{}, err
+	}, `SELECT e.value->>0, (SELECT i.state FROM items i WHERE `+triedBefore+`), (SELECT i.reason FROM items i WHERE `+triedBefore+") FROM "+f.s.dialect.Each+" e",
+		v.id, v.id, list(rows))
+	return by, err
+}
+
+// triedBefore is the condition of one item i of a survey that it is of a digest, which is an element e, and
+// was tried.
+const triedBefore = "substr(i.digest, 1, 12) = e.value->>1 AND i.digest = e.value->>0 AND i." + isTried + " AND i.survey = ? ORDER BY i.candidate, i.number LIMIT 1"
+
+// moveItems has items become something: rows are of survey, candidate, number, state, seen and reason.
+func (s *Store) moveItems(ctx context.Context, tx session, rows [][]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	_, err := tx.exec(ctx, `UPDATE items SET state = w.state, seen = w.seen, reason = w.reason
+FROM (SELECT CAST(e.value->>0 AS INTEGER) AS survey, CAST(e.value->>1 AS INTEGER) AS candidate, CAST(e.value->>2 AS INTEGER) AS number,
+  CAST(e.value->>3 AS SMALLINT) AS state, CAST(e.value->>4 AS BOOLEAN) AS seen, e.value->>5 AS reason FROM `+s.dialect.Each+` e) w
+WHERE items.survey = w.survey AND items.candidate = w.candidate AND items.number = w.number`, list(rows))
+	return err
+}
+
+// end ends a survey of which nothing is left to do.
+func (f *feeder) end(ctx context.Context, v *survey) error {
+	if !v.listed || v.Watch {
+		return nil
+	}
+	var left bool
+	err := f.tx.row(ctx, `SELECT EXISTS (SELECT 1 FROM candidates WHERE survey = ? AND state IN (1, 2))
+  OR EXISTS (SELECT 1 FROM items WHERE survey = ? AND `+isOpen+")", v.id, v.id).Scan(&left)
+	if err != nil || left {
+		return err
+	}
+	if err := f.s.foldSurvey(ctx, f.tx, v.id); err != nil {
+		return err
+	}
+	_, err = f.tx.exec(ctx, "UPDATE surveys SET state = ?, ended = ? WHERE id = ?", store.SurveyDone, nanoseconds(f.s.or(time.Time{})), v.id)
+	return err
+}
