@@ -27,25 +27,50 @@ type candidate struct {
 	state int
 	key   int64
 	rank  int64
+	// due is set if what the choice takes is to be looked at, too.
+	due bool
+}
+
+// want is the column of what is to be looked at.
+func (c *candidate) want() string {
+	if len(c.Wanted) == 0 {
+		return ""
+	}
+	all := c.Wanted
+	if c.due {
+		all = append([]string{""}, all...)
+	}
+	return list(all)
+}
+
+// add adds tags that are wanted, each once, the last if there are too many. It tells whether any is new.
+func (c *candidate) add(tags []string) (fresh bool) {
+	for _, tag := range tags {
+		if tag = brief(tag); tag != "" && !slices.Contains(c.Wanted, tag) {
+			c.Wanted, fresh = append(c.Wanted, tag), true
+		}
+	}
+	c.Wanted = c.Wanted[max(0, len(c.Wanted)-store.MaxWanted):]
+	return fresh
 }
 
 // columnsOfCandidate are those of a candidate c.
 const columnsOfCandidate = `c.number, c.draw, c.registry, c.repository, c.class, c.pulls, c.stars, c.updated, c.state, c.rank, c.weight, c.stratum,
-  c.reason, c.pushed`
+  c.reason, c.wanted`
 
 // candidateScan scans one.
 type candidateScan struct {
 	c       candidate
 	class   int
 	updated int64
-	pushed  string
+	wanted  string
 }
 
 func (v *candidateScan) into() []any {
 	c := &v.c
 	return []any{
 		&c.Number, &c.key, &c.Registry, &c.Name, &v.class, &c.Pulls, &c.Stars, &v.updated, &c.state, &c.rank, &c.Weight, &c.Stratum,
-		&c.Reason, &v.pushed,
+		&c.Reason, &v.wanted,
 	}
 }
 
@@ -59,10 +84,16 @@ func (v *candidateScan) done(listed bool) (candidate, error) {
 	c.Official, c.Verified = c.Class == store.ClassOfficial, c.Class == store.ClassVerified
 	c.Updated = secondsOf(v.updated)
 	c.State = candidateState(c.state, listed)
-	if v.pushed == "" {
+	c.due = v.wanted == ""
+	if v.wanted == "" {
 		return v.c, nil
 	}
-	return v.c, json.Unmarshal([]byte(v.pushed), &c.Wanted)
+	err := json.Unmarshal([]byte(v.wanted), &c.Wanted)
+	c.Wanted = slices.DeleteFunc(c.Wanted, func(tag string) bool {
+		c.due = c.due || tag == ""
+		return tag == ""
+	})
+	return v.c, err
 }
 
 // scanCandidate scans one of a survey whose listing has ended, or has not.
@@ -96,8 +127,8 @@ func candidateState(state int, listed bool) store.CandidateState {
 // one, from 1.
 var classes = []store.Class{store.ClassOfficial, store.ClassVerified, store.ClassCommunity}
 
-// classOf is of whom a candidate is, if its source has not told.
-func classOf(c *store.Candidate) store.Class {
+// told is of whom a candidate is, as its source tells; empty if it does not.
+func told(c *store.Candidate) store.Class {
 	switch {
 	case slices.Contains(classes, c.Class):
 		return c.Class
@@ -106,7 +137,7 @@ func classOf(c *store.Candidate) store.Class {
 	case c.Verified:
 		return store.ClassVerified
 	}
-	return store.ClassCommunity
+	return ""
 }
 
 // Ranks order what is looked at and analysed: what was pushed, official, verified, then the most pulled.

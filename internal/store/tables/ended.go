@@ -128,7 +128,7 @@ func (s *Store) finishLook(ctx context.Context, tx session, id int64, state stor
 			break
 		}
 		var n int64
-		n, err = tx.exec(ctx, "UPDATE candidates SET state = ?, reason = ?, pushed = '' WHERE survey = ? AND state = ? AND number IN (SELECT CAST(e.value->>0 AS INTEGER) FROM "+
+		n, err = tx.exec(ctx, "UPDATE candidates SET state = ?, reason = ?, wanted = '' WHERE survey = ? AND state = ? AND number IN (SELECT CAST(e.value->>0 AS INTEGER) FROM "+
 			s.dialect.Each+" e)", isPassed, reason, b.survey, isLooking, b.numbers)
 		if err == nil {
 			t := tally{}

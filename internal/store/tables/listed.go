@@ -76,9 +76,11 @@ func prepare(v *survey, found []store.Candidate, t tally) (all []candidate) {
 			t.reason(store.ReasonBroken, 1)
 			continue
 		}
-		c.Class, c.Weight, c.Reason, c.Stratum = classOf(&f), 1, "", ""
-		c.Pulls, c.Stars, c.Updated = max(f.Pulls, -1), max(f.Stars, -1), sensible(f.Updated)
-		c.key, c.rank = keyOf(v, c.Registry, c.Name), rankOf(c.Class, c.Pulls)
+		c.Class, c.Weight, c.Reason, c.Stratum, c.Wanted = told(&f), 1, "", "", nil
+		c.Pulls, c.Stars, c.Updated = max(f.Pulls, -1), min(max(f.Stars, -1), 1<<31-1), sensible(f.Updated)
+		c.add(f.Wanted)
+		c.due = len(c.Wanted) == 0
+		c.key = keyOf(v, c.Registry, c.Name)
 		switch {
 		case c.Registry != clean(f.Registry) || c.Name != clean(f.Name): // it was cut: no registry has such names
 			c.state, c.Reason = isPassed, store.ReasonBroken
@@ -90,7 +92,25 @@ func prepare(v *survey, found []store.Candidate, t tally) (all []candidate) {
 	slices.SortStableFunc(all, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(a.Registry, b.Registry), cmp.Compare(a.Name, b.Name))
 	})
-	return slices.CompactFunc(all, func(a, b candidate) bool { return a.key == b.key })
+	return unite(all)
+}
+
+// unite makes one of those that are the same: what is told of it last, and all that is wanted.
+func unite(all []candidate) []candidate {
+	n := 0
+	for i := range all {
+		c := &all[i]
+		if n == 0 || all[n-1].key != c.key {
+			all[n] = *c
+			n++
+			continue
+		}
+		old := all[n-1]
+		old.add(c.Wanted)
+		c.Wanted, c.due = old.Wanted, c.due || old.due
+		all[n-1] = *c
+	}
+	return all[:n]
 }
 
 // Bounds of texts, in bytes.
@@ -133,19 +153,17 @@ func (s *Store) keepCandidates(ctx context.Context, tx session, v *survey, all [
 	var fresh, changed [][]any
 	for i := range all {
 		c := &all[i]
-		row := []any{0, c.key, c.Registry, c.Name, slices.Index(classes, c.Class) + 1, c.Pulls, min(c.Stars, 1<<31-1), seconds(c.Updated), c.state, c.rank, c.Weight, c.Reason}
 		if k, ok := known[c.key]; ok {
-			if k.Class != c.Class || k.Pulls != c.Pulls || k.Stars != c.Stars || !k.Updated.Equal(c.Updated) {
-				row[0] = k.Number
-				changed = append(changed, row)
+			if c.renew(&k, t) {
+				changed = append(changed, c.row())
 			}
 			continue
 		}
 		if v.last++; v.last > store.MaxCandidates {
 			return fmt.Errorf("more than %d repositories: %w", store.MaxCandidates, store.ErrInvalid)
 		}
-		row[0] = v.last
-		fresh = append(fresh, row)
+		c.Number, c.rank = v.last, rankOf(cmp.Or(c.Class, store.ClassCommunity), c.Pulls)
+		fresh = append(fresh, c.row())
 		t.candidate(candidateState(c.state, v.listed), 1)
 		t.reason(c.Reason, 1)
 	}
@@ -156,6 +174,51 @@ func (s *Store) keepCandidates(ctx context.Context, tx session, v *survey, all [
 		return err
 	}
 	return s.keepRepositories(ctx, tx, all)
+}
+
+// row is what is written of it.
+func (c *candidate) row() []any {
+	class := cmp.Or(c.Class, store.ClassCommunity)
+	return []any{c.Number, c.key, c.Registry, c.Name, slices.Index(classes, class) + 1, c.Pulls, c.Stars, seconds(c.Updated), c.state, c.rank, c.Weight, c.Reason, c.want()}
+}
+
+// renew makes of what is told of one that is known what it is to be. It tells whether it differs.
+func (c *candidate) renew(known *candidate, t tally) bool {
+	k := *known
+	if c.Class != "" {
+		k.Class = c.Class
+	}
+	if c.Pulls >= 0 {
+		k.Pulls = c.Pulls
+	}
+	if c.Stars >= 0 {
+		k.Stars = c.Stars
+	}
+	if !c.Updated.IsZero() {
+		k.Updated = c.Updated
+	}
+	if k.rank >= 1<<rankBits {
+		k.rank = rankOf(k.Class, k.Pulls)
+	}
+	waits := k.state == isListed || k.state == isChosen || k.state == isLooking
+	if !waits {
+		k.due = false
+	}
+	fresh := k.add(c.Wanted)
+	if fresh && !waits && k.Weight > 0 && k.Reason != store.ReasonBroken {
+		t.candidate(k.State, -1)
+		t.reason(k.Reason, -1)
+		t.candidate(store.CandidateChosen, 1)
+		k.state, k.Reason = isChosen, ""
+	}
+	if waits && c.due {
+		k.due = true
+	}
+	c.Candidate, c.rank, c.state, c.due = store.Candidate{
+		Number: k.Number, Repository: store.Repository{Registry: c.Registry, Name: c.Name, Description: c.Description, Pulls: k.Pulls, Stars: k.Stars, Updated: k.Updated},
+		Class: k.Class, Wanted: k.Wanted, Weight: k.Weight, Reason: k.Reason,
+	}, k.rank, k.state, k.due
+	return k.Class != known.Class || k.Pulls != known.Pulls || k.Stars != known.Stars || !k.Updated.Equal(known.Updated) || c.want() != known.want() || k.state != known.state
 }
 
 // knownCandidates are those of some that a survey has, by key.
@@ -177,10 +240,10 @@ func (s *Store) insertCandidates(ctx context.Context, tx session, v *survey, row
 	if len(rows) == 0 {
 		return nil
 	}
-	_, err := tx.exec(ctx, `INSERT INTO candidates (survey, number, draw, registry, repository, class, pulls, stars, updated, state, rank, weight, stratum, reason, pushed)
+	_, err := tx.exec(ctx, `INSERT INTO candidates (survey, number, draw, registry, repository, class, pulls, stars, updated, state, rank, weight, stratum, reason, wanted)
 SELECT CAST(? AS INTEGER), CAST(e.value->>0 AS INTEGER), CAST(e.value->>1 AS BIGINT), e.value->>2, e.value->>3, CAST(e.value->>4 AS SMALLINT),
   CAST(e.value->>5 AS BIGINT), CAST(e.value->>6 AS INTEGER), CAST(e.value->>7 AS BIGINT), CAST(e.value->>8 AS SMALLINT),
-  CAST(e.value->>9 AS INTEGER), CAST(e.value->>10 AS DOUBLE PRECISION), '', e.value->>11, '' FROM `+s.dialect.Each+" e", v.id, list(rows))
+  CAST(e.value->>9 AS INTEGER), CAST(e.value->>10 AS DOUBLE PRECISION), '', e.value->>11, e.value->>12 FROM `+s.dialect.Each+" e", v.id, list(rows))
 	return err
 }
 
@@ -188,11 +251,12 @@ func (s *Store) updateCandidates(ctx context.Context, tx session, v *survey, row
 	if len(rows) == 0 {
 		return nil
 	}
-	_, err := tx.exec(ctx, `UPDATE candidates SET class = w.class, pulls = w.pulls, stars = w.stars, updated = w.updated,
-  rank = CASE WHEN rank < ? THEN rank ELSE w.rank END
+	_, err := tx.exec(ctx, `UPDATE candidates SET class = w.class, pulls = w.pulls, stars = w.stars, updated = w.updated, state = w.state,
+  rank = w.rank, reason = w.reason, wanted = w.wanted
 FROM (SELECT CAST(e.value->>0 AS INTEGER) AS number, CAST(e.value->>4 AS SMALLINT) AS class, CAST(e.value->>5 AS BIGINT) AS pulls,
-  CAST(e.value->>6 AS INTEGER) AS stars, CAST(e.value->>7 AS BIGINT) AS updated, CAST(e.value->>9 AS INTEGER) AS rank FROM `+s.dialect.Each+` e) w
-WHERE candidates.survey = ? AND candidates.number = w.number`, 1<<rankBits, list(rows), v.id)
+  CAST(e.value->>6 AS INTEGER) AS stars, CAST(e.value->>7 AS BIGINT) AS updated, CAST(e.value->>8 AS SMALLINT) AS state,
+  CAST(e.value->>9 AS INTEGER) AS rank, e.value->>11 AS reason, e.value->>12 AS wanted FROM `+s.dialect.Each+` e) w
+WHERE candidates.survey = ? AND candidates.number = w.number`, list(rows), v.id)
 	return err
 }
 
@@ -204,17 +268,31 @@ func (s *Store) keepRepositories(ctx context.Context, tx session, all []candidat
 	if err != nil {
 		return err
 	}
-	rows := make([][]any, len(all))
+	var classed, others [][]any
 	for i := range all {
 		c := &all[i]
-		rows[i] = []any{c.Registry, c.Name, c.Description, c.Pulls, c.Stars, c.Class == store.ClassOfficial, c.Class == store.ClassVerified, nanoseconds(c.Updated)}
+		row := []any{c.Registry, c.Name, c.Description, c.Pulls, c.Stars, c.Class == store.ClassOfficial, c.Class == store.ClassVerified, nanoseconds(c.Updated)}
+		if c.Class == "" {
+			others = append(others, row)
+		} else {
+			classed = append(classed, row)
+		}
 	}
-	_, err = tx.exec(ctx, `INSERT INTO repositories (registry, name, seq, description, pulls, stars, official, verified, updated)
+	if err := s.upsertRepositories(ctx, tx, seq, classed, ", official = excluded.official, verified = excluded.verified"); err != nil {
+		return err
+	}
+	return s.upsertRepositories(ctx, tx, seq, others, "")
+}
+
+func (s *Store) upsertRepositories(ctx context.Context, tx session, seq int64, rows [][]any, set string) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	_, err := tx.exec(ctx, `INSERT INTO repositories (registry, name, seq, description, pulls, stars, official, verified, updated)
 SELECT e.value->>0, e.value->>1, CAST(? AS BIGINT), e.value->>2, CAST(e.value->>3 AS BIGINT), CAST(e.value->>4 AS BIGINT),
   CAST(e.value->>5 AS BOOLEAN), CAST(e.value->>6 AS BOOLEAN), CAST(e.value->>7 AS BIGINT) FROM `+s.dialect.Each+` e WHERE TRUE
 ON CONFLICT (registry, name) DO UPDATE SET seq = CASE WHEN repositories.pulls = excluded.pulls THEN repositories.seq ELSE excluded.seq END,
-  description = excluded.description, pulls = excluded.pulls, stars = excluded.stars, official = excluded.official,
-  verified = excluded.verified, updated = excluded.updated
+  description = excluded.description, pulls = excluded.pulls, stars = excluded.stars, updated = excluded.updated`+set+`
 WHERE excluded.pulls >= 0 OR excluded.stars >= 0 OR excluded.updated > 0 OR excluded.description <> ''`, seq, list(rows))
 	return err
 }

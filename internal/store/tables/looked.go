@@ -3,9 +3,7 @@ package tables
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/store"
@@ -60,11 +58,16 @@ func (k *keeping) become(ctx context.Context, after int, reason store.Reason) er
 	if c.state == isChosen && len(c.Wanted) > 0 {
 		return nil
 	}
+	if len(c.Wanted) > 0 && c.due { // now what the choice takes
+		_, err := k.tx.exec(ctx, "UPDATE candidates SET state = ?, wanted = '', rank = ? WHERE survey = ? AND number = ?",
+			isChosen, rankOf(c.Class, c.Pulls), k.survey, c.Number)
+		return err
+	}
 	k.t.candidate(candidateState(c.state, true), -1)
 	k.t.reason(c.Reason, -1)
 	k.t.candidate(candidateState(after, true), 1)
 	k.t.reason(reason, 1)
-	return k.tx.one(ctx, "UPDATE candidates SET state = ?, reason = ?, pushed = '', rank = ? WHERE survey = ? AND number = ?",
+	return k.tx.one(ctx, "UPDATE candidates SET state = ?, reason = ?, wanted = '', rank = ? WHERE survey = ? AND number = ?",
 		after, reason, rankOf(c.Class, c.Pulls), k.survey, c.Number)
 }
 
@@ -128,7 +131,7 @@ func (k *keeping) items(ctx context.Context, found []store.Item) (many bool, err
 			many, last = true, store.MaxItems
 			break
 		}
-		fresh = append(fresh, []any{last, f.Name.Tag, f.Platform, f.Digest, f.Size, seconds(f.Pushed), stateOf(f.State), k.rank(), f.Reason})
+		fresh = append(fresh, []any{last, f.Name.Tag, f.Platform, f.Digest, f.Size, seconds(f.Pushed), stateOf(f.State), k.c.rank, f.Reason})
 		known[at] = there{at, -1, string(f.Digest), isDone, ""} // a second one of this place would be a lie
 		k.t.item(f.State, 1)
 		k.t.reason(f.Reason, 1)
@@ -137,19 +140,11 @@ func (k *keeping) items(ctx context.Context, found []store.Item) (many bool, err
 	return many, k.insert(ctx, fresh)
 }
 
-// rank is that of the items of the candidate.
-func (k *keeping) rank() int64 {
-	if len(k.c.Wanted) > 0 {
-		return rankPushed
-	}
-	return rankOf(k.c.Class, k.c.Pulls)
-}
-
 // replace has what is under a tag by now take the place of what was not analysed. It tells whether it
 // did: the old one may be in the queue by now.
 func (k *keeping) replace(ctx context.Context, v there, f store.Item) (bool, error) {
 	n, err := k.tx.exec(ctx, "UPDATE items SET digest = ?, size = ?, pushed = ?, state = ?, rank = ?, reason = ? WHERE survey = ? AND candidate = ? AND number = ? AND state = ?",
-		f.Digest, f.Size, seconds(f.Pushed), stateOf(f.State), k.rank(), f.Reason, k.survey, k.c.Number, v.number, v.state)
+		f.Digest, f.Size, seconds(f.Pushed), stateOf(f.State), k.c.rank, f.Reason, k.survey, k.c.Number, v.number, v.state)
 	if err != nil || n == 0 {
 		return false, err
 	}
@@ -219,6 +214,7 @@ func (s *Store) pushed(ctx context.Context, tx session, name string, told store.
 	if len(all) == 0 || all[0].state == isPassed || len(tags) == 0 {
 		return fmt.Errorf("no repository that there may be, or no tag: %w", store.ErrInvalid)
 	}
+	all[0].Wanted = nil // it is not known whether it is known
 	known, err := s.knownCandidates(ctx, tx, &v, all)
 	if err != nil {
 		return err
@@ -235,21 +231,15 @@ func (s *Store) pushed(ctx context.Context, tx session, name string, told store.
 	if err != nil {
 		return err
 	}
-	for _, tag := range tags {
-		if tag = brief(tag); !slices.Contains(c.Wanted, tag) && tag != "" {
-			c.Wanted = append(c.Wanted, tag)
-		}
+	if len(known) == 0 || c.state != isChosen && c.state != isLooking {
+		c.due = false // it was looked at, or is not of what was listed
 	}
-	c.Wanted = c.Wanted[max(0, len(c.Wanted)-store.MaxWanted):]
-	text, err := json.Marshal(c.Wanted)
-	if err != nil {
-		return err
-	}
+	c.add(tags)
 	t.candidate(c.State, -1)
 	t.reason(c.Reason, -1)
 	t.candidate(store.CandidateChosen, 1)
-	if _, err := tx.exec(ctx, "UPDATE candidates SET state = ?, reason = '', pushed = ?, rank = ? WHERE survey = ? AND number = ?",
-		isChosen, string(text), rankPushed, v.id, c.Number); err != nil {
+	if _, err := tx.exec(ctx, "UPDATE candidates SET state = ?, reason = '', wanted = ?, rank = ? WHERE survey = ? AND number = ?",
+		isChosen, c.want(), rankPushed, v.id, c.Number); err != nil {
 		return err
 	}
 	return t.keep(ctx, s, tx, v.id)

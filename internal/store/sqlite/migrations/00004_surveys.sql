@@ -37,7 +37,7 @@ CREATE TABLE candidates (
   weight     REAL NOT NULL,
   stratum    TEXT NOT NULL,
   reason     TEXT NOT NULL,
-  pushed     TEXT NOT NULL, -- JSON, or empty
+  wanted     TEXT NOT NULL, -- JSON, or empty; of strings, one that is empty is what the choice takes
   PRIMARY KEY (survey, number)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX candidates_draw ON candidates (survey, draw);
