@@ -89,6 +89,6 @@ func fill[T comparable](field *T, value T) {
 }
 
 // over is the error of a reached cap.
-func over[N int | int64](cap string, limit N) error {
+func over[N int | int32 | int64](cap string, limit N) error {
 	return fmt.Errorf("more than %d %s: %w", limit, cap, detonaut.ErrLimit)
 }

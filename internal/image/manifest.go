@@ -132,9 +132,19 @@ func checkAlgorithm(what string, h v1.Hash) error {
 	}
 }
 
-func unsupported(what string, t types.MediaType) error {
-	return fmt.Errorf("%s has media type %q: %w", what, cleanString(string(t)), detonaut.ErrUnsupported)
+// foreignError is that of something of a media type that is not read.
+type foreignError struct {
+	what      string
+	mediaType types.MediaType
 }
+
+func (e *foreignError) Error() string {
+	return fmt.Sprintf("%s has media type %q: ", e.what, cleanString(string(e.mediaType))) + detonaut.ErrUnsupported.Error()
+}
+
+func (e *foreignError) Unwrap() error { return detonaut.ErrUnsupported }
+
+func unsupported(what string, t types.MediaType) error { return &foreignError{what, t} }
 
 // picker finds the image of one platform in an index.
 type picker struct {

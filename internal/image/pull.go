@@ -43,8 +43,8 @@ type Options struct {
 	// Silence is how long a server may send nothing before the connection to
 	// it is given up and tried again; zero is 30 seconds.
 	Silence time.Duration
-	// Transport wraps what asks registries, once for each Pull: a transport that is polite. An error
-	// of it that is [*detonaut.Busy] is that of the Pull. Nil wraps nothing.
+	// Transport wraps what asks registries, and the servers that they refer to: with a transport that
+	// is polite. An error of it that is [*detonaut.Busy] is that of the Pull. Nil wraps nothing.
 	Transport func(http.RoundTripper) http.RoundTripper
 	// Progress is called while Pull runs, from one goroutine of Pull's own, and
 	// not after it has returned. It should not block. Nil is allowed.
@@ -102,8 +102,8 @@ func (i *Image) Close() error { return errors.Join(i.file.Close(), i.cache.evict
 // everything it reads against it.
 //
 // Errors name the ref and wrap [detonaut.ErrUsage] (no such kind of ref),
-// ErrNotFound, ErrUnauthorized, ErrPlatform, ErrUnsupported, ErrCorrupt or
-// ErrLimit, or are the network's or the disk's. Nothing half-made is kept.
+// ErrNotFound, ErrUnauthorized, ErrPlatform, ErrUnsupported, ErrCorrupt,
+// ErrLimit or [*detonaut.Busy], or are the network's or the disk's. Nothing half-made is kept.
 func Pull(ctx context.Context, ref detonaut.Ref, o Options) (*Image, error) {
 	img, err := pull(ctx, ref, o)
 	if err != nil {
@@ -158,11 +158,14 @@ func pull(ctx context.Context, typed detonaut.Ref, o Options) (_ *Image, err err
 	return p.fetch(ctx, src, top)
 }
 
+// silence is what [Options] say of it when they say nothing.
+const silence = 30 * time.Second
+
 // withDefaults fills in what was left empty.
 func (o Options) withDefaults() (Options, error) {
 	o.Caps = o.Caps.withDefaults()
 	fill(&o.CacheBytes, 10<<30)
-	fill(&o.Silence, 30*time.Second)
+	fill(&o.Silence, silence)
 	fill(&o.backOff, backOff)
 	if o.CacheDir == "" {
 		dir, err := DefaultCacheDir()

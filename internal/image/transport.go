@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/reach"
 )
 
@@ -28,6 +29,8 @@ const (
 	// maxRetryAfter is the longest wait that a registry may ask for. Public
 	// ones say a minute when they are busy, and hours when a quota is used up.
 	maxRetryAfter = 2 * time.Minute
+	// maxWait is the longest wait that others are told of, whatever a registry says.
+	maxWait = 24 * time.Hour
 )
 
 // transport is how a registry, and the servers that it refers to, are reached:
@@ -40,8 +43,13 @@ type transport struct {
 	guest    *Guest
 	strict   *http.Transport
 	lax      *http.Transport // checks no certificate
+	// ask and askLax ask through these, as [Options] wrap them.
+	ask, askLax http.RoundTripper
 
 	failures atomic.Int32 // in a row
+	// budget is how many requests there may be, if it is not 0; asked is how many there were.
+	budget int32
+	asked  atomic.Int32
 }
 
 // newTransport ends all its connections with ctx, and calls giveUp when a
@@ -62,6 +70,10 @@ func newTransport(ctx context.Context, giveUp context.CancelCauseFunc, o Options
 	}
 	t.lax = t.strict.Clone()
 	t.lax.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
+	t.ask, t.askLax = t.strict, t.lax
+	if o.Transport != nil {
+		t.ask, t.askLax = o.Transport(t.strict), o.Transport(t.lax)
+	}
 	return t
 }
 
@@ -74,13 +86,25 @@ func (t *transport) close() {
 
 // RoundTrip implements [http.RoundTripper].
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	wire := t.strict
+	wire := t.ask
 	if slices.Contains(t.insecure, req.URL.Host) {
-		wire = t.lax
+		wire = t.askLax
+	}
+	if n := t.asked.Add(1); t.budget > 0 && n > t.budget {
+		err := over("requests", t.budget)
+		t.giveUp(err)
+		return nil, err
+	}
+	if req.Context().Done() == nil { // regclient asks for tokens so
+		req = req.WithContext(t.ctx)
 	}
 	host := req.URL.Host
 	resp, err := wire.RoundTrip(req)
 	if err != nil {
+		if busy, ok := errors.AsType[*detonaut.Busy](err); ok {
+			t.giveUp(busy)
+			return nil, err
+		}
 		if isFinal(err) {
 			t.giveUp(&transferError{text: fmt.Sprintf("registry %s: %s", host, clean(err)), err: err})
 		}
@@ -91,7 +115,10 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if busy || resp.StatusCode >= http.StatusInternalServerError {
 		status := cleanString(resp.Status)
 		if s, err := strconv.ParseInt(resp.Header.Get("Retry-After"), 10, 64); err == nil && s > int64(maxRetryAfter/time.Second) {
-			t.giveUp(fmt.Errorf("registry %s answers %s and asks to wait %d s", host, status, s))
+			t.giveUp(&detonaut.Busy{
+				Host: host, Wait: time.Duration(min(s, int64(maxWait/time.Second))) * time.Second,
+				Why: fmt.Sprintf("the registry answers %s and asks to wait %d s", status, s),
+			})
 		}
 		t.failed(host, status, nil)
 	}
