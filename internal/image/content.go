@@ -58,6 +58,9 @@ func knownContent(t string) Content {
 // contentOf says what is under a manifest of an artifact type, config and layers. Without a
 // config it is an image if nothing else is known.
 func contentOf(artifact string, config types.MediaType, layers []v1.Descriptor) Content {
+	if t := types.MediaType(artifact); t == types.OCIConfigJSON || t == types.DockerConfigJSON {
+		artifact = "" // as some say of images
+	}
 	if c := knownContent(artifact); c != "" {
 		return c
 	}

@@ -35,6 +35,9 @@ type Seen struct {
 	Created time.Time
 }
 
+// same tells whether two entries are one.
+func (s Seen) same(other Seen) bool { return s.Digest == other.Digest && s.Platform == other.Platform }
+
 const (
 	// maxSeen bounds the entries of an index that are told of, maxLooks how many manifests are read.
 	maxSeen  = 500
@@ -112,8 +115,11 @@ func (l *looker) look(ctx context.Context) ([]Seen, error) {
 	if l.choose != nil {
 		chosen = l.choose(slices.Clone(seen))
 	}
+	if len(chosen) > maxLooks {
+		return nil, over("manifests to look at", maxLooks)
+	}
 	for i := range seen {
-		if !slices.ContainsFunc(chosen, func(s Seen) bool { return s.Digest == seen[i].Digest && s.Platform == seen[i].Platform }) || seen[i].Err != nil {
+		if !slices.ContainsFunc(chosen, seen[i].same) || seen[i].Err != nil {
 			continue
 		}
 		if seen[i], err = l.entry(ctx, seen[i]); err != nil {
@@ -154,7 +160,12 @@ func (l *looker) index(ctx context.Context, doc document, depth int) (seen []See
 				below[0].Err = err
 			}
 		}
-		if seen = append(seen, below...); len(seen) > maxSeen {
+		for _, s := range below {
+			if !slices.ContainsFunc(seen, s.same) {
+				seen = append(seen, s)
+			}
+		}
+		if len(seen) > maxSeen {
 			return nil, fmt.Errorf("index %s: %w", doc.digest, over("manifests in an index", maxSeen))
 		}
 	}
