@@ -19,6 +19,10 @@ type Distribution struct {
 	Codename  string   `json:"codename,omitempty"`
 	Name      string   `json:"name,omitempty"`
 	Like      []string `json:"like,omitempty"`
+	// Version is VERSION. Extended is set when the image shows that its support was
+	// bought for longer.
+	Version  string `json:"version,omitempty"`
+	Extended bool   `json:"extended,omitempty"`
 }
 
 // Package is one package at one or more places.
@@ -39,8 +43,20 @@ type Package struct {
 	Source        string `json:"source,omitempty"`
 	SourceVersion string `json:"source_version,omitempty"`
 	// Owner is the name of the package of the distribution that brought the file in
-	// which this one was found; empty if it was added otherwise.
-	Owner string `json:"owner,omitempty"`
+	// which this one was found; empty if it was added otherwise. If several did, it is the
+	// first of Owners, which are all of them, sorted.
+	Owner  string   `json:"owner,omitempty"`
+	Owners []string `json:"owners,omitempty"`
+	// Symbols are the functions of a module of Go that are in the program, as package inventory
+	// packs them. They are kept beside a report, not in it.
+	Symbols []byte `json:"-"`
+	// Main is set for the module of a program in Go itself: not one that it is built of.
+	Main bool `json:"main,omitempty"`
+	// Module is the stream of which a package of RPM is, as it says.
+	Module string `json:"module,omitempty"`
+	// OtherNames are those besides that of PURL under which vulnerabilities of an archive of
+	// Java may be listed, as "group:artifact", sorted.
+	OtherNames []string `json:"other_names,omitempty"`
 	// FoundBy is the cataloger that found it.
 	FoundBy string `json:"found_by,omitempty"`
 	// Locations are where it was found, what proves it first, then by path.

@@ -20,7 +20,6 @@ type packages struct {
 
 	list  inventory.Inventory
 	stage detonaut.Stage
-	whole bool // the list has what the matcher needs
 }
 
 // read lists them.
@@ -32,18 +31,13 @@ func (p *packages) read(ctx context.Context) {
 			return
 		}
 	}
-	p.readAnew(ctx)
+	p.list, p.stage = inventory.Read(ctx, p.input)
 	if p.Memory == nil || p.stage.State != detonaut.Complete {
 		return // another time there may be more
 	}
 	if note, err := p.list.MarshalBinary(); err == nil {
 		_ = p.Memory.SetNote(ctx, p.name, note) // it is read again
 	}
-}
-
-func (p *packages) readAnew(ctx context.Context) {
-	p.list, p.stage = inventory.Read(ctx, p.input)
-	p.whole = true
 }
 
 // matches is what a database says of a list.
@@ -60,10 +54,7 @@ func (p *packages) match(ctx context.Context) ([]detonaut.Vulnerability, detonau
 			return known.Vulnerabilities, detonaut.Stage{Name: detonaut.StageVulnerabilities, State: detonaut.Complete, Reason: p.Database.Warning()}
 		}
 	}
-	if !p.whole { // it is known, and the database is another
-		p.readAnew(ctx)
-	}
-	found, stage := p.Database.Match(ctx, p.list)
+	found, stage := p.Database.Match(ctx, &p.list.Inventory)
 	if p.Memory != nil && p.stage.State == detonaut.Complete && stage.State == detonaut.Complete {
 		if note, err := json.Marshal(matches{found}); err == nil {
 			_ = p.Memory.SetNote(ctx, about, note) // it is looked up again

@@ -103,7 +103,7 @@ func (r *Reader) Read(ctx context.Context, img Image, tell func(stage string)) (
 	read := static.Reading{Stages: []detonaut.Stage{packages.stage}}
 	err = errors.Join(err, failure(packages.stage))
 	if packages.stage.State != detonaut.Failed {
-		list := packages.list.Inventory // without what only the matcher needs, for as long as the image runs
+		list := packages.list.Inventory
 		read.Inventory, read.Owners = &list, packages.list.Owners(img.Index)
 	}
 	known, looked := malicious.Check(malicious.Subject{Inventory: read.Inventory, Index: img.Index}, r.Malicious...)

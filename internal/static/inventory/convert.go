@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/anchore/packageurl-go"
 	"github.com/anchore/syft/syft/artifact"
 	"github.com/anchore/syft/syft/file"
 	"github.com/anchore/syft/syft/pkg"
@@ -15,9 +16,12 @@ import (
 
 // convert says in our words what syft found.
 func convert(bill *sbom.SBOM) Inventory {
-	inv := Inventory{bill: bill}
+	var inv Inventory
 	if d := bill.Artifacts.LinuxDistribution; d != nil {
-		inv.Distribution = &detonaut.Distribution{ID: d.ID, VersionID: d.VersionID, Codename: d.VersionCodename, Name: d.PrettyName, Like: d.IDLike}
+		inv.Distribution = &detonaut.Distribution{
+			ID: d.ID, VersionID: d.VersionID, Codename: d.VersionCodename, Name: d.PrettyName, Like: d.IDLike,
+			Version: d.Version, Extended: d.ExtendedSupport,
+		}
 	}
 	owners := owners(bill)
 	type entry struct {
@@ -54,30 +58,42 @@ func compareLocations(a, b detonaut.Location) int {
 	return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Within, b.Within), cmp.Compare(a.Layer, b.Layer))
 }
 
-// owners are the names of the packages that brought others, by the id of those.
-func owners(bill *sbom.SBOM) map[artifact.ID]string {
-	names := map[artifact.ID]string{}
+// maxOwners is how many owners of a package are told.
+const maxOwners = 16
+
+// owners are the names of the packages that brought others, sorted, by the id of those.
+func owners(bill *sbom.SBOM) map[artifact.ID][]string {
+	names := map[artifact.ID][]string{}
 	for _, r := range bill.Relationships {
 		if r.Type != artifact.OwnershipByFileOverlapRelationship {
 			continue
 		}
-		owner, ok := r.From.(pkg.Package)
-		if have := names[r.To.ID()]; ok && (have == "" || owner.Name < have) {
-			names[r.To.ID()] = owner.Name
+		if owner, ok := r.From.(pkg.Package); ok {
+			all := names[r.To.ID()]
+			if i, has := slices.BinarySearch(all, owner.Name); !has {
+				names[r.To.ID()] = slices.Insert(all, i, owner.Name)
+			}
 		}
 	}
 	return names
 }
 
-func convertPackage(p *pkg.Package, owner string) detonaut.Package {
+func convertPackage(p *pkg.Package, owners []string) detonaut.Package {
 	q := detonaut.Package{
 		Name: p.Name, Version: p.Version, Type: string(p.Type), Language: string(p.Language),
-		PURL: p.PURL, Owner: owner, FoundBy: p.FoundBy,
+		PURL: p.PURL, FoundBy: p.FoundBy,
 	}
 	if p.Language == pkg.UnknownLanguage {
 		q.Language = ""
 	}
+	if len(owners) > 0 {
+		q.Owner = owners[0]
+	}
+	if len(owners) > 1 {
+		q.Owners = owners[:min(len(owners), maxOwners)]
+	}
 	q.Source, q.SourceVersion = origin(p.Metadata)
+	tellMetadata(&q, p.Metadata)
 	for _, c := range p.CPEs {
 		q.CPEs = append(q.CPEs, c.Attributes.BindToFmtString())
 	}
@@ -131,6 +147,8 @@ func origin(metadata any) (name, version string) {
 	switch m := metadata.(type) {
 	case pkg.DpkgDBEntry:
 		return m.Source, m.SourceVersion
+	case pkg.DpkgArchiveEntry:
+		return m.Source, m.SourceVersion
 	case pkg.ApkDBEntry:
 		return m.OriginPackage, ""
 	case pkg.RpmDBEntry:
@@ -140,3 +158,48 @@ func origin(metadata any) (name, version string) {
 	}
 	return "", ""
 }
+
+// tellMetadata says what else of a package tells under which name, and whether at all, its
+// vulnerabilities are listed.
+func tellMetadata(q *detonaut.Package, metadata any) {
+	switch m := metadata.(type) {
+	case pkg.GolangBinaryBuildinfoEntry:
+		q.Main = m.MainModule != "" && m.MainModule == q.Name
+		q.Symbols = packSymbols(m.Symbols)
+	case pkg.RpmDBEntry:
+		if m.ModularityLabel != nil {
+			q.Module = *m.ModularityLabel
+		}
+	case pkg.JavaArchive:
+		q.OtherNames = javaNames(q.PURL, m)
+	}
+}
+
+// javaNames are the names of an archive of Java that its package URL does not tell.
+func javaNames(purl string, m pkg.JavaArchive) (names []string) {
+	known, err := packageurl.FromString(purl)
+	if m.PomProperties == nil && err != nil {
+		return nil
+	}
+	group, artifact, title := known.Namespace, known.Name, ""
+	if m.PomProperties != nil {
+		group, artifact = m.PomProperties.GroupID, m.PomProperties.ArtifactID
+	}
+	if m.Manifest != nil {
+		for _, kv := range m.Manifest.Main {
+			if kv.Key == "Name" {
+				title = kv.Value
+			}
+		}
+	}
+	for _, a := range []string{artifact, title} {
+		if name := group + ":" + a; group != "" && a != "" && name != known.Namespace+":"+known.Name && len(name) <= maxName {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// maxName bounds what an archive may say of its name, in bytes.
+const maxName = 1024

@@ -23,12 +23,12 @@ func identify(p *detonaut.Package) identity { return identity{p.Type, p.Name, p.
 // hidden lists the packages that are in hidden files only, sorted. Layer by layer, it
 // looks at the image as it was then, for what that layer brought and a later one took
 // away: each hidden file is read once, with what was beside it.
-func (r *reading) hidden(in Input, final *Inventory) []detonaut.Package {
+func (r *reading) hidden(in Input, final *Inventory, bill *sbom.SBOM) []detonaut.Package {
 	known := make(map[identity]bool, len(final.Packages))
 	for i := range final.Packages {
 		known[identify(&final.Packages[i])] = true
 	}
-	owners := fileOwners(final.bill)
+	owners := fileOwners(bill)
 	if left := in.Index.Unlisted; left.Files > 0 {
 		r.problems.add("hidden-files", fmt.Sprintf("%d files of %d bytes not looked at, because there are too many", left.Files, left.Bytes))
 	}

@@ -2,8 +2,8 @@
 // languages, and those that programs and archives carry inside. It reads the image in
 // place, through its index, and asks no network.
 //
-// The catalogers are syft's. What syft says stays here and with the matcher of
-// vulnerabilities: everybody else sees [detonaut.Package].
+// The catalogers are syft's. What syft says stays here: everybody else sees
+// [detonaut.Package], which has all that vulnerabilities are looked up by.
 //
 // Archives are opened in memory. Two formats cannot be read in place: the databases of
 // RPM and Nix are copied to a temporary file while they are parsed, within
@@ -18,8 +18,6 @@ import (
 	"io/fs"
 	"time"
 
-	"github.com/anchore/syft/syft/sbom"
-
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/image"
 	"github.com/detonaut/detonaut/internal/static"
@@ -27,7 +25,7 @@ import (
 
 // Version names, for the fingerprint of a report, what the list depends on besides the
 // image: this package and syft.
-const Version = "inventory@3+syft-v1.57.0"
+const Version = "inventory@4+syft-v1.57.0"
 
 // Input is the image whose packages are listed. The caller keeps it open until
 // [Read] has returned.
@@ -77,13 +75,8 @@ type Inventory struct {
 	// Problems are what could not be read, sorted, and at most 100.
 	Problems []Problem
 
-	bill  *sbom.SBOM
 	owned [][]string // files of each package
 }
-
-// SBOM is the inventory of the final view as syft says it, for the matcher of
-// vulnerabilities alone. It is never nil, and not to be changed.
-func (i *Inventory) SBOM() *sbom.SBOM { return i.bill }
 
 // Problem is something that could not be read.
 type Problem struct {
@@ -102,7 +95,7 @@ func Read(ctx context.Context, in Input) (Inventory, detonaut.Stage) {
 	bill, err := r.catalog(in.Image)
 	inv := convert(bill)
 	if in.Hidden != nil && err == nil {
-		hidden := r.hidden(in, &inv)
+		hidden := r.hidden(in, &inv, bill)
 		inv.Packages = append(inv.Packages, hidden...)
 		inv.owned = append(inv.owned, make([][]string, len(hidden))...) // their files are gone
 	}

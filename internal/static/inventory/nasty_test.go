@@ -261,7 +261,7 @@ func TestReadInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	inv, stage := Read(ctx, tree.input(t))
-	if stage.State != detonaut.Partial || len(inv.Problems) == 0 || inv.SBOM() == nil {
+	if stage.State != detonaut.Partial || len(inv.Problems) == 0 {
 		t.Errorf("stage is %+v with %d problems", stage, len(inv.Problems))
 	}
 }

@@ -50,20 +50,26 @@ func number(h hash.Hash, n uint64) {
 	_, _ = h.Write(binary.LittleEndian.AppendUint64(nil, n))
 }
 
-// noted is an inventory without what only the matcher of vulnerabilities needs.
+// noted is how an inventory is written.
 type noted struct {
 	Inventory detonaut.Inventory `json:"inventory"`
 	Problems  []Problem          `json:"problems"`
 	Owned     [][]string         `json:"owned"`
+	Symbols   map[int][]byte     `json:"symbols,omitempty"` // of packages, by position
 }
 
 // maxNoted bounds what a note may become, in bytes.
 const maxNoted = 256 << 20
 
-// MarshalBinary implements encoding.BinaryMarshaler. What [Inventory.SBOM] says is left
-// out.
+// MarshalBinary implements encoding.BinaryMarshaler.
 func (i *Inventory) MarshalBinary() ([]byte, error) {
-	text, err := json.Marshal(noted{i.Inventory, i.Problems, i.owned})
+	n := noted{Inventory: i.Inventory, Problems: i.Problems, Owned: i.owned, Symbols: map[int][]byte{}}
+	for at := range i.Packages {
+		if s := i.Packages[at].Symbols; len(s) > 0 {
+			n.Symbols[at] = s
+		}
+	}
+	text, err := json.Marshal(n)
 	if err != nil {
 		return nil, fmt.Errorf("encode inventory: %w", err)
 	}
@@ -92,6 +98,12 @@ func (i *Inventory) UnmarshalBinary(b []byte) error {
 	}
 	if len(n.Owned) != len(n.Inventory.Packages) {
 		return fmt.Errorf("decode inventory: %w: %d packages own the files of %d", detonaut.ErrCorrupt, len(n.Inventory.Packages), len(n.Owned))
+	}
+	for at, s := range n.Symbols {
+		if at < 0 || at >= len(n.Inventory.Packages) {
+			return fmt.Errorf("decode inventory: %w: functions of package %d", detonaut.ErrCorrupt, at)
+		}
+		n.Inventory.Packages[at].Symbols = s
 	}
 	*i = Inventory{Inventory: n.Inventory, Problems: n.Problems, owned: n.Owned}
 	return nil

@@ -12,7 +12,6 @@ import (
 	"github.com/anchore/grype/grype/vulnerability"
 
 	"github.com/detonaut/detonaut"
-	"github.com/detonaut/detonaut/internal/static/inventory"
 )
 
 // Bounds of what is said of one hole: bytes of a description and of any other text, and
@@ -27,38 +26,23 @@ const (
 
 // describe says in our words what grype found: each hole of a package once, the worst
 // first.
-func (d *Database) describe(ctx context.Context, found []match.Match) ([]detonaut.Vulnerability, error) {
+func (d *Database) describe(ctx context.Context, packages list, found []match.Match) ([]detonaut.Vulnerability, error) {
 	known, err := d.details(ctx, found)
 	if err != nil {
 		return nil, err
 	}
-	places := places{}
 	all := make([]detonaut.Vulnerability, 0, len(found))
 	for i := range found {
 		v := describeMatch(&found[i], known)
-		at := places.of(&found[i])
-		v.Path, v.Layer = bounded(at.Path, maxText), at.Layer
+		if of := packages.at(found[i].Package.ID); of != nil && len(of.Locations) > 0 {
+			v.Path, v.Layer = bounded(of.Locations[0].Path, maxText), of.Locations[0].Layer
+		}
 		all = append(all, v)
 	}
 	slices.SortFunc(all, byPackage)
 	all = join(all)
 	slices.SortFunc(all, Compare)
 	return all, nil
-}
-
-// places are the first places of packages, by grype's id of these.
-type places map[string]detonaut.Location
-
-func (p places) of(m *match.Match) detonaut.Location {
-	id := string(m.Package.ID)
-	at, ok := p[id]
-	if !ok {
-		if all := inventory.Locations(m.Package.Locations); len(all) > 0 {
-			at = all[0]
-		}
-		p[id] = at
-	}
-	return at
 }
 
 func describeMatch(m *match.Match, known details) detonaut.Vulnerability {

@@ -5,14 +5,14 @@ import (
 
 	"github.com/anchore/grype/grype/match"
 
-	"github.com/detonaut/detonaut/internal/static/inventory"
+	"github.com/detonaut/detonaut"
 )
 
 // Matches are what grype says, before it is said in our words, and what could not be
 // found out.
-func (d *Database) Matches(ctx context.Context, inv inventory.Inventory) (found []match.Match, problems string, err error) {
+func (d *Database) Matches(ctx context.Context, inv *detonaut.Inventory) (found []match.Match, problems string, err error) {
 	s := newSearch(ctx, d.options.Limits.orDefault())
 	defer s.end()
-	found, err = d.matches(s, inv)
+	_, found, err = d.matches(s, inv)
 	return found, s.reason(), err
 }

@@ -143,7 +143,7 @@ func mixed(t testing.TB, suite string) (root, layout string) {
 	return root, layout
 }
 
-func read(tb testing.TB, layout string) inventory.Inventory {
+func read(tb testing.TB, layout string) *detonaut.Inventory {
 	tb.Helper()
 	got, err := image.Pull(tb.Context(), detonaut.Ref("oci-dir:"+layout), image.Options{CacheDir: tb.TempDir(), Platform: "linux/amd64"})
 	if err != nil {
@@ -158,7 +158,29 @@ func read(tb testing.TB, layout string) inventory.Inventory {
 	if stage.State != detonaut.Complete {
 		tb.Fatal(stage)
 	}
-	return inv
+	return stored(tb, &inv.Inventory)
+}
+
+// stored is an inventory as a report keeps it: so all tests see that nothing is lost by which
+// vulnerabilities are looked up.
+func stored(tb testing.TB, inv *detonaut.Inventory) *detonaut.Inventory {
+	tb.Helper()
+	text, err := json.Marshal(inv)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	kept := new(detonaut.Inventory)
+	if err := json.Unmarshal(text, kept); err != nil {
+		tb.Fatal(err)
+	}
+	symbols, err := inventory.Symbols(inv)
+	if err == nil && symbols != nil {
+		err = inventory.AddSymbols(kept, bytes.NewReader(symbols))
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return kept
 }
 
 // answer is what grype's command says of an image.

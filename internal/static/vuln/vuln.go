@@ -21,12 +21,11 @@ import (
 	"github.com/anchore/grype/grype/vulnerability"
 
 	"github.com/detonaut/detonaut"
-	"github.com/detonaut/detonaut/internal/static/inventory"
 )
 
 // Version names, for the fingerprint of a report, what findings depend on besides the
 // inventory and the database: this package and grype.
-const Version = "vuln@1+grype-v0.121.2"
+const Version = "vuln@2+grype-v0.121.2"
 
 // Limits bound one [Database.Match]. What a bound keeps from being found makes the
 // stage partial.
@@ -53,14 +52,15 @@ func (l Limits) orDefault() Limits {
 
 // Match finds the holes of the packages of inv, each hole of a package once, the worst
 // first. What fails is told in the stage; what was found until then is returned all the
-// same. It may be called from several goroutines.
-func (d *Database) Match(ctx context.Context, inv inventory.Inventory) ([]detonaut.Vulnerability, detonaut.Stage) {
+// same. It may be called from several goroutines. The inventory is not changed; one that a
+// report kept serves as well as one that was just made.
+func (d *Database) Match(ctx context.Context, inv *detonaut.Inventory) ([]detonaut.Vulnerability, detonaut.Stage) {
 	search := newSearch(ctx, d.options.Limits.orDefault())
 	defer search.end()
-	found, err := d.matches(search, inv)
+	packages, found, err := d.matches(search, inv)
 	var all []detonaut.Vulnerability
 	if err == nil {
-		all, err = d.describe(ctx, found)
+		all, err = d.describe(ctx, packages, found)
 	}
 	return all, d.stage(ctx, search, err)
 }
@@ -100,13 +100,13 @@ func Unavailable(err error) detonaut.Stage {
 }
 
 // matches are what grype's command finds, by the names that it uses.
-func (d *Database) matches(s *search, inv inventory.Inventory) (found []match.Match, err error) {
+func (d *Database) matches(s *search, inv *detonaut.Inventory) (packages list, found []match.Match, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	packages, distribution := packagesOf(inv.SBOM())
+	packages = listOf(inv)
 	matcher := grype.VulnerabilityMatcher{
 		VulnerabilityProvider: provider{d.provider},
 		Matchers:              s.guard(matchers()),
@@ -114,11 +114,11 @@ func (d *Database) matches(s *search, inv inventory.Inventory) (found []match.Ma
 	}
 	// The end of the search must not end grype: what was found until then would be lost.
 	// Its matchers see to it instead.
-	all, _, err := matcher.FindMatchesContext(context.WithoutCancel(s.ctx), packages, pkg.Context{Distro: distribution})
+	all, _, err := matcher.FindMatchesContext(context.WithoutCancel(s.ctx), packages.packages, pkg.Context{Distro: packages.distro})
 	if err != nil {
-		return nil, err
+		return packages, nil, err
 	}
-	return all.Sorted(), nil
+	return packages, all.Sorted(), nil
 }
 
 // provider is the database without what is read of it for each match and not used

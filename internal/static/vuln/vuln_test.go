@@ -18,7 +18,6 @@ import (
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/image/imagetest"
-	"github.com/detonaut/detonaut/internal/static/inventory"
 	"github.com/detonaut/detonaut/internal/static/vuln"
 	"github.com/detonaut/detonaut/internal/static/vuln/vulndb"
 	"github.com/detonaut/detonaut/internal/static/vuln/vulntest"
@@ -54,7 +53,7 @@ func open(tb testing.TB, dir string, o vuln.Options) *vuln.Database {
 }
 
 // listed is the inventory of an image, as imagetest.FromTxtar reads it.
-func listed(tb testing.TB, text string) inventory.Inventory {
+func listed(tb testing.TB, text string) *detonaut.Inventory {
 	tb.Helper()
 	img, err := imagetest.FromTxtar("PLATFORM linux/amd64\n" + text)
 	if err != nil {
