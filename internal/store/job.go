@@ -108,6 +108,9 @@ type WorkOptions struct {
 	// Images is how many images are analysed at once, at most, and Catalogue how many jobs of
 	// the other kinds run; 0 is none.
 	Images, Catalogue int
+	// Vacant is how many more images may be taken now, whatever Images allows; nil is any number. It
+	// is called often, and must not block.
+	Vacant func() int
 	// Do does a job. Its ctx ends when the job is cancelled, when it is another's by now, or when
 	// the grace is over: what it returns then counts for nothing, but is to come soon.
 	Do func(ctx context.Context, j Job) Outcome
