@@ -15,6 +15,7 @@ type Place struct {
 
 	// These are of the room's mutex.
 	phase   Phase
+	began   bool      // it has told what it does
 	ran     time.Time // when its subject began to run
 	leaving bool      // it was asked to leave
 }
@@ -37,6 +38,7 @@ func (p *Place) Stage(name string) { p.Turn(phaseOf(name)) }
 func (p *Place) Turn(next Phase) {
 	r := p.room
 	r.mu.Lock()
+	p.began = true
 	if next == Waiting {
 		p.ran = time.Now()
 		r.free(p)

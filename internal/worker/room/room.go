@@ -72,8 +72,10 @@ type Room struct {
 	using    map[Phase]int
 	strained time.Time // since when memory is short, or somebody had to leave; zero if it is not
 	told     bool      // that nobody may enter
+	machine  Machine
 	now      Decision
-	read     time.Time // when that was made
+	read     time.Time // when these were made
+	shed     uint64
 }
 
 // New makes a room of this machine.
@@ -112,7 +114,8 @@ func (r *Room) Watch(ctx context.Context) {
 func (r *Room) look() {
 	now := time.Now()
 	load := r.load(now)
-	r.now, r.read = r.limits.Decide(r.o.Look(), load), now
+	r.machine, r.read = r.o.Look(), now
+	r.now = r.limits.Decide(r.machine, load)
 	switch {
 	case !r.now.Strained:
 		r.strained = time.Time{}
@@ -130,6 +133,7 @@ func (r *Room) look() {
 	for _, p := range slices.Backward(r.inside) {
 		if r.now.Shed > 0 && !p.leaving {
 			r.now.Shed--
+			r.shed++
 			r.o.Log.Warn("an analysis is put back", "why", r.now.Why, "running", len(r.inside))
 			p.leaving = true
 			p.end(ErrShed)
@@ -194,9 +198,44 @@ func (r *Room) Enter(ctx context.Context) (*Place, error) {
 	}
 }
 
-// Why is the reason why nobody may enter at the moment; empty if somebody may.
-func (r *Room) Why() string {
+// Vacant is how many more had better be taken up now: as many as may enter, and will pull soon.
+// What only waits here could be done elsewhere.
+func (r *Room) Vacant() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.now.Why
+	r.letIn()
+	if time.Since(r.read) > fresh {
+		r.look()
+	}
+	begin := r.limits.Pulls + 1 - len(r.door) - len(r.turns[Pulling]) - r.using[Pulling]
+	for _, p := range r.inside {
+		if !p.began {
+			begin--
+		}
+	}
+	return max(min(begin, r.now.Admit-len(r.door)), 0)
+}
+
+// State is how a room is.
+type State struct {
+	Limits  Limits
+	Machine Machine
+	Load    Load
+	// Turns is how many wait for a slot, Shed how many had to leave so far, and Why is why nobody may
+	// enter, if nobody may; Strained that it is because memory is short.
+	Turns    int
+	Shed     uint64
+	Why      string
+	Strained bool
+}
+
+// State tells how the room is at the moment.
+func (r *Room) State() State {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := State{Limits: r.limits, Machine: r.machine, Load: r.load(time.Now()), Shed: r.shed, Why: r.now.Why, Strained: r.now.Strained}
+	for _, waiting := range r.turns {
+		s.Turns += len(waiting)
+	}
+	return s
 }

@@ -265,8 +265,8 @@ func TestShed(t *testing.T) {
 			t.Fatal("somebody entered while memory was short")
 		default:
 		}
-		if r.Why() == "" {
-			t.Error("nobody says why")
+		if s := r.State(); s.Why == "" || !s.Strained || s.Shed != 1 || s.Load.Leaving != 1 || r.Vacant() != 0 {
+			t.Errorf("got %+v", s)
 		}
 		for i, p := range places {
 			if got := context.Cause(p.Context()); (i == 2) != errors.Is(got, ErrShed) {
@@ -283,6 +283,38 @@ func TestShed(t *testing.T) {
 			p.Leave()
 		}
 	})
+}
+
+// TestVacant: no more are taken than will be pulled soon, and than may enter.
+func TestVacant(t *testing.T) {
+	r := New(Options{Most: 5, Needs: needs, Look: plenty})
+	var places []*Place
+	for i, want := range []int{3, 2, 1} {
+		if got := r.Vacant(); got != want {
+			t.Errorf("%d inside: got %d, want %d", i, got, want)
+		}
+		p, err := r.Enter(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		places = append(places, p)
+	}
+	places[0].Stage(detonaut.StagePull)
+	if got := r.Vacant(); got != 0 {
+		t.Errorf("before they run: got %d", got)
+	}
+	for _, p := range places {
+		p.Stage(detonaut.StageDetonate)
+	}
+	if got := r.Vacant(); got != 2 { // which is all there is room for
+		t.Errorf("when all run: got %d", got)
+	}
+	for _, p := range places {
+		p.Leave()
+	}
+	if got := r.Vacant(); got != 3 {
+		t.Errorf("empty: got %d", got)
+	}
 }
 
 // TestGivesUp: who does not wait any longer, at the door or for a turn, is in nobody's way.
