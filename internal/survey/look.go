@@ -23,7 +23,7 @@ func hopeless(err error) bool {
 // look looks at repositories, and keeps what is in each as soon as that is known. An error is
 // that of the store.
 func (e *Engine) look(ctx context.Context, s store.Survey, j store.Job, log *slog.Logger) (store.Outcome, error) {
-	all, err := e.o.Store.Candidates(ctx, s.Name, j.First, j.Last)
+	all, err := e.o.Store.Candidates(ctx, s.Name, j.Batch)
 	if err != nil {
 		return store.Outcome{}, err
 	}

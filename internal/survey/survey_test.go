@@ -219,7 +219,7 @@ func TestLook(t *testing.T) {
 		}
 		return []store.Item{{}, {}}, "", nil
 	}, "a-none", "b-busy", "a-broken", "b-more", "c-busy", "a-breaks", "a-good")
-	job := store.Job{Kind: store.JobLook, Survey: "s", First: 1, Last: 7, Attempt: 1, MaxAttempts: 2}
+	job := store.Job{Kind: store.JobLook, Survey: "s", Batch: 1, Attempt: 1, MaxAttempts: 2}
 	if out := e.Do(t.Context(), job); out.Later != time.Second {
 		t.Errorf("got %+v", out)
 	}
@@ -265,7 +265,7 @@ func TestLookStops(t *testing.T) {
 			}
 			return []store.Item{{}}, "", nil
 		}, "a-slow", "a-good")
-		job := store.Job{Kind: store.JobLook, Survey: "s", First: 1, Last: 2, Attempt: 1, MaxAttempts: 1}
+		job := store.Job{Kind: store.JobLook, Survey: "s", Batch: 1, Attempt: 1, MaxAttempts: 1}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		e.Do(ctx, job)
