@@ -50,6 +50,13 @@ type Overrides struct {
 	Limits plan.Limits
 }
 
+// Digest identifies what is asked of a run, whatever the image. It does not depend on where on this
+// machine the record to replay lies.
+func (o Overrides) Digest() detonaut.Digest {
+	o.Internet.Replay = ""
+	return digest(o)
+}
+
 // NewPlan says how to run img, whose root file system is fsys: as Docker would
 // run it, but for o. fsys is only read, and must not follow links out of
 // itself. The caller sets Image of the plan.
@@ -139,9 +146,13 @@ func trustNetwork(p *plan.Plan, fsys fs.FS, asked []string) error {
 // fingerprint has.
 func Digest(p plan.Plan) detonaut.Digest {
 	p.Image, p.Internet.Replay = "", ""
-	b, err := json.Marshal(p)
+	return digest(p)
+}
+
+func digest(v any) detonaut.Digest {
+	b, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // a plan has no field that JSON cannot express
+		panic(err) // neither has a field that JSON cannot express
 	}
 	sum := sha256.Sum256(b)
 	return detonaut.Digest("sha256:" + hex.EncodeToString(sum[:]))

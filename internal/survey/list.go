@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/detonaut/detonaut/internal/store"
@@ -89,6 +90,9 @@ func (e *Engine) list(ctx context.Context, s store.Survey, log *slog.Logger) (st
 			return store.Outcome{Later: 1, Why: "others have their turn"}, nil
 		}
 		spec := s.Sources[p.Source]
+		if Local(spec) {
+			return store.Outcome{Later: e.o.Pause, Why: "it is being listed by who began the survey"}, nil
+		}
 		if opened != p.Source {
 			if from, err = e.o.Open(spec); err != nil {
 				log.Error("a source cannot be opened", "source", spec, "error", err)
@@ -128,16 +132,20 @@ func (e *Engine) page(ctx context.Context, s store.Survey, p *place, from source
 		log.Warn("something is left out of a list", "source", spec, "why", cut.Why)
 		p.lack(spec, cut.Why)
 	}
+	return store.Outcome{}, e.keep(ctx, s, p, found, next, end)
+}
+
+// keep keeps a page of a source, and where it goes on.
+func (e *Engine) keep(ctx context.Context, s store.Survey, p *place, found []store.Candidate, next string, end bool) error {
 	if !end && next == p.At { // or it would go on for ever
-		log.Warn("a source goes in circles", "source", spec)
-		p.lack(spec, "it goes in circles")
+		p.lack(s.Sources[p.Source], "it goes in circles")
 		end = true
 	}
 	*p = place{Source: p.Source, At: next, Lacks: p.Lacks}
 	if end {
 		*p = place{Source: p.Source + 1, Lacks: p.Lacks}
 	}
-	return store.Outcome{}, e.o.Store.Listed(ctx, s.Name, found, p.String(), p.Source >= len(s.Sources))
+	return e.o.Store.Listed(ctx, s.Name, found, p.String(), p.Source >= len(s.Sources))
 }
 
 // noPage has a page be asked for again, or, when that was done often enough, goes on with the
@@ -152,4 +160,38 @@ func (e *Engine) noPage(ctx context.Context, s store.Survey, p *place, failed er
 		*p = place{Source: p.Source + 1, Lacks: p.Lacks}
 	}
 	return out, e.o.Store.Listed(ctx, s.Name, nil, p.String(), p.Source >= len(s.Sources))
+}
+
+// Local tells whether a source is on the machine where a survey begins, and is listed there.
+func Local(spec string) bool { return spec == "-" || strings.HasPrefix(spec, "file:") }
+
+// ListLocal lists the sources of a survey that begins which are local. They are its first.
+func (e *Engine) ListLocal(ctx context.Context, name string) error {
+	s, err := e.survey(ctx, name)
+	if err != nil {
+		return err
+	}
+	p, err := parsePlace(s.Cursor)
+	if err != nil {
+		return err
+	}
+	for p.Source < len(s.Sources) && Local(s.Sources[p.Source]) {
+		spec := s.Sources[p.Source]
+		from, err := e.o.Open(spec)
+		if err != nil {
+			return err
+		}
+		for number := p.Source; p.Source == number; {
+			found, next, end, err := from.List(ctx, p.At)
+			if cut, ok := errors.AsType[*source.Cut](err); ok {
+				p.lack(spec, cut.Why)
+			} else if err != nil {
+				return fmt.Errorf("read source %s: %w", spec, err)
+			}
+			if err := e.keep(ctx, s, &p, found, next, end); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

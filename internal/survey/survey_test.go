@@ -157,6 +157,33 @@ func TestListGoesOn(t *testing.T) {
 	})
 }
 
+// TestListLocal: what is on the machine where a survey begins is listed there, and by nobody else.
+func TestListLocal(t *testing.T) {
+	d := newDesk(store.Survey{Sources: []string{"-", "file:x", "a"}})
+	sources := map[string]source.Source{
+		"-":      &pages{host: "stdin", n: 2, at: map[int][]error{0: {&source.Cut{Why: "line 3 is too long"}}}},
+		"file:x": &pages{host: "file", n: 1, at: map[int][]error{0: {errors.New("input/output error")}}},
+		"a":      &pages{host: "a", n: 1},
+	}
+	e := engine(d, sources)
+	if out := e.Do(t.Context(), store.Job{Kind: store.JobList, Survey: "s"}); out.Later == 0 || len(d.all) != 0 {
+		t.Errorf("got %+v and %v", out, d.names())
+	}
+	if err := e.ListLocal(t.Context(), "s"); err == nil || !strings.Contains(err.Error(), "file:x: input/output error") || len(d.all) != 4 {
+		t.Errorf("got %v and %v", err, d.names())
+	}
+	if err := e.ListLocal(t.Context(), "s"); err != nil || len(d.all) != 6 || d.survey.State != store.SurveyListing {
+		t.Errorf("got %v and %v, %s", err, d.names(), d.survey.State)
+	}
+	e.Do(t.Context(), store.Job{Kind: store.JobList, Survey: "s"})
+	if len(d.all) != 8 || d.survey.State != store.SurveyRunning {
+		t.Errorf("got %v, %s", d.names(), d.survey.State)
+	}
+	if diff := cmp.Diff([]string{"-: line 3 is too long"}, Lacks(d.survey)); diff != "" {
+		t.Errorf("lacks (-want +got):\n%s", diff)
+	}
+}
+
 func TestFailures(t *testing.T) {
 	d := newDesk(store.Survey{Sources: []string{"a"}, Cursor: "x"})
 	e := engine(d, nil)
