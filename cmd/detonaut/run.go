@@ -148,6 +148,8 @@ var configFlags = []configFlag{
 	{"no-worker", "serve.no_worker", "leave what is submitted to workers of other processes"},
 	{"url", "serve.url", "`URL` at which people reach the server"},
 	{"proxies", "serve.proxies", "`NETWORKS` (address or network,...) of proxies whose X-Forwarded-For is believed"},
+	{"metrics", "telemetry.listen", "`HOST:PORT` of /metrics, /healthz and /readyz for those who operate it (default none)"},
+	{"log-format", "telemetry.log_format", "`FORMAT` of the log: text or json (default text on a terminal, json elsewhere)"},
 	{"jobs", "scan.jobs", "`NUMBER` of images to analyse at once"},
 }
 

@@ -50,6 +50,7 @@ about modes, keys, providers, limits, and proxies with TLS.`,
 	}
 	addConfigFlags(cmd, "listen", "public", "no-worker", "url", "proxies")
 	addConfigFlags(cmd, storeFlags...)
+	addConfigFlags(cmd, telemetryFlags...)
 	addConfigFlags(cmd, readFlags...)
 	addConfigFlags(cmd, "platform", "duration", "jobs", "rules", "rules-only", "rule-packs", "cache", "plain-http", "insecure", "chamber")
 	return cmd
@@ -61,7 +62,7 @@ func (a *app) runServe(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	log := a.serverLog()
+	log := a.serverLog(cfg.Telemetry)
 	r, err := a.openStore(ctx, cfg.Store)
 	if err != nil {
 		return err
@@ -71,6 +72,12 @@ func (a *app) runServe(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
+	watch, watched, err := a.telemetry(ctx, cfg, r, nil, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, watched()) }()
+	o.Observe = watch.Request
 	work, done, err := a.beside(ctx, cfg, r, &o)
 	if err != nil {
 		return err
@@ -106,18 +113,6 @@ func (a *app) warm(ctx context.Context, s store.Search, log *slog.Logger) {
 	if _, err := s.Numbers(ctx); err != nil && ctx.Err() == nil {
 		log.Warn("what is searched could not be loaded yet", "error", err)
 	}
-}
-
-// serverLog is where a server logs to: what went wrong, to stderr.
-func (a *app) serverLog() *slog.Logger {
-	level := slog.LevelWarn
-	switch {
-	case a.debug:
-		level = slog.LevelDebug
-	case a.quiet:
-		level = slog.LevelError
-	}
-	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
 }
 
 // beside is what works beside the server; it does nothing where submissions are another's.

@@ -23,7 +23,7 @@ var passed = []string{"PATH", "HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_C
 
 // startServer is the command "server ARG...": it runs detonaut serve with the arguments, at
 // an address of its own, until the script ends or says "server-ends". The address is $SERVER,
-// and the link that lets somebody in is $LINK; what it says on stderr is in served.txt.
+// the link that lets somebody in is $LINK, and with --metrics that address is $METRICS; what it says on stderr is in served.txt.
 func startServer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("usage: server ARG...")
@@ -61,6 +61,9 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 	ts.SetCmd("server-ends", func(*testscript.TestScript, bool, []string) { end() })
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
+		if address, ok := strings.CutPrefix(lines.Text(), "metrics at "); ok {
+			ts.Setenv("METRICS", strings.TrimSuffix(address, "/metrics"))
+		}
 		if address, ok := strings.CutPrefix(lines.Text(), "serving "); ok {
 			ts.Setenv("SERVER", strings.TrimSuffix(address, "/"))
 			if slices.Contains(args, "--public") {

@@ -65,18 +65,18 @@ commands may be used while a server or workers do.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.storeExport(), a.storeImport(), a.storeGC(), a.storeCheck())
+	cmd.AddCommand(a.storeExport(), a.storeImport(), a.storeGC(), a.storeCheck(), a.storeMigrate())
 	return cmd
 }
 
 // withStore opens the store of a command and looks after it. What is wrong with single
-// things goes to stderr as it is found. Only an import makes a store where there is none.
+// things goes to stderr as it is found. Only import and migrate make a store where there is none.
 func (a *app) withStore(cmd *cobra.Command, look func(upkeep.Home) error) error {
 	cfg, err := a.load(cmd)
 	if err != nil {
 		return err
 	}
-	if database, _, err := cfg.Store.Places(a.env); err == nil && !cfg.Store.Postgres() && cmd.Name() != "import" {
+	if database, _, err := cfg.Store.Places(a.env); err == nil && !cfg.Store.Postgres() && cmd.Name() != "import" && cmd.Name() != "migrate" {
 		if _, err := os.Stat(database); err != nil {
 			return fmt.Errorf("open store: %w: %w", detonaut.ErrNotFound, err)
 		}
@@ -262,6 +262,30 @@ The exit code is 1 when something is wrong.`,
 	}
 	cmd.Flags().BoolVar(&quick, "quick", false, "only see whether artifacts are there, and do not read them")
 	textOrJSON(cmd, &format)
+	addConfigFlags(cmd, storeFlags...)
+	return cmd
+}
+
+func (a *app) storeMigrate() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "migrate",
+		Short: "Make the tables of the database, or bring them up to date",
+		Long: `Migrate makes the database what this version needs, and does nothing else. Every
+command that opens a store does that first; migrate is for those who want it
+done once, before the servers and workers of a new version are started. What
+others migrate at the same time is waited for.`,
+		Example: `  detonaut store migrate
+  detonaut store migrate --database postgres://db/detonaut`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withStore(cmd, func(upkeep.Home) error {
+				if !a.quiet {
+					fmt.Fprintln(a.stderr, "detonaut: the database is up to date")
+				}
+				return nil
+			})
+		},
+	}
 	addConfigFlags(cmd, storeFlags...)
 	return cmd
 }

@@ -48,6 +48,8 @@ type Config struct {
 	Worker     Worker     `yaml:"worker"`
 	Politeness Politeness `yaml:"politeness"`
 	Survey     Survey     `yaml:"survey"`
+	// Telemetry says what those who operate servers and workers are told.
+	Telemetry Telemetry `yaml:"telemetry"`
 }
 
 // Image says how images are pulled, and what one may cost.
@@ -248,6 +250,7 @@ func (c *Config) Validate() error {
 	c.Worker.validate(bad)
 	c.Politeness.validate(bad)
 	c.Survey.validate(bad)
+	c.Telemetry.validate(bad)
 	for _, n := range []struct {
 		key   string
 		value int64

@@ -58,6 +58,8 @@ type Options struct {
 	Version string
 	// Log may be nil.
 	Log *slog.Logger
+	// Observe is told of requests; nil is nobody.
+	Observe Observe
 }
 
 // Site is what pages show beside reports.
@@ -128,7 +130,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make server: %w", err)
 	}
-	s.handler = g.Handler(compress(s.routes(a, s.pages(a))))
+	s.handler = observed(o.Observe, g.Handler(compress(routed(s.routes(a, s.pages(a))))))
 	return s, nil
 }
 

@@ -22,7 +22,7 @@ const maxText = 256
 // newTracer makes what traces, and what ends it. It sends by OTLP over HTTP, as the variables of
 // OpenTelemetry's specification say.
 func newTracer(ctx context.Context, o Options) (trace.Tracer, func(context.Context) error, error) {
-	if !wantsTraces(o.Env) {
+	if !Traces(o.Env) {
 		return noop.NewTracerProvider().Tracer(""), func(context.Context) error { return nil }, nil
 	}
 	exporter, err := otlptracehttp.New(ctx) // it reads the environment itself, and connects later
@@ -39,8 +39,8 @@ func newTracer(ctx context.Context, o Options) (trace.Tracer, func(context.Conte
 	return provider.Tracer("github.com/detonaut/detonaut"), provider.Shutdown, nil
 }
 
-// wantsTraces tells whether the environment says where to send them, and does not forbid it.
-func wantsTraces(env func(string) string) bool {
+// Traces tells whether the environment says where to send traces, and does not forbid it.
+func Traces(env func(string) string) bool {
 	if env == nil || env("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
 		return false
 	}
