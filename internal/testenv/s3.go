@@ -9,11 +9,13 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
 
+// bucket is what there is in a server.
+const bucket = "detonaut"
+
 // S3 starts a server that speaks S3, with one empty bucket in memory, and returns the URL of
 // the bucket as gocloud.dev/blob opens it. It ends with the test.
 func S3(tb testing.TB) string {
 	tb.Helper()
-	const bucket = "detonaut"
 	backend := s3mem.New()
 	if err := backend.CreateBucket(bucket); err != nil {
 		tb.Fatalf("make a bucket: %v", err)
