@@ -118,9 +118,11 @@ func (s *SeaweedFSServer) Stop(tb testing.TB) {
 // Start starts a server that does not run, and waits until it keeps something.
 func (s *SeaweedFSServer) Start(tb testing.TB) {
 	tb.Helper()
-	args := []string{"-c", keeper, "keeper", s.dir, s.program, "-logtostderr=true", "server", "-dir=" + s.dir, "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+	args := []string{
+		"-c", keeper, "keeper", s.dir, s.program, "-logtostderr=true", "server", "-dir=" + s.dir, "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
 		"-filer", "-s3", "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false", "-master.electionTimeout=1s", "-master.volumeSizeLimitMB=64", "-volume.max=8",
-		"-s3.localSocket=" + filepath.Join(s.dir, "s3.sock"), "-filer.localSocket=" + filepath.Join(s.dir, "filer.sock")}
+		"-s3.localSocket=" + filepath.Join(s.dir, "s3.sock"), "-filer.localSocket=" + filepath.Join(s.dir, "filer.sock"),
+	}
 	for i, name := range weedServices {
 		args = append(args, fmt.Sprintf("-%s.port=%s", name, s.ports[2*i]), fmt.Sprintf("-%s.port.grpc=%s", name, s.ports[2*i+1]))
 	}

@@ -113,12 +113,3 @@ var Platform = "linux/" + runtime.GOARCH
 
 // Repositories are all of them, in the order in which the registry lists them: sorted by name.
 func (h *Hub) Repositories() []Repository { return h.repos }
-
-// Image is the role of an image, and what is planted in it.
-func (h *Hub) Image(r Repository) (Planted, bool) {
-	if r.image < 0 {
-		return Planted{}, false
-	}
-	d := h.images[r.image]
-	return d.Planted, true
-}

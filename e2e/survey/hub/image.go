@@ -223,7 +223,6 @@ func (h *Hub) cast() error {
 			numbers[name] = append(numbers[name], len(h.pool.layers))
 			h.origins[digest.String()] = origin{what: isPooled, layer: len(h.pool.layers)}
 			h.pool.layers = append(h.pool.layers, layer{digest: digest.String(), diff: diff.String(), body: b})
-			h.pool.perLayer = append(h.pool.perLayer, 1)
 		}
 	}
 	for i := range h.images {

@@ -44,10 +44,12 @@ type share struct {
 	of   int
 }
 
+// There are more copies than in the real one, so that many repositories need not be many
+// analyses: each digest is analysed once.
 var shares = []share{
 	{Empty, 3000},
-	{Several, 1400}, {Mirror, 900},
-	{Foreign, 300}, {Chart, 150}, {Signature, 100}, {Gone, 80}, {Refused, 60}, {Nonsense, 50},
+	{Several, 700}, {Mirror, 2700},
+	{Foreign, 500}, {Chart, 250}, {Signature, 150}, {Gone, 200}, {Refused, 150}, {Nonsense, 100},
 	{Wrong, 40}, {Bomb, 10}, {Crowd, 10}, {Tricks, 40},
 	{Busy, 10}, {Shaky, 100}, {Cut, 60}, {Moved, 30}, {Dropped, 20},
 	{Endless, 1}, {Mute, 1}, {Loop, 3}, {Many, 2},
@@ -145,7 +147,7 @@ func (h *Hub) repository(random *rand.Rand, i int, kind Kind) Repository {
 		r.tags = append(r.tags, fmt.Sprintf("1.%d", v))
 	}
 	r.image = h.design(random, kind)
-	if kind == Moved || kind == Dropped {
+	if kind == Moved {
 		r.then = h.design(random, Plain)
 	}
 	return r

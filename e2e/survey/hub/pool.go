@@ -5,13 +5,13 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
+	"debug/elf"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"sync"
-
-	"github.com/detonaut/detonaut"
 )
 
 // layer is one that is kept.
@@ -31,16 +31,11 @@ const (
 type pool struct {
 	files  [][]byte
 	layers []layer
-	// Where the others begin, or are.
-	middles  int
-	packaged map[int]int // by the number of the package
-	roles    map[string]int
-	bomb     int
-	crowd    int
-	tricks   int
-	// count and kept are how many files there are in all layers of all images that were made,
-	// and how many contents.
-	perLayer []int
+	// These are numbers of layers: where some begin, and which others are.
+	middles             int
+	packaged            map[int]int // by the number of the package
+	roles               map[string]int
+	bomb, crowd, tricks int
 }
 
 func newPool(random *rand.Rand) (*pool, error) {
@@ -104,11 +99,32 @@ var Bounds = struct {
 
 // looks is what an image of a role has if it cannot be run.
 func looks(r Role) []entry {
-	list := []entry{{name: r.Run[0][1:], mode: 0o755, body: []byte("the looks of " + r.Name + "\n")}}
+	list := []entry{{name: r.Run[0][1:], mode: 0o755, body: program("the looks of " + r.Name)}}
 	if r.Shell {
-		list = append(list, entry{name: "bin/sh", mode: 0o755, body: []byte("the looks of a shell\n")})
+		list = append(list, entry{name: "bin/sh", mode: 0o755, body: program("the looks of a shell")})
 	}
 	return list
+}
+
+// program is one as far as anybody sees who does not run it: it has no code.
+func program(text string) []byte {
+	machine := elf.EM_X86_64
+	if ours() == "arm64" {
+		machine = elf.EM_AARCH64
+	}
+	const at, head, part = 0x400000, 64, 56
+	size := uint64(head + part + len(text))
+	h := elf.Header64{
+		Ident: [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},
+		Type:  uint16(elf.ET_EXEC), Machine: uint16(machine), Version: uint32(elf.EV_CURRENT),
+		Entry: at + head + part, Phoff: head, Ehsize: head, Phentsize: part, Phnum: 1,
+	}
+	load := elf.Prog64{
+		Type: uint32(elf.PT_LOAD), Flags: uint32(elf.PF_R | elf.PF_X), Vaddr: at, Paddr: at, Filesz: size, Memsz: size, Align: 4096,
+	}
+	b, _ := binary.Append(nil, binary.LittleEndian, h) // of fixed size
+	b, _ = binary.Append(b, binary.LittleEndian, load)
+	return append(b, text...)
 }
 
 func (p *pool) base(random *rand.Rand) int { return skewed(random, bases) }
@@ -156,7 +172,6 @@ func (p *pool) add(files []entry) error {
 		return err
 	}
 	p.layers = append(p.layers, l)
-	p.perLayer = append(p.perLayer, len(files))
 	return nil
 }
 
@@ -249,12 +264,4 @@ func accessKey(random *rand.Rand) string {
 		b = append(b, letters[random.IntN(len(letters))])
 	}
 	return string(b)
-}
-
-// worst is the worse of two severities.
-func worst(a, b detonaut.Severity) detonaut.Severity {
-	if b.Rank() > a.Rank() {
-		return b
-	}
-	return a
 }

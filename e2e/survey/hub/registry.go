@@ -200,29 +200,49 @@ func (h *Hub) manifest(w http.ResponseWriter, req *http.Request, r *Repository, 
 		send(w, req, typeManifest, []byte(`{"schemaVersion": 2, "layers": "none"`))
 		return
 	}
-	image, moved := r.image, false
-	if byTag && r.then >= 0 {
-		// It moves as soon as somebody has seen what is under it.
-		what := r.Name + " by tag"
-		if req.Method == http.MethodGet {
-			moved = h.times(what) > 1
-		} else {
-			moved = h.peek(what) > 0
-		}
-	}
-	if moved {
-		image = r.then
-	}
+	image := r.image
 	if byTag {
+		if h.moves(r) {
+			image = r.then
+		}
 		ref = h.images[image].top()
 	}
 	o, ok := h.origins[ref]
-	if !ok || o.what != isManifest && o.what != isIndex || o.image != r.image && o.image != r.then ||
-		r.Kind == Dropped && o.image == r.image && !byTag {
+	if !ok || o.what != isManifest && o.what != isIndex || o.image != r.image && o.image != r.then || h.drops(r, req.Method, byTag) {
 		refuse(w, http.StatusNotFound, "MANIFEST_UNKNOWN")
 		return
 	}
 	h.document(w, req, o)
+}
+
+// moves tells whether what is under the tag is another image by now: as soon as somebody has seen
+// the first.
+func (h *Hub) moves(r *Repository) bool {
+	if r.Kind != Moved {
+		return false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.seen[r.Name+" by tag"]++
+	return h.seen[r.Name+" by tag"] > 1
+}
+
+// drops tells whether the first image is gone: as soon as somebody who asked for the tag has got
+// its manifest.
+func (h *Hub) drops(r *Repository, method string, byTag bool) bool {
+	if r.Kind != Dropped {
+		return false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	got := r.Name + " got"
+	if byTag {
+		h.seen[got] = 0
+	}
+	if method == http.MethodGet {
+		h.seen[got]++
+	}
+	return h.seen[got] > 1
 }
 
 // top is the digest of what is under a tag.
@@ -231,12 +251,6 @@ func (d *design) top() string {
 		return d.index
 	}
 	return d.Digest
-}
-
-func (h *Hub) peek(what string) int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.seen[what]
 }
 
 func (h *Hub) document(w http.ResponseWriter, req *http.Request, o origin) {

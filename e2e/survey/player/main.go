@@ -15,6 +15,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
 
+	"github.com/detonaut/detonaut/chamber/artifact"
 	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/chamber/version"
@@ -65,12 +67,18 @@ func run(args []string) error {
 		return err
 	}
 	wanted := slices.Contains(args, "-artifacts")
+	var kinds artifact.Kinds
+	if at := slices.Index(args, "-want"); at >= 0 && at+1 < len(args) {
+		if kinds, err = artifact.ParseKinds(args[at+1]); err != nil {
+			return err
+		}
+	}
 	if file := os.Getenv("DETONAUT_CHAMBER_RECORD"); file != "" {
 		return record(args[1:], text, wanted, file)
 	}
 	for _, v := range p.Env {
 		if name, ok := strings.CutPrefix(v, variable); ok {
-			return play(p, filepath.Join(os.Getenv("DETONAUT_CHAMBER_TAPES"), filepath.Base(name)), wanted)
+			return play(p, filepath.Join(os.Getenv("DETONAUT_CHAMBER_TAPES"), filepath.Base(name)), kinds)
 		}
 	}
 	return become(args, text)
@@ -91,9 +99,9 @@ func note(digest string) error {
 }
 
 // play writes what was recorded, under another plan.
-func play(p plan.Plan, file string, wanted bool) error {
-	if wanted {
-		if err := playArtifacts(file + ".artifacts"); err != nil {
+func play(p plan.Plan, file string, wanted artifact.Kinds) error {
+	if wanted != 0 {
+		if err := playArtifacts(file+".artifacts", wanted); err != nil {
 			return err
 		}
 	}
@@ -103,7 +111,8 @@ func play(p plan.Plan, file string, wanted bool) error {
 	return err
 }
 
-func playArtifacts(file string) error {
+// playArtifacts writes what is wanted of what was recorded.
+func playArtifacts(file string, wanted artifact.Kinds) error {
 	f, err := os.Open(file)
 	if err != nil {
 		return err
@@ -114,9 +123,46 @@ func playArtifacts(file string) error {
 		return err
 	}
 	defer zr.Close()
-	out := os.NewFile(artifactsFD, "artifacts")
-	_, err = io.Copy(out, zr)
-	return errors.Join(err, out.Close())
+	pipe := os.NewFile(artifactsFD, "artifacts")
+	out := artifact.NewWriter(pipe, artifact.DefaultLimits().Only(wanted))
+	err = artifact.Read(zr, chosen{out, wanted}, artifact.DefaultLimits())
+	return errors.Join(err, out.Close(), pipe.Close())
+}
+
+// chosen takes what is wanted.
+type chosen struct {
+	*artifact.Writer
+	wanted artifact.Kinds
+}
+
+func (c chosen) Capture(b []byte) error {
+	if c.wanted&artifact.Captures == 0 {
+		return nil
+	}
+	_, err := c.Writer.Capture().Write(b)
+	return err
+}
+
+func (c chosen) Record(b []byte) error {
+	if c.wanted&artifact.Records == 0 {
+		return nil
+	}
+	_, err := c.Writer.Record().Write(b)
+	return err
+}
+
+func (c chosen) Blob(b []byte) error {
+	if c.wanted&artifact.Bodies == 0 {
+		return nil
+	}
+	return c.Writer.Blob(b)
+}
+
+func (c chosen) Payload(b []byte) error {
+	if c.wanted&artifact.Payloads == 0 {
+		return nil
+	}
+	return c.Writer.Payload(sha256.Sum256(b), b)
 }
 
 // become is the real chamber from now on, with the same plan.
