@@ -88,15 +88,17 @@ func (s *Store) reapOne(ctx context.Context, tx session, id int64) error {
 	if err != nil {
 		return err
 	}
+	find := func() (store.Job, error) { return s.queue.Job(ctx, tx.tx, id) }
 	if len(leases) == 0 {
 		// Somebody has locked it, or there is none.
 		if n, err := number(tx.row(ctx, "SELECT COUNT(*) FROM leases WHERE job = ?", id)); err != nil || n > 0 {
 			return err
 		}
+		find = func() (store.Job, error) { return s.lockJob(ctx, tx, id) }
 	} else if until >= now {
 		return nil // it was renewed
 	}
-	j, err := s.lockJob(ctx, tx, id)
+	j, err := find()
 	if errors.Is(err, store.ErrNotFound) || err == nil && j.State != store.JobRunning {
 		_, err := tx.exec(ctx, "DELETE FROM leases WHERE job = ?", id) // of a job that was changed by other means than ours
 		return err
