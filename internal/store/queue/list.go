@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
@@ -116,7 +115,7 @@ func (q *Queue) Withdraw(ctx context.Context, tx *sql.Tx, survey string, limit i
 }
 
 // field is one of the arguments of a job.
-func (q *Queue) field(name string) string { return "args ->> " + strconv.Quote(name) }
+func (q *Queue) field(name string) string { return "args ->> '" + name + "'" }
 
 // Pause has nobody take jobs, or lets them go on.
 func (q *Queue) Pause(ctx context.Context, tx *sql.Tx, paused bool) error {

@@ -109,36 +109,55 @@ func (s *Store) endItems(ctx context.Context, tx session, all []openItem, to int
 
 // finishLook ends a batch. What was not looked at is skipped: another job would end the same way.
 func (s *Store) finishLook(ctx context.Context, tx session, id int64, state store.JobState, reason store.Reason) error {
+	query, args := "DELETE FROM looks WHERE id = ?", []any{id}
 	switch state {
 	case store.JobFailed:
 		reason = cutText(cmp.Or(reason, store.ReasonUnlooked), maxReason)
+		query, args = "UPDATE looks SET failed = ? WHERE id = ?", []any{reason, id} // somebody may have it tried again
 	case store.JobCancelled:
 		reason = store.ReasonCancelled
 	default:
 		reason = store.ReasonUnlooked
 	}
-	batches, err := each(ctx, tx, func(row scanner) (b struct {
+	return s.turnBatch(ctx, tx, query, args, isLooking, isPassed, reason)
+}
+
+// requeueBatch has a batch whose job has failed be looked at again, if its survey goes on.
+func (s *Store) requeueBatch(ctx context.Context, tx session, id int64) error {
+	failed, err := each(ctx, tx, text, `SELECT failed FROM looks WHERE id = ? AND failed <> ''
+  AND survey IN (SELECT id FROM surveys WHERE state NOT IN ('done', 'cancelled'))`, id)
+	if err != nil || len(failed) == 0 {
+		return err
+	}
+	return s.turnBatch(ctx, tx, "UPDATE looks SET failed = '' WHERE id = ?", []any{id}, isPassed, isLooking, store.Reason(failed[0]))
+}
+
+// turnBatch has the repositories of a batch, which query changes, be in another state, if they are in one:
+// when they are skipped, for a reason.
+func (s *Store) turnBatch(ctx context.Context, tx session, query string, args []any, from, to int, reason store.Reason) error {
+	type batch struct {
 		survey  int64
 		numbers string
-	}, err error) {
-		return b, row.Scan(&b.survey, &b.numbers)
-	}, "DELETE FROM looks WHERE id = ? RETURNING survey, numbers", id)
-	for _, b := range batches {
-		if err != nil {
-			break
-		}
-		var n int64
-		n, err = tx.exec(ctx, "UPDATE candidates SET state = ?, reason = ?, wanted = '' WHERE survey = ? AND state = ? AND number IN (SELECT CAST(e.value->>0 AS INTEGER) FROM "+
-			s.dialect.Each+" e)", isPassed, reason, b.survey, isLooking, b.numbers)
-		if err == nil {
-			t := tally{}
-			t.candidate(store.CandidateChosen, -n)
-			t.candidate(store.CandidateSkipped, n)
-			t.reason(reason, n)
-			err = t.keep(ctx, s, tx, b.survey)
-		}
 	}
-	return err
+	batches, err := each(ctx, tx, func(row scanner) (b batch, err error) { return b, row.Scan(&b.survey, &b.numbers) }, query+" RETURNING survey, numbers", args...)
+	if err != nil || len(batches) == 0 {
+		return err
+	}
+	b, was, is := batches[0], store.Reason(""), reason
+	if from == isPassed {
+		was, is = reason, ""
+	}
+	n, err := tx.exec(ctx, "UPDATE candidates SET state = ?, reason = ? WHERE survey = ? AND state = ? AND reason = ? AND number IN (SELECT CAST(e.value->>0 AS INTEGER) FROM "+
+		s.dialect.Each+" e)", to, is, b.survey, from, was, b.numbers)
+	if err != nil {
+		return err
+	}
+	t := tally{}
+	t.candidate(candidateState(from, true), -n)
+	t.candidate(candidateState(to, true), n)
+	t.reason(was, -n)
+	t.reason(is, n)
+	return t.keep(ctx, s, tx, b.survey)
 }
 
 // finishList pauses a survey whose repositories could not be listed: whoever lets it go on has it go on

@@ -123,7 +123,7 @@ WHERE survey = ? AND state IN (1, 2) AND state = ? ORDER BY rank, number LIMIT ?
 			return err
 		}
 		var id int64
-		if err := f.tx.row(ctx, "INSERT INTO looks (survey, numbers) VALUES (?, ?) RETURNING id", v.id, numbersOf(numbers)).Scan(&id); err != nil {
+		if err := f.tx.row(ctx, "INSERT INTO looks (survey, numbers, failed) VALUES (?, ?, '') RETURNING id", v.id, numbersOf(numbers)).Scan(&id); err != nil {
 			return err
 		}
 		if _, err := f.enqueue(ctx, []store.Job{looking(v, id)}); err != nil {

@@ -165,6 +165,9 @@ func (s *Store) RetryJob(ctx context.Context, id int64) error {
 			_, err := tx.exec(ctx, "UPDATE submissions SET state = 'queued', stage = '', failure = '', finished = 0 WHERE id = ?", clean(j.Submission))
 			return err
 		}
+		if j.Kind == store.JobLook {
+			return s.requeueBatch(ctx, tx, j.Batch)
+		}
 		return s.requeueItems(ctx, tx, j.Digest, j.Aim)
 	})
 	if err != nil {

@@ -39,7 +39,7 @@ func (f *feeder) mendLooks(ctx context.Context, v *survey) error {
 	for _, n := range looked {
 		open[n] = true
 	}
-	batches, err := each(ctx, f.tx, scanBatch, "SELECT id, numbers FROM looks WHERE survey = ? ORDER BY id", v.id)
+	batches, err := each(ctx, f.tx, scanBatch, "SELECT id, numbers FROM looks WHERE survey = ? AND failed = '' ORDER BY id", v.id)
 	if err != nil {
 		return err
 	}

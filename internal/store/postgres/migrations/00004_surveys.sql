@@ -47,7 +47,8 @@ CREATE INDEX candidates_open ON candidates (survey, state, rank, number) WHERE s
 CREATE TABLE looks (
   id      BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   survey  INTEGER NOT NULL,
-  numbers TEXT NOT NULL -- JSON
+  numbers TEXT NOT NULL, -- JSON
+  failed  TEXT NOT NULL  -- why its job has failed, or empty
 );
 CREATE INDEX looks_survey ON looks (survey, id);
 
