@@ -69,6 +69,7 @@ func Test(t *testing.T, open func(t *testing.T, o store.Options) store.Store) {
 		{"changes come in order", testOrder},
 		{"a cancelled context", testCancelled},
 		{"a survey", testSurvey},
+		{"what is no survey", testNoSurvey},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, open) })
 	}

@@ -36,7 +36,7 @@ func (s *Store) listed(ctx context.Context, tx session, name string, found []sto
 		return false, err
 	}
 	t := tally{}
-	if err := s.keepCandidates(ctx, tx, &v, prepare(&v, found, t), t); err != nil {
+	if err := s.keepCandidates(ctx, tx, &v, prepare(&v, found), t); err != nil {
 		return false, err
 	}
 	drawn = end && !v.listed && v.Choice.Sample != ""
@@ -68,13 +68,12 @@ func (s *Store) openSurvey(ctx context.Context, tx session, name string) (v surv
 
 // prepare makes candidates of what a source told, each once, sorted by name. What is told of a
 // repository is hostile, as its registry is.
-func prepare(v *survey, found []store.Candidate, t tally) (all []candidate) {
+func prepare(v *survey, found []store.Candidate) (all []candidate) {
 	for _, f := range found {
 		c := candidate{Candidate: f, state: isChosen}
 		c.Registry, c.Name, c.Description = brief(f.Registry), brief(f.Name), cutText(f.Description, maxDescription)
 		if c.Name == "" {
-			t.reason(store.ReasonBroken, 1)
-			continue
+			continue // it is none
 		}
 		c.Class, c.Weight, c.Reason, c.Stratum, c.Wanted = told(&f), 1, "", "", nil
 		c.Pulls, c.Stars, c.Updated = max(f.Pulls, -1), min(max(f.Stars, -1), 1<<31-1), sensible(f.Updated)

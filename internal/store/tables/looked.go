@@ -210,7 +210,7 @@ func (s *Store) pushed(ctx context.Context, tx session, name string, told store.
 		return fmt.Errorf("it does not watch, or its sample is not drawn yet: %w", store.ErrConflict)
 	}
 	t := tally{}
-	all := prepare(&v, []store.Candidate{told}, t)
+	all := prepare(&v, []store.Candidate{told})
 	if len(all) == 0 || all[0].state == isPassed || len(tags) == 0 {
 		return fmt.Errorf("no repository that there may be, or no tag: %w", store.ErrInvalid)
 	}
