@@ -70,6 +70,13 @@ func Test(t *testing.T, open func(t *testing.T, o store.Options) store.Store) {
 		{"a cancelled context", testCancelled},
 		{"a survey", testSurvey},
 		{"what is no survey", testNoSurvey},
+		{"the order of a survey", testFeedOrder},
+		{"surveys analyse each digest once", testFeedOnce},
+		{"digests that failed before", testFeedTwins},
+		{"surveys that are more urgent", testFeedPriority},
+		{"surveys are paused, cancelled and dropped", testSteer},
+		{"jobs of surveys are cancelled, and tried again", testCancelJob},
+		{"jobs that look in vain", testLookFails},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, open) })
 	}

@@ -66,9 +66,10 @@ func (s *Store) openSurvey(ctx context.Context, tx session, name string) (v surv
 	return v, err
 }
 
-// prepare makes candidates of what a source told, each once, sorted by name. What is told of a
-// repository is hostile, as its registry is.
+// prepare makes candidates of what a source told, each once: what is told of it last, and all that is
+// wanted. What is told of a repository is hostile, as its registry is.
 func prepare(v *survey, found []store.Candidate) (all []candidate) {
+	place := map[int64]int{}
 	for _, f := range found {
 		c := candidate{Candidate: f, state: isChosen}
 		c.Registry, c.Name, c.Description = brief(f.Registry), brief(f.Name), cutText(f.Description, maxDescription)
@@ -86,30 +87,18 @@ func prepare(v *survey, found []store.Candidate) (all []candidate) {
 		case v.Choice.Sample != "":
 			c.state, c.Weight = isListed, 0
 		}
-		all = append(all, c)
-	}
-	slices.SortStableFunc(all, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.Registry, b.Registry), cmp.Compare(a.Name, b.Name))
-	})
-	return unite(all)
-}
-
-// unite makes one of those that are the same: what is told of it last, and all that is wanted.
-func unite(all []candidate) []candidate {
-	n := 0
-	for i := range all {
-		c := &all[i]
-		if n == 0 || all[n-1].key != c.key {
-			all[n] = *c
-			n++
+		at, ok := place[c.key]
+		if !ok {
+			place[c.key] = len(all)
+			all = append(all, c)
 			continue
 		}
-		old := all[n-1]
+		old := all[at]
 		old.add(c.Wanted)
 		c.Wanted, c.due = old.Wanted, c.due || old.due
-		all[n-1] = *c
+		all[at] = c
 	}
-	return all[:n]
+	return all
 }
 
 // Bounds of texts, in bytes.
@@ -259,15 +248,18 @@ WHERE candidates.survey = ? AND candidates.number = w.number`, list(rows), v.id)
 	return err
 }
 
-// keepRepositories keeps what a source tells of repositories, sorted by name. A source that tells
-// nothing but the name changes nothing. All changes of pulls have one number: one for each would be
-// dear, and who reads changes reads them all.
+// keepRepositories keeps what a source tells of repositories, in the order of their names, so that two who
+// do wait for each other in that order alone. A source that tells nothing but the name changes nothing. All
+// changes of pulls have one number: one for each would be dear, and who reads changes reads them all.
 func (s *Store) keepRepositories(ctx context.Context, tx session, all []candidate) error {
 	seq, err := s.next(ctx, tx)
 	if err != nil {
 		return err
 	}
 	var classed, others [][]any
+	slices.SortFunc(all, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.Registry, b.Registry), cmp.Compare(a.Name, b.Name))
+	})
 	for i := range all {
 		c := &all[i]
 		row := []any{c.Registry, c.Name, c.Description, c.Pulls, c.Stars, c.Class == store.ClassOfficial, c.Class == store.ClassVerified, nanoseconds(c.Updated)}
