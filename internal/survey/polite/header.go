@@ -127,3 +127,17 @@ func refused(status int, h http.Header) bool {
 	}
 	return false
 }
+
+// Refused is the error of an answer that says that there were too many requests; nil if it says
+// something else. It is for who asks without a [Transport] of this package, or waits for less.
+func Refused(resp *http.Response) *Busy {
+	if !refused(resp.StatusCode, resp.Header) {
+		return nil
+	}
+	d, why := rest(resp.StatusCode, resp.Header, time.Now(), shortRest)
+	b := &Busy{Wait: max(d, time.Second), Why: why}
+	if resp.Request != nil {
+		b.Host = asked(resp.Request)
+	}
+	return b
+}
