@@ -265,13 +265,18 @@ func (l hubAll) enumerate(ctx context.Context, at place) (page, error) {
 	return p, nil
 }
 
-// after is the beginning of names that follows one, and all that begin with it; empty at the end.
+// after is the beginning of names, of two letters at least, that follows one and all that begin with it; empty
+// at the end.
 func after(s string) string {
 	for len(s) > 0 {
 		i := strings.IndexByte(letters, s[len(s)-1])
 		s = s[:len(s)-1]
 		if i >= 0 && i+1 < len(letters) {
-			return s + letters[i+1:i+2]
+			s += letters[i+1 : i+2]
+			if len(s) < 2 {
+				s += letters[:1]
+			}
+			return s
 		}
 	}
 	return ""
