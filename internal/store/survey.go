@@ -200,6 +200,7 @@ const (
 	ReasonSilent    Reason = "the registry does not answer"
 	ReasonLarge     Reason = "too large"
 	ReasonTag       Reason = "no such tag"
+	ReasonFormat    Reason = "a format that is not read"
 	ReasonMany      Reason = "more tags than are kept"
 	ReasonUnlooked  Reason = "nobody has looked at it" // though a job to do so has ended
 	ReasonCancelled Reason = "cancelled"
