@@ -156,7 +156,9 @@ func (s *Study) table(t *tally) Table {
 		}
 		p := Part{By: group.By, Group: group.Name, Base: s.row(&t.base, g), Rows: []Row{}}
 		for _, row := range rows {
-			p.Rows = append(p.Rows, s.row(row, g))
+			if g == 0 || row.by[byRepository][0].n > 0 { // what nobody has is told once
+				p.Rows = append(p.Rows, s.row(row, g))
+			}
 		}
 		made.Parts = append(made.Parts, p)
 	}
@@ -189,7 +191,10 @@ func (s *Study) row(r *row, g int) Row {
 	base := &r.table.base
 	figure := func(u unit) *Figure {
 		y, x := &r.by[u][g], &base.by[u][g]
-		f := &Figure{Seen: y.n, Share: s.strata.share(y, x)}
+		f := &Figure{Seen: y.n, Share: Number{Value: 1, Low: 1, High: 1}}
+		if r != base || x.n == 0 {
+			f.Share = s.strata.share(y, x)
+		}
 		f.Total = s.strata.total(y, x, f.Share)
 		return f
 	}
@@ -229,6 +234,9 @@ func (s *Study) notes(r *Report) (all []string) {
 		all = append(all, "The survey is still listing repositories: the figures are of what there is so far.")
 	case store.SurveyRunning, store.SurveyPaused, store.SurveyCancelled:
 		all = append(all, "The survey is "+string(s.o.Survey.State)+", and not done: the figures are of what there is so far, and the intervals do not tell of what is missing.")
+	}
+	if c := s.o.Survey.Choice; c.Sample == store.SampleRandom || c.Sample == store.SampleRecent {
+		all = append(all, "A few repositories have most pulls, and a sample that is not drawn by them has few of these: take the intervals of pulls for too narrow.")
 	}
 	note(s.raw.items[store.ItemFailed], "images could not be analysed: where shares are told, it is taken that they are as the others.")
 	note(s.raw.otherAim, "images have a report with another aim, such as other rules or another database of vulnerabilities: it counts.")

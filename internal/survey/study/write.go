@@ -3,23 +3,29 @@ package study
 import (
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"io"
-	"slices"
 	"strings"
 )
 
 // Formats lists how a report can be written.
 func Formats() []string { return []string{"markdown", "html", "json", "csv"} }
 
-// Write writes a report in one of [Formats].
+// Write writes a report in one of [Formats]. JSON and CSV have every figure with all its digits;
+// Markdown and the page, which is a file that needs nothing beside itself, have them as people
+// read them.
 func Write(w io.Writer, format string, r *Report) error {
 	var err error
 	switch format {
+	case "markdown":
+		err = writeMarkdown(w, r)
+	case "html":
+		err = writeHTML(w, r)
 	case "json":
 		e := json.NewEncoder(w)
 		e.SetIndent("", " ")
 		err = e.Encode(r)
+	case "csv":
+		err = writeCSV(w, r)
 	default:
 		return fmt.Errorf("write study: no format %q: have %s", format, strings.Join(Formats(), ", "))
 	}
@@ -28,7 +34,3 @@ func Write(w io.Writer, format string, r *Report) error {
 	}
 	return nil
 }
-
-// Body is the report for a page that has the layout of the site around it: what is in <main>.
-// All in it is escaped.
-func Body(r *Report) (template.HTML, error) { _ = slices.Contains(Formats(), ""); return "", nil }
