@@ -78,9 +78,14 @@ func does(m *measure.Measure, add func(string)) bool {
 		name string
 		is   bool
 	}{
-		{doesExit, r.AtOnce()}, {doesFail, r.Class == measure.ClassFailed}, {doesNeed, m.Needs != ""},
-		{doesServe, r.Serves()}, {doesLocal, r.Local}, {doesPhone, r.Phones()},
-		{doesFetch, r.Fetches != ""}, {doesRunFetch, r.Fetches == measure.FetchRan},
+		{doesExit, r.AtOnce()},
+		{doesFail, r.Class == measure.ClassFailed},
+		{doesNeed, m.Needs != ""},
+		{doesServe, r.Serves()},
+		{doesLocal, r.Local},
+		{doesPhone, r.Phones()},
+		{doesFetch, r.Fetches != ""},
+		{doesRunFetch, r.Fetches == measure.FetchRan},
 	} {
 		if row.is {
 			add(row.name)

@@ -40,7 +40,7 @@ func percent(v float64) string {
 
 // interval is "(49.8 to 52.6 %)"; empty of a number that is exact.
 func interval(n Number) string {
-	if n.Low == n.Value && n.High == n.Value {
+	if low, high := percent(n.Low), percent(n.High); n.Low == n.Value && n.High == n.Value || low == high && low == percent(n.Value) {
 		return ""
 	}
 	return "(" + strings.TrimSuffix(percent(n.Low), " %") + " to " + percent(n.High) + ")"
@@ -48,7 +48,7 @@ func interval(n Number) string {
 
 // about is a number of pieces with its interval, "12,000 (11,000 to 13,000)".
 func about(n Number) string {
-	if n.Low == n.Value && n.High == n.Value {
+	if count(n.Low) == count(n.High) {
 		return count(n.Value)
 	}
 	return count(rounded(n.Value, n)) + " (" + count(rounded(n.Low, n)) + " to " + count(rounded(n.High, n)) + ")"

@@ -64,7 +64,6 @@ type raw struct {
 	otherAim     int64 // items whose report has another aim
 	otherSchema  int64 // items whose report is measured in another way
 	unweighted   int64 // repositories without a weight that makes sense
-	last         time.Time
 }
 
 // New begins a study.

@@ -35,6 +35,8 @@ type viewRow struct {
 	Kind                string
 	Share               Number
 	Images, Repos       string
+	ImagesOnly          string // without their interval
+	ReposOnly           string
 	ImagesShare         string
 	ReposShare          string
 	Pulls, PullsShare   string
@@ -121,8 +123,14 @@ func facts(r *Report) []fact {
 		return t.UTC().Format("2006-01-02 15:04 MST")
 	}
 	return []fact{
-		{"Sources", strings.Join(r.Sources, ", ")}, {"Repositories", sample}, {"Tags", tags}, {"Platforms", strings.Join(r.Choice.Platforms, ", ")},
-		{"State", string(r.State)}, {"Begun", day(r.Created)}, {"Ended", day(r.Ended)}, {"Aim", r.Aim},
+		{"Sources", strings.Join(r.Sources, ", ")},
+		{"Repositories", sample},
+		{"Tags", tags},
+		{"Platforms", strings.Join(r.Choice.Platforms, ", ")},
+		{"State", string(r.State)},
+		{"Begun", day(r.Created)},
+		{"Ended", day(r.Ended)},
+		{"Aim", r.Aim},
 	}
 }
 
@@ -153,8 +161,10 @@ func viewRowOf(r *Row) viewRow {
 	if r.Images != nil {
 		v.Share = r.Images.Share
 		v.Images, v.ImagesShare, v.ImagesRange = about(r.Images.Total), percent(r.Images.Share.Value), interval(r.Images.Share)
+		v.ImagesOnly = count(rounded(r.Images.Total.Value, r.Images.Total))
 	}
 	v.Repos, v.ReposShare, v.ReposRange = about(r.Repositories.Total), percent(r.Repositories.Share.Value), interval(r.Repositories.Share)
+	v.ReposOnly = count(rounded(r.Repositories.Total.Value, r.Repositories.Total))
 	v.Pulls, v.PullsShare, v.PullsRange = count(r.Pulls.Total.Value), percent(r.Pulls.Share.Value), interval(r.Pulls.Share)
 	const width = 1000
 	v.Bar, v.BarLow, v.BarEnd = int(v.Share.Value*width), int(v.Share.Low*width), int(v.Share.High*width)

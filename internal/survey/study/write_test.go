@@ -130,7 +130,7 @@ func TestHostile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := regexp.MustCompile(`<(/?)(a|b|bdi|body|details|div|dl|dd|dt|footer|h1|h2|head|header|html|i|li|main|meta|nav|p|path|rect|circle|section|span|style|summary|svg|table|tbody|td|th|thead|title|tr|ul|!DOCTYPE)\b[^<>]*>`)
+	own := regexp.MustCompile(`<(/?)(a|b|bdi|body|col|colgroup|details|div|dl|dd|dt|footer|h1|h2|head|header|html|i|li|main|meta|nav|p|path|rect|circle|section|span|style|summary|svg|table|tbody|td|th|thead|title|tr|ul|!DOCTYPE)\b[^<>]*>`)
 	for name, text := range map[string]string{"page": string(write(t, "html", r)), "body": string(body)} {
 		rest := own.ReplaceAllString(strings.ReplaceAll(text, string(style(t, r)), ""), "")
 		if i := strings.IndexAny(rest, "<"); i >= 0 {
