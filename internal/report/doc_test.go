@@ -74,6 +74,9 @@ func structFields(t reflect.Type, fields map[string][]string) {
 	}
 	for f := range t.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" {
+			continue // it is beside the report
+		}
 		fields[t.Name()] = append(fields[t.Name()], name)
 		structFields(f.Type, fields)
 	}
