@@ -113,7 +113,7 @@ func (an *analyst) pullImage(ctx context.Context, t task) (*pipeline.Subject, er
 		c.Platform = t.platform
 	}
 	img, err := image.Pull(ctx, t.ref, image.Options{
-		Platform: c.Platform, CacheDir: c.Cache, CacheBytes: int64(c.CacheSize),
+		Platform: c.Platform, CacheDir: c.Cache, CacheBytes: int64(c.CacheSize), LayerBytes: int64(c.LayerCache),
 		Caps: image.Caps{
 			CompressedBytes: int64(c.MaxCompressed), UncompressedBytes: int64(c.MaxUncompressed),
 			Entries: c.MaxEntries, Ratio: c.MaxRatio, MetadataBytes: int64(c.MaxMetadata),

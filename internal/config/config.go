@@ -60,6 +60,9 @@ type Image struct {
 	// directory. CacheSize bounds what lies in it unused.
 	Cache     string `yaml:"cache"`
 	CacheSize Bytes  `yaml:"cache_size"`
+	// LayerCache bounds the layers that are kept there for other images which have them; 0
+	// keeps none.
+	LayerCache Bytes `yaml:"layer_cache"`
 	// PlainHTTP are registries that are spoken to without TLS.
 	PlainHTTP []string `yaml:"plain_http"`
 	// Insecure are registries whose certificate is not checked.
@@ -191,6 +194,7 @@ func Default() Config {
 		Image: Image{
 			Platform:        "linux/" + runtime.GOARCH,
 			CacheSize:       10 << 30,
+			LayerCache:      4 << 30,
 			Silence:         30 * time.Second,
 			MaxCompressed:   16 << 30,
 			MaxUncompressed: 48 << 30,

@@ -56,10 +56,13 @@ const (
 	imageName = "image.json"
 )
 
-// openCache opens the cache below dir, makes it when it is missing, and removes
-// what pulls that were killed have left.
-func openCache(dir string, limit int64) (*cache, error) {
+// openCache opens the cache below dir, or the one there of a guest, makes it when it is
+// missing, and removes what pulls that were killed have left.
+func openCache(dir string, limit int64, g *Guest) (*cache, error) {
 	c := &cache{dir: filepath.Join(dir, cacheFormat), max: limit}
+	if g != nil {
+		c.dir += "-" + g.who()
+	}
 	if err := os.MkdirAll(c.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open image cache: %w", err)
 	}

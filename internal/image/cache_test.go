@@ -247,7 +247,7 @@ func TestConcurrent(t *testing.T) {
 // TestWaiting: who waits says so, stops when told to, and takes over when the
 // other one fails.
 func TestWaiting(t *testing.T) {
-	c, err := openCache(t.TempDir(), 1<<30)
+	c, err := openCache(t.TempDir(), 1<<30, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +284,7 @@ func TestDefaultCacheDir(t *testing.T) {
 // TestForeignCache: what another user could write to is not trusted.
 func TestForeignCache(t *testing.T) {
 	dir := t.TempDir()
-	c, err := openCache(dir, 1)
+	c, err := openCache(dir, 1, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,6 +295,6 @@ func TestForeignCache(t *testing.T) {
 	if err := os.Symlink(c.dir+"-elsewhere", c.dir); err != nil {
 		t.Fatal(err)
 	}
-	_, err = openCache(dir, 1)
+	_, err = openCache(dir, 1, nil)
 	wantError(t, err, detonaut.ErrUsage, "is no directory")
 }

@@ -21,8 +21,13 @@ import (
 // blob is one layer still to be read.
 type blob struct {
 	detonaut.Layer
-	// Open streams the blob as transferred, compressed. It is called once.
+	// Open streams the blob as transferred, compressed. It is called once, or never if the
+	// layer was kept.
 	Open func(ctx context.Context) (io.ReadCloser, error)
+	// Kept opens the tar that was kept of it, nil if none was. Keep begins to keep it; nil does
+	// not. Both may be nil.
+	Kept func() *os.File
+	Keep func() *keeping
 }
 
 // flatten merges layers, base first, into an EROFS image on out and returns the
@@ -79,13 +84,20 @@ type flattener struct {
 }
 
 // add applies one layer.
-func (f *flattener) add(ctx context.Context, number int, b blob) error {
+func (f *flattener) add(ctx context.Context, number int, b blob) (err error) {
 	f.tree.layer = number
 	l, err := openLayer(ctx, b, f.left, f.caps.Ratio)
 	if err != nil {
 		return err
 	}
 	defer l.close()
+	if l.tar != nil {
+		defer func() {
+			if err != nil && ctx.Err() == nil && l.verify() != nil {
+				err = &damagedError{l.tar.Name(), err}
+			}
+		}()
+	}
 	if err := f.apply(l); err != nil {
 		// A tar that makes no sense is often not the one that was asked for.
 		if errors.Is(err, detonaut.ErrCorrupt) {
@@ -99,7 +111,7 @@ func (f *flattener) add(ctx context.Context, number int, b blob) error {
 		return err
 	}
 	f.left -= l.size
-	return nil
+	return l.keep.commit()
 }
 
 // apply reads the tar of a layer. Its format is what archive/tar reads: V7,

@@ -1,7 +1,10 @@
 package image
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/reach"
@@ -20,6 +23,22 @@ type Guest struct {
 	// Logins are the registries ("host[:port]") to which the operator's credentials are
 	// shown. Everywhere else a guest sees what anybody sees.
 	Logins []string
+}
+
+// own and guests begin the names of what is cached for the operator, and for guests.
+const own, guests = "own", "guests-"
+
+// who names those for whom something is cached that was pulled for a guest, or for the operator
+// if that is nil. What was read with the operator's credentials is for no guest: a guest may
+// name any digest in a registry of his own. What any guest has pulled every other might pull,
+// who has the same Reach and Logins.
+func (g *Guest) who() string {
+	if g == nil {
+		return own
+	}
+	logins := slices.Sorted(slices.Values(g.Logins))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %s", logins, g.Reach))
+	return guests + hex.EncodeToString(sum[:8])
 }
 
 // Remote is an image in a registry, as that calls it. Its strings are those of whoever

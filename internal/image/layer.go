@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
@@ -24,13 +25,15 @@ import (
 // read before is not to be trusted until then.
 type layerReader struct {
 	raw    *rawReader
+	tar    *os.File // what raw reads, if that was kept
 	diffID detonaut.Digest
 	cancel context.CancelFunc
 	chunks chan []byte // closed by the goroutine when it ends
 	spare  chan []byte
-	chunk  []byte // what is left of the chunk being read
-	whole  []byte // all of it, to be handed back
-	failed error  // what Read last returned, unless io.EOF
+	chunk  []byte   // what is left of the chunk being read
+	whole  []byte   // all of it, to be handed back
+	failed error    // what Read last returned, unless io.EOF
+	keep   *keeping // nil keeps nothing
 
 	// Written by the goroutine before it closes chunks:
 	err  error // why the tar ended; nil at its proper end
@@ -57,13 +60,17 @@ func openLayer(ctx context.Context, b blob, limit int64, ratio int) (*layerReade
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	body, err := b.Open(ctx)
+	raw, tar, err := openRaw(ctx, b)
 	if err != nil {
 		cancel()
-		return nil, fmt.Errorf("open blob: %w", err)
+		return nil, err
+	}
+	if tar != nil {
+		compression = plain
 	}
 	l := &layerReader{
-		raw:    &rawReader{body: body, digest: b.Digest, size: b.Size, sum: sha256.New()},
+		raw:    raw,
+		tar:    tar,
 		diffID: b.DiffID,
 		cancel: cancel,
 		chunks: make(chan []byte, chunkCount),
@@ -73,6 +80,9 @@ func openLayer(ctx context.Context, b blob, limit int64, ratio int) (*layerReade
 	if compression == plain { // one tar, one hash
 		l.sum = l.raw.sum
 	}
+	if tar == nil && b.Keep != nil {
+		l.keep = b.Keep()
+	}
 	for range chunkCount {
 		l.spare <- make([]byte, chunkSize)
 	}
@@ -81,6 +91,24 @@ func openLayer(ctx context.Context, b blob, limit int64, ratio int) (*layerReade
 		l.err = l.run(ctx, compression, limit, ratio)
 	}()
 	return l, nil
+}
+
+// openRaw opens the bytes of a layer: the tar that was kept of it, else what is transferred.
+func openRaw(ctx context.Context, b blob) (raw *rawReader, tar *os.File, err error) {
+	if b.Kept != nil {
+		if tar := b.Kept(); tar != nil {
+			fi, err := tar.Stat()
+			if err != nil {
+				return nil, nil, errors.Join(fmt.Errorf("open kept layer: %w", err), tar.Close())
+			}
+			return &rawReader{body: tar, digest: b.DiffID, size: fi.Size(), sum: sha256.New()}, tar, nil
+		}
+	}
+	body, err := b.Open(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open blob: %w", err)
+	}
+	return &rawReader{body: body, digest: b.Digest, size: b.Size, sum: sha256.New()}, nil, nil
 }
 
 // run is the goroutine: it decompresses the blob into chunks until the end.
@@ -110,6 +138,7 @@ func (l *layerReader) run(ctx context.Context, compression string, limit int64, 
 			if compression != plain {
 				l.sum.Write(p[:n])
 			}
+			l.keep.write(p[:n])
 			l.chunks <- p[:n] // never blocks: there are as many places as chunks
 		}
 		if errors.Is(err, io.EOF) {
@@ -192,6 +221,7 @@ func (l *layerReader) close() {
 	for range l.chunks { // nobody reads these any more
 	}
 	l.raw.body.Close()
+	l.keep.abandon()
 }
 
 // rawReader hashes a blob while it is read. It ends one byte after the size

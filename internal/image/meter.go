@@ -79,3 +79,11 @@ func (m *meter) add(n int64) {
 	m.now.Done += n
 	m.mu.Unlock()
 }
+
+// move counts bytes that came from elsewhere.
+func (m *meter) move(n int64) {
+	m.mu.Lock()
+	m.now.Done += n
+	m.now.Moved += n
+	m.mu.Unlock()
+}

@@ -102,7 +102,7 @@ func TestProcesses(t *testing.T) {
 	if n := reg.Count("/blobs/"); n != 4 {
 		t.Errorf("%d blobs asked for, want 4: a config and three layers", n)
 	}
-	c, err := openCache(o.CacheDir, 1) // too small for anything
+	c, err := openCache(o.CacheDir, 1, nil) // too small for anything
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestKilled(t *testing.T) {
 		t.Errorf("half-made: %v, %v", entries, err)
 	}
 	// Another pull does not take the living one's work away.
-	if _, err := openCache(o.CacheDir, 1<<30); err != nil {
+	if _, err := openCache(o.CacheDir, 1<<30, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(entries[0]); err != nil {
@@ -162,7 +162,7 @@ func TestKilled(t *testing.T) {
 	if err := p.cmd.Wait(); err == nil {
 		t.Error("the killed process did well")
 	}
-	if _, err := openCache(o.CacheDir, 1<<30); err != nil {
+	if _, err := openCache(o.CacheDir, 1<<30, nil); err != nil {
 		t.Fatal(err)
 	}
 	wantEmptyCache(t, o.CacheDir)

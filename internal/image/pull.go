@@ -28,9 +28,12 @@ type Options struct {
 	// CacheDir holds flattened images; empty is the directory "detonaut" in the
 	// user's cache directory ($XDG_CACHE_HOME, or ~/.cache).
 	CacheDir string
-	// CacheBytes bounds the images in the cache that nobody uses, in bytes;
-	// zero is 10 GiB.
+	// CacheBytes bounds the images in the cache that nobody uses, in bytes, those of guests
+	// apart from the operator's; zero is 10 GiB.
 	CacheBytes int64
+	// LayerBytes bounds the layers that are kept there for other images which have them, in
+	// bytes; zero keeps none.
+	LayerBytes int64
 	// Stdin is read, once, by the ref "-".
 	Stdin io.Reader
 	// PlainHTTP are the registries ("host[:port]") that are spoken to without
@@ -58,8 +61,9 @@ type Progress struct {
 	Stage Stage
 	// Layer counts from 1 to Layers; both are 0 before the layers are known.
 	Layer, Layers int
-	// Done and Total count the bytes of all layers, as transferred.
-	Done, Total int64
+	// Done and Total count the bytes of all layers, as transferred. Moved are those that were:
+	// the others were kept from another image.
+	Done, Total, Moved int64
 }
 
 // Stage is what a pull is busy with.
@@ -128,13 +132,17 @@ func pull(ctx context.Context, typed detonaut.Ref, o Options) (_ *Image, err err
 	if o, err = o.withDefaults(); err != nil {
 		return nil, err
 	}
-	cache, err := openCache(o.CacheDir, o.CacheBytes)
+	cache, err := openCache(o.CacheDir, o.CacheBytes, o.Guest)
+	if err != nil {
+		return nil, err
+	}
+	layers, err := openLayers(o.CacheDir, o.LayerBytes, o.Guest)
 	if err != nil {
 		return nil, err
 	}
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
-	p := &puller{options: o, want: want, cache: cache, giveUp: giveUp, meter: newMeter(o.Progress)}
+	p := &puller{options: o, want: want, cache: cache, layers: layers, giveUp: giveUp, meter: newMeter(o.Progress)}
 	defer p.meter.stop()
 
 	if d := detonaut.Digest(ref.remote.Digest); d != "" {
@@ -192,6 +200,7 @@ type puller struct {
 	options Options
 	want    platform.Platform
 	cache   *cache
+	layers  *layers // nil keeps none
 	meter   *meter
 	// giveUp ends the pull for a reason.
 	giveUp context.CancelCauseFunc
@@ -257,25 +266,62 @@ func (p *puller) fill(ctx context.Context, src source, doc document, out *os.Fil
 		return detonaut.Image{}, nil, err
 	}
 	words.Digest = detonaut.Digest(doc.digest.String())
-	p.meter.set(func(s *Progress) { *s = Progress{Stage: Pulling, Layers: len(words.Layers), Total: words.Size} })
-	blobs := make([]blob, len(words.Layers))
-	for i, l := range words.Layers {
-		blobs[i] = blob{Layer: l, Open: func(ctx context.Context) (io.ReadCloser, error) {
-			p.meter.set(func(s *Progress) { s.Layer = i + 1 })
-			r, err := src.blob(ctx, m.Layers[i])
-			if err != nil {
-				return nil, err
-			}
-			return struct {
-				io.Reader
-				io.Closer
-			}{&countReader{r: r, add: p.meter.add}, r}, nil
-		}}
-	}
-	index, err := flatten(ctx, blobs, p.options.Caps, out)
+	index, err := p.flatten(ctx, src, m.Layers, words, out)
 	if err != nil {
 		return detonaut.Image{}, nil, err
 	}
 	words.Files = len(index.Entries)
 	return words, index, nil
+}
+
+// flatten gets the layers of an image and writes it to out. One that is kept is read from the
+// cache. If it turns out to be damaged it is thrown away, and all are transferred.
+func (p *puller) flatten(ctx context.Context, src source, from []v1.Descriptor, words detonaut.Image, out *os.File) (*Index, error) {
+	for {
+		p.meter.set(func(s *Progress) { *s = Progress{Stage: Pulling, Layers: len(words.Layers), Total: words.Size} })
+		blobs := make([]blob, len(words.Layers))
+		for i, l := range words.Layers {
+			blobs[i] = p.blob(src, from[i], l, i)
+		}
+		index, err := flatten(ctx, blobs, p.options.Caps, out)
+		var damaged *damagedError
+		if !errors.As(err, &damaged) {
+			return index, err
+		}
+		_ = os.Remove(damaged.name) // another may have done so
+		p.layers = nil
+	}
+}
+
+// blob is a layer, and where it is to be had.
+func (p *puller) blob(src source, from v1.Descriptor, l detonaut.Layer, number int) blob {
+	begin := func(done int64) {
+		p.meter.set(func(s *Progress) { s.Layer, s.Done = number+1, s.Done+done })
+	}
+	b := blob{Layer: l, Open: func(ctx context.Context) (io.ReadCloser, error) {
+		begin(0)
+		r, err := src.blob(ctx, from)
+		if err != nil {
+			return nil, err
+		}
+		return struct {
+			io.Reader
+			io.Closer
+		}{&countReader{r: r, add: p.meter.move}, r}, nil
+	}}
+	if p.layers == nil {
+		return b
+	}
+	wanted := p.layers.wants(&l, number)
+	b.Kept = func() *os.File {
+		tar := p.layers.get(&l, p.options.Caps.Ratio)
+		if tar != nil {
+			begin(l.Size)
+		}
+		return tar
+	}
+	if wanted {
+		b.Keep = func() *keeping { return p.layers.keep(&l) }
+	}
+	return b
 }

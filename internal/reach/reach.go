@@ -198,3 +198,14 @@ func (p *Policy) connect(ctx context.Context, host, addr string) (net.Conn, erro
 	}}
 	return d.DialContext(ctx, "tcp", addr)
 }
+
+// String says what is allowed beside the internet: equal policies say the same.
+func (p *Policy) String() string {
+	hosts := slices.Sorted(slices.Values(p.hosts))
+	networks := make([]string, 0, len(p.networks))
+	for _, n := range p.networks {
+		networks = append(networks, n.String())
+	}
+	slices.Sort(networks)
+	return fmt.Sprintf("hosts %q, networks %q", hosts, networks)
+}
