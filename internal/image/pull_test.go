@@ -320,7 +320,7 @@ func TestProgress(t *testing.T) {
 	if len(seen) == 0 {
 		t.Fatal("no progress")
 	}
-	want := Progress{Stage: Pulling, Layer: 3, Layers: 3, Done: img.Size, Total: img.Size}
+	want := Progress{Stage: Pulling, Layer: 3, Layers: 3, Done: img.Size, Total: img.Size, Moved: img.Size}
 	if diff := cmp.Diff(want, seen[len(seen)-1]); diff != "" {
 		t.Errorf("last progress (-want +got):\n%s", diff)
 	}
