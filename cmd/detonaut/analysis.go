@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"slices"
 	"time"
 
@@ -28,6 +29,8 @@ type analyst struct {
 	deps    pipeline.Deps // without what differs from image to image
 	reader  *all.Reader
 	analyse func(context.Context, pipeline.Deps, pipeline.Job) (*detonaut.Report, error)
+	// transport wraps what asks registries; nil wraps nothing.
+	transport func(http.RoundTripper) http.RoundTripper
 	// pull stands in for the method of that name in tests; nil does not.
 	pull func(context.Context, task) (*pipeline.Subject, error)
 }
@@ -120,7 +123,7 @@ func (an *analyst) pullImage(ctx context.Context, t task) (*pipeline.Subject, er
 			Devices: c.MaxDevices, PathLength: c.MaxPath, SymlinkDepth: c.MaxSymlinks,
 		},
 		Stdin: an.app.stdin, PlainHTTP: slices.Clone(c.PlainHTTP), Insecure: slices.Clone(c.Insecure),
-		Guest: t.guest, Silence: c.Silence, Progress: t.onPull,
+		Guest: t.guest, Silence: c.Silence, Transport: an.transport, Progress: t.onPull,
 	})
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/detonaut/detonaut/internal/report"
 	"github.com/detonaut/detonaut/internal/rulepack"
 	"github.com/detonaut/detonaut/internal/static/vuln"
+	"github.com/detonaut/detonaut/internal/store"
 )
 
 // Exit codes; docs/cli.md.
@@ -85,6 +86,8 @@ func hint(err error) string {
 		return "log in with docker login, or check the credentials in ~/.docker/config.json"
 	case errors.Is(err, vuln.ErrNone):
 		return "detonaut db update gets one; without a network detonaut db import FILE takes one"
+	case errors.Is(err, store.ErrConflict):
+		return "detonaut survey show NAME and detonaut queue show ID tell how far it is"
 	case errors.Is(err, detonaut.ErrNotFound):
 		return "check the spelling of the name or the path"
 	case errors.Is(err, detonaut.ErrPlatform):

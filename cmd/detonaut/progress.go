@@ -174,6 +174,13 @@ func (s *status) pull(p image.Progress) {
 	s.mu.Unlock()
 }
 
+// tell says what is being done in other words than those of a stage.
+func (s *status) tell(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.detail = text
+}
+
 func (s *status) database(p vulndb.Progress) {
 	s.mu.Lock()
 	begins := p.Doing != s.doing

@@ -71,7 +71,7 @@ everything it does, and says what it thinks of it and why.`,
 	f.StringVar(&a.configFile, "config", "", "configuration `FILE` (default $XDG_CONFIG_HOME/detonaut/config.yaml)")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no notices on stderr, errors only")
 	f.BoolVar(&a.debug, "debug", false, "log what happens inside to stderr")
-	root.AddCommand(a.scan(), a.static(), a.replay(), a.explain(), a.serve(), a.key(), a.storeCommand(), a.rules(), a.db(), a.doctor(), a.config(), a.version(), a.completion())
+	root.AddCommand(a.scan(), a.static(), a.replay(), a.explain(), a.serve(), a.workerCommand(), a.survey(), a.queue(), a.key(), a.storeCommand(), a.rules(), a.db(), a.doctor(), a.config(), a.version(), a.completion())
 	return root
 }
 
@@ -151,6 +151,8 @@ var configFlags = []configFlag{
 	{"metrics", "telemetry.listen", "`HOST:PORT` of /metrics, /healthz and /readyz for those who operate it (default none)"},
 	{"log-format", "telemetry.log_format", "`FORMAT` of the log: text or json (default text on a terminal, json elsewhere)"},
 	{"jobs", "scan.jobs", "`NUMBER` of images to analyse at once"},
+	{"concurrency", "worker.concurrency", "`NUMBER` of images to analyse at once, or auto: as many as the machine bears"},
+	{"grace", "worker.grace", "`TIME` for which what runs may go on when a worker is to end"},
 }
 
 // addConfigFlags gives cmd those flags of configFlags that are named. Their

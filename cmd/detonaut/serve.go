@@ -72,12 +72,6 @@ func (a *app) runServe(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	watch, watched, err := a.telemetry(ctx, cfg, r, nil, log)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, watched()) }()
-	o.Observe = watch.Request
 	work, done, err := a.beside(ctx, cfg, r, &o)
 	if err != nil {
 		return err
@@ -115,18 +109,26 @@ func (a *app) warm(ctx context.Context, s store.Search, log *slog.Logger) {
 	}
 }
 
-// beside is what works beside the server; it does nothing where submissions are another's.
-// Whoever ran it calls done.
+// serveGrace is for how long what runs goes on when a server is to end.
+const serveGrace = 20 * time.Second
+
+// beside is what works beside the server; it only watches where jobs are another's. Whoever ran
+// it calls done.
 func (a *app) beside(ctx context.Context, cfg *config.Loaded, r *remembered, o *server.Options) (work func(context.Context) error, done func() error, err error) {
 	if cfg.Serve.Public || cfg.Serve.NoWorker {
-		return func(context.Context) error { return nil }, func() error { return nil }, nil
+		watch, done, err := a.telemetry(ctx, cfg, r, nil, o.Log)
+		if err != nil {
+			return nil, nil, err
+		}
+		o.Observe = watch.Request
+		return func(context.Context) error { return nil }, done, nil
 	}
-	w, done, err := a.worker(ctx, cfg, r.store, r.blobs, o.Log)
+	c, watch, done, err := a.crew(ctx, cfg, r, crewOptions{images: cfg.Scan.Jobs, grace: serveGrace, log: o.Log})
 	if err != nil {
 		return nil, nil, fmt.Errorf("start worker: %w", err)
 	}
-	o.Submitted = w.Wake
-	return w.Run, done, nil
+	o.Submitted, o.Observe = c.worker.Wake, watch.Request
+	return c.run, done, nil
 }
 
 // serverOptions are those of a configuration.

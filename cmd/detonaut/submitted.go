@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/detonaut/detonaut/internal/config"
 	"github.com/detonaut/detonaut/internal/image"
 	"github.com/detonaut/detonaut/internal/lock"
-	"github.com/detonaut/detonaut/internal/reach"
 	"github.com/detonaut/detonaut/internal/store"
 	"github.com/detonaut/detonaut/internal/worker"
 )
@@ -26,42 +24,6 @@ func submittable(ref detonaut.Ref) (detonaut.Ref, error) {
 		return "", err
 	}
 	return detonaut.Ref(r.String()), nil
-}
-
-// worker makes what does jobs as the configuration says. Whoever ran it calls
-// done. Only blobs that are kept before a report are named in it.
-func (a *app) worker(ctx context.Context, cfg *config.Loaded, s worker.Store, blobs worker.Blobs, log *slog.Logger) (_ *worker.Worker, done func() error, err error) {
-	policy, err := reach.New(reach.Options{Allow: cfg.Guests.Registries, Timeout: cfg.Image.Silence})
-	if err != nil {
-		return nil, nil, err
-	}
-	internet, err := cfg.Run.Internet()
-	if err != nil {
-		return nil, nil, err
-	}
-	runs, err := openRuns(cfg.Image)
-	if err != nil {
-		return nil, nil, err
-	}
-	an, closeReader, err := a.analyst(ctx, cfg)
-	if err != nil {
-		return nil, nil, errors.Join(err, runs.close())
-	}
-	guest := &image.Guest{Reach: policy, Logins: cfg.Guests.Logins}
-	w := worker.New(worker.Options{
-		Store: s, Blobs: blobs, Concurrency: cfg.Scan.Jobs, Log: log,
-		Analyse: func(ctx context.Context, j store.Job, t *worker.Teller) (*worker.Analysis, error) {
-			o, err := chosen(overrides(cfg, internet), j.Options.Profile, j.Options.Duration)
-			if err != nil {
-				return nil, err
-			}
-			return an.submitted(ctx, task{
-				ref: j.Ref, platform: j.Options.Platform, guest: guest, overrides: o,
-				onPull: told(t), onStage: t.Stage, onEvent: t.Event,
-			}, runs.dir)
-		},
-	})
-	return w, func() error { return errors.Join(closeReader(), runs.close()) }, nil
 }
 
 // submitted analyses an image, and keeps its run below dir until the analysis is closed.

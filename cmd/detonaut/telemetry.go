@@ -65,15 +65,19 @@ func (r *remembered) checks() []telemetry.Check {
 
 // serverLog is where servers and workers log to: what went wrong, to stderr.
 func (a *app) serverLog(c config.Telemetry) *slog.Logger {
-	o := &slog.HandlerOptions{Level: slog.LevelWarn}
-	switch {
-	case a.debug:
-		o.Level = slog.LevelDebug
-	case a.quiet:
-		o.Level = slog.LevelError
-	}
+	o := &slog.HandlerOptions{Level: a.logLevel()}
 	if c.LogFormat == config.LogJSON || c.LogFormat == "" && !isTerminal(a.stderr) {
 		return slog.New(slog.NewJSONHandler(a.stderr, o))
 	}
 	return slog.New(slog.NewTextHandler(a.stderr, o))
+}
+
+func (a *app) logLevel() slog.Level {
+	switch {
+	case a.debug:
+		return slog.LevelDebug
+	case a.quiet:
+		return slog.LevelError
+	}
+	return slog.LevelWarn
 }

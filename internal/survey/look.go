@@ -38,7 +38,7 @@ func (e *Engine) look(ctx context.Context, s store.Survey, j store.Job, log *slo
 		if held[c.Registry] {
 			continue
 		}
-		items, reason, err := e.lookAt(ctx, c, s.Choice, log)
+		items, reason, err := e.lookAt(ctx, s, c, log)
 		if ctx.Err() != nil {
 			return store.Outcome{}, ctx.Err()
 		}
@@ -71,7 +71,7 @@ func (e *Engine) look(ctx context.Context, s store.Survey, j store.Job, log *slo
 }
 
 // lookAt looks at one, for so long as that may take. What breaks us is a reason.
-func (e *Engine) lookAt(ctx context.Context, c store.Candidate, choice store.Choice, log *slog.Logger) (items []store.Item, reason store.Reason, err error) {
+func (e *Engine) lookAt(ctx context.Context, s store.Survey, c store.Candidate, log *slog.Logger) (items []store.Item, reason store.Reason, err error) {
 	ctx, cancel := context.WithTimeout(ctx, e.o.Limit)
 	defer cancel()
 	defer func() {
@@ -81,5 +81,5 @@ func (e *Engine) lookAt(ctx context.Context, c store.Candidate, choice store.Cho
 			items, reason, err = nil, store.ReasonBroken, nil
 		}
 	}()
-	return e.o.Look(ctx, c, choice)
+	return e.o.Look(ctx, s, c)
 }

@@ -25,8 +25,8 @@ type Options struct {
 	Store store.Surveys
 	// Open opens the source that a spec names: see [source.Open].
 	Open func(spec string) (source.Source, error)
-	// Look looks what is in a repository; it returns what look.Repository does.
-	Look func(ctx context.Context, c store.Candidate, choice store.Choice) ([]store.Item, store.Reason, error)
+	// Look looks what is in a repository of a survey; it returns what look.Repository does.
+	Look func(ctx context.Context, s store.Survey, c store.Candidate) ([]store.Item, store.Reason, error)
 	// Ahead is how many jobs of each kind wait in the queue, about; zero is 500. Every is how often
 	// it is fed at least; zero is three seconds.
 	Ahead int

@@ -218,7 +218,7 @@ func looking(look func(ctx context.Context, c store.Candidate) ([]store.Item, st
 		host, _, _ := strings.Cut(name, "-")
 		d.all = append(d.all, store.Candidate{Number: int64(i + 1), State: store.CandidateChosen, Repository: store.Repository{Registry: host, Name: name}})
 	}
-	return d, New(Options{Store: d, Look: func(ctx context.Context, c store.Candidate, _ store.Choice) ([]store.Item, store.Reason, error) {
+	return d, New(Options{Store: d, Look: func(ctx context.Context, _ store.Survey, c store.Candidate) ([]store.Item, store.Reason, error) {
 		return look(ctx, c)
 	}})
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/store"
 )
 
@@ -66,6 +67,9 @@ func (c *job) analyse(ctx context.Context, t *Teller) (a *Analysis, err error) {
 func (c *job) outcome(ctx context.Context, a *Analysis, failed error) store.Outcome {
 	if later, ok := errors.AsType[*Later](failed); ok {
 		return store.Outcome{Later: max(later.For, time.Millisecond), Why: later.Why}
+	}
+	if busy, ok := errors.AsType[*detonaut.Busy](failed); ok {
+		return store.Outcome{Later: max(busy.Wait, time.Millisecond), Why: busy.Error()}
 	}
 	switch last := c.Attempt >= c.MaxAttempts; {
 	case a != nil && a.Known != nil && failed == nil:

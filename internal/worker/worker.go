@@ -27,9 +27,13 @@ type Options struct {
 	Analyse func(ctx context.Context, j store.Job, t *Teller) (*Analysis, error)
 	// Other does jobs that are not about one image; nil is nobody who does, and none is taken.
 	Other func(ctx context.Context, j store.Job) store.Outcome
+	// Around is what is done around each job; nil is nothing.
+	Around func(do func(context.Context, store.Job) store.Outcome) func(context.Context, store.Job) store.Outcome
 	// Concurrency is how many images are analysed at once, and Catalogue how many other jobs run;
 	// zero is 1.
 	Concurrency, Catalogue int
+	// Vacant is how many more images may be taken now: see [store.WorkOptions].
+	Vacant func() int
 	// Name is what lists and logs call the worker; empty is the name of this machine.
 	Name string
 	// Lease is for how long a job is this worker's that it does not renew: so long one waits
@@ -144,8 +148,12 @@ func (w *Worker) Wake() {
 // grace period; what is not done by then is put back, so that another takes it at once.
 // The error is nil then.
 func (w *Worker) Run(ctx context.Context) error {
+	do := w.do
+	if w.o.Around != nil {
+		do = w.o.Around(do)
+	}
 	return w.o.Store.Work(ctx, store.WorkOptions{
-		Name: w.o.Name, Images: w.o.Concurrency, Catalogue: w.o.Catalogue, Do: w.do,
+		Name: w.o.Name, Images: w.o.Concurrency, Catalogue: w.o.Catalogue, Vacant: w.o.Vacant, Do: do,
 		Lease: w.o.Lease, Grace: w.o.Grace, Poll: w.o.Poll, Wake: w.wake, Log: w.o.Log,
 	})
 }

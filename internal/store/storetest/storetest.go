@@ -42,6 +42,7 @@ func Test(t *testing.T, open func(t *testing.T, o store.Options) store.Store) {
 		{"submissions", testSubmissions},
 		{"submissions that are sent twice", testSentTwice},
 		{"the ends of submissions", testEnds},
+		{"as many as there is room for", testVacant},
 		{"cancelled", testCancel},
 		{"the order of jobs", testJobOrder},
 		{"of the same jobs there is one", testJobsOnce},

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -138,6 +139,30 @@ func testEnds(t *testing.T, open Opener) {
 	h.submitted("b").end(failed("it cannot be pulled"))
 	if b = becomes(t, s, b.ID, store.Failed); b.Failure != "it cannot be pulled" || b.Digest != "" || b.Finished.IsZero() {
 		t.Errorf("a submission that has failed is %+v", b)
+	}
+}
+
+// testVacant: a worker takes no more images than it says that there is room for.
+func testVacant(t *testing.T, open Opener) {
+	s := open(t, store.Options{})
+	for range 5 {
+		submit(t, s, "app:1")
+	}
+	var room, asked atomic.Int64
+	h := working(t, s, store.WorkOptions{Images: 5, Vacant: func() int {
+		asked.Add(1)
+		return int(room.Swap(0))
+	}})
+	for _, n := range []int64{0, 2, 1} {
+		before, took := asked.Load(), got(s.Queue(t.Context()))(t).Jobs[store.JobImage][store.JobRunning]
+		room.Store(n)
+		until(t, "it was asked some times", func() bool { return asked.Load() > before+3 })
+		if now := got(s.Queue(t.Context()))(t).Jobs[store.JobImage][store.JobRunning]; now != took+int(n) {
+			t.Errorf("there is room for %d: %d run, and %d did before", n, now, took)
+		}
+	}
+	for range 3 {
+		h.next().end(failed("done"))
 	}
 }
 

@@ -102,6 +102,10 @@ func (w *work) round(ctx context.Context) (more bool, err error) {
 	for _, l := range w.lines {
 		for {
 			free := min(l.places-int(l.running.Load()), batch)
+			some := l.queue == queue.Images && w.o.Vacant != nil
+			if some {
+				free = min(free, w.o.Vacant())
+			}
 			if free <= 0 {
 				more = more || l.places > 0
 				break
@@ -118,6 +122,10 @@ func (w *work) round(ctx context.Context) (more bool, err error) {
 				})
 			}
 			if len(claims) < free {
+				break
+			}
+			if some { // those that were just taken have to be seen first
+				more = true
 				break
 			}
 		}
