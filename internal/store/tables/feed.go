@@ -160,11 +160,12 @@ func readNumbers(text string) (all []int64, err error) {
 type waiter struct {
 	candidate, number, rank int64
 	digest                  string // of the column
+	platform                string
 	name                    store.Name
 }
 
 func scanWaiter(row scanner) (w waiter, err error) {
-	return w, row.Scan(&w.candidate, &w.number, &w.rank, &w.digest, &w.name.Tag, &w.name.Registry, &w.name.Repository)
+	return w, row.Scan(&w.candidate, &w.number, &w.rank, &w.digest, &w.platform, &w.name.Tag, &w.name.Registry, &w.name.Repository)
 }
 
 // waiters are items in a state, the first by rank. Those that somebody changes just now are passed over.
@@ -173,7 +174,7 @@ func (f *feeder) waiters(ctx context.Context, v *survey, state, limit int) ([]wa
 	if skip != "" {
 		skip = "FOR UPDATE OF i SKIP LOCKED"
 	}
-	return each(ctx, f.tx, scanWaiter, `SELECT i.candidate, i.number, i.rank, i.digest, i.tag, c.registry, c.repository
+	return each(ctx, f.tx, scanWaiter, `SELECT i.candidate, i.number, i.rank, i.digest, i.platform, i.tag, c.registry, c.repository
 FROM items i JOIN candidates c ON c.survey = i.survey AND c.number = i.candidate
 WHERE i.survey = ? AND i.`+isOpen+" AND i.state = ? ORDER BY i.rank, i.candidate, i.number LIMIT ? "+skip, v.id, state, limit)
 }
@@ -244,6 +245,7 @@ func (w *waiter) job(v *survey) store.Job {
 	if w.name.Tag != "" {
 		j.Ref = detonaut.Ref(w.name.Registry + "/" + w.name.Repository + ":" + w.name.Tag + "@" + string(d))
 	}
+	j.Options.Platform = w.platform // of which the worker may not be
 	if w.rank == rankPushed {
 		j.Priority = min(j.Priority, store.PriorityPush)
 	}
