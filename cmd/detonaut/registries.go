@@ -116,9 +116,8 @@ func sourceHost(spec string) string {
 	case "ghcr":
 		return "ghcr.io"
 	case "registry", "harbor", "quay":
-		rest = strings.TrimPrefix(strings.TrimPrefix(rest, "https://"), "http://")
-		host, _, _ := strings.Cut(rest, "/")
-		if kind == "quay" && !strings.ContainsAny(host, ".:") {
+		host, _, deep := strings.Cut(rest, "/")
+		if kind == "quay" && !deep {
 			return "quay.io"
 		}
 		return host
@@ -183,10 +182,5 @@ func (r *registries) look(ctx context.Context, s store.Survey, c store.Candidate
 	if err != nil {
 		return nil, "", err
 	}
-	return look.Repository(ctx, c, s.Choice, look.Options{
-		Image: o.Image,
-		Newest: func(ctx context.Context, registry, repository string, n int) ([]source.Tag, error) {
-			return source.Newest(ctx, registry, repository, n, o)
-		},
-	})
+	return look.Repository(ctx, c, s.Choice, look.Options{Image: o.Image, Newest: source.Newest(s.Sources, o)})
 }
