@@ -31,6 +31,13 @@ var embedded = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: create memory file for the chamber: %w", detonaut.ErrSandbox, err)
 	}
+	// A child gets its own files at the lowest numbers, before it is executed: this one must not
+	// be there, which it would be in a process that has nothing else open.
+	high, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, aboveFiles)
+	if err := errors.Join(err, unix.Close(fd)); err != nil {
+		return "", fmt.Errorf("%w: keep memory file for the chamber: %w", detonaut.ErrSandbox, err)
+	}
+	fd = high
 	memfd = os.NewFile(uintptr(fd), program)
 	if _, err := memfd.Write(chamber); err != nil {
 		return "", fmt.Errorf("%w: write chamber to memory: %w", detonaut.ErrSandbox, err)
@@ -43,5 +50,8 @@ var embedded = sync.OnceValues(func() (string, error) {
 	// descriptor.
 	return fmt.Sprintf("/proc/self/fd/%d", fd), nil
 })
+
+// aboveFiles is above the numbers of all files that a chamber is started with.
+const aboveFiles = 64
 
 var memfd *os.File // keeps the descriptor from being collected and closed
