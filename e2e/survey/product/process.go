@@ -77,6 +77,9 @@ func (s *Process) Kill() {
 	<-s.ended
 }
 
+// PID is its number.
+func (s *Process) PID() int { return s.cmd.Process.Pid }
+
 // Runs tells whether it has not ended.
 func (s *Process) Runs() bool {
 	select {
