@@ -19,7 +19,7 @@ func all(t *testing.T, s store.Store, name string, n int, change func(*store.Sur
 
 // one finds one image of each repository, of the report of its number.
 func one(c store.Candidate) ([]store.Item, store.Reason) {
-	return []store.Item{image("latest", uint64(c.Number))}, "" //nolint:gosec // it is positive
+	return []store.Item{tagged("latest", uint64(c.Number))}, "" //nolint:gosec // it is positive
 }
 
 // found are the digests of jobs that wait, in their order.
@@ -71,7 +71,7 @@ func testFeedOnce(t *testing.T, open Opener) {
 	all(t, s, "of-any-aim", 4, func(v *store.Survey) { v.Aim = "" })
 	feed(t, s)
 	look(t, s, func(c store.Candidate) ([]store.Item, store.Reason) {
-		return []store.Item{image("latest", uint64(c.Number)), image("again", uint64(c.Number)), image("other", uint64(c.Number)%2+1)}, ""
+		return []store.Item{tagged("latest", uint64(c.Number)), tagged("again", uint64(c.Number)), tagged("other", uint64(c.Number)%2+1)}, ""
 	})
 	same(t, "how many jobs are put", 3+3+2, feed(t, s))
 	looked := map[store.CandidateState]int{store.CandidateLooked: 4}
@@ -116,7 +116,7 @@ func testFeedTwins(t *testing.T, open Opener) {
 	twins := func(c store.Candidate) ([]store.Item, store.Reason) {
 		var items []store.Item
 		for n := range 10 {
-			items = append(items, image(fmt.Sprint(n), uint64(c.Number)))
+			items = append(items, tagged(fmt.Sprint(n), uint64(c.Number)))
 		}
 		return items, ""
 	}
@@ -146,7 +146,7 @@ func testFeedPriority(t *testing.T, open Opener) {
 	}
 	feed(t, s)
 	look(t, s, func(c store.Candidate) ([]store.Item, store.Reason) {
-		return []store.Item{image("1", uint64(c.Pulls))}, ""
+		return []store.Item{tagged("1", uint64(c.Pulls))}, ""
 	})
 	must(t, s.SteerSurvey(t.Context(), "paused", store.SurveyPaused))
 	same(t, "how many jobs are put", 5, got(s.Feed(t.Context(), 5))(t))

@@ -40,8 +40,8 @@ func repositories(from, to int) (all []store.Candidate) {
 	return all
 }
 
-// image is an item that is found under a tag, with the digest of the report of a number.
-func image(tag string, n uint64) store.Item {
+// tagged is an item that is found under a tag, with the digest of the report of a number.
+func tagged(tag string, n uint64) store.Item {
 	return store.Item{Name: store.Name{Tag: tag}, Digest: digest(n), Platform: "linux/amd64", Size: 1000, Pushed: pushedAt}
 }
 
@@ -186,7 +186,7 @@ func testSurvey(t *testing.T, open Opener) {
 		case 3:
 			return nil, "" // nobody knows why, and it is so
 		}
-		return []store.Item{image("1", 1), image("2", uint64(c.Number))}, ""
+		return []store.Item{tagged("1", 1), tagged("2", uint64(c.Number))}, ""
 	})
 	looked := map[store.CandidateState]int{store.CandidateLooked: 4, store.CandidateSkipped: 1}
 	reasons := map[store.Reason]int{store.ReasonImageless: 1, store.ReasonPlatform: 1}
