@@ -78,6 +78,14 @@ func Test(t *testing.T, open func(t *testing.T, o store.Options) store.Store) {
 		{"surveys are paused, cancelled and dropped", testSteer},
 		{"jobs of surveys are cancelled, and tried again", testCancelJob},
 		{"jobs that look in vain", testLookFails},
+		{"samples", testSamples},
+		{"samples of few", testSmallSample},
+		{"repositories that are listed again", testRelisted},
+		{"what sources and pushes name", testWanted},
+		{"tags that move", testMoved},
+		{"politeness", testPolite},
+		{"politeness of many", testPoliteCrowd},
+		{"many hosts", testManyHosts},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, open) })
 	}

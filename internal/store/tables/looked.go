@@ -114,7 +114,7 @@ func (k *keeping) items(ctx context.Context, found []store.Item) (many bool, err
 		f = cleanItem(f)
 		at := place{f.Name.Tag, f.Platform}
 		v, ok := known[at]
-		if ok && v.digest == string(f.Digest) && (v.state != isSkipped || f.State != store.ItemReady) {
+		if ok && v.digest == string(f.Digest) && (v.state != isSkipped || f.State != store.ItemReady && v.reason == f.Reason) {
 			continue
 		}
 		if ok && (v.state == isReady || v.state == isSkipped) {

@@ -11,9 +11,10 @@ import (
 	"github.com/detonaut/detonaut/internal/store"
 )
 
-// maxHosts is how many hosts are remembered: registries may send to others. Those that were asked longest
-// ago are forgotten.
-const maxHosts = 10_000
+// maxHosts is how many hosts are remembered: registries may send to any. Only those are forgotten of which
+// the bucket is full, which is as if they had never been asked; there are no more of others than can be
+// asked while a bucket fills.
+const maxHosts = 1_000
 
 // bucket is the bucket of a host, by the clock of the database, in nanoseconds. It says when it is full
 // again: then it needs no tokens counted as time passes.
@@ -96,7 +97,8 @@ func (s *Store) newHost(ctx context.Context, tx session, host string, r *store.H
 		return err
 	}
 	if n >= maxHosts {
-		_, err := tx.exec(ctx, "DELETE FROM hosts WHERE host IN (SELECT host FROM hosts WHERE held < "+s.dialect.Clock+" ORDER BY brim LIMIT 100 "+s.dialect.Skip+")")
+		_, err := tx.exec(ctx, "DELETE FROM hosts WHERE host IN (SELECT host FROM hosts WHERE held < "+s.dialect.Clock+" AND brim < "+s.dialect.Clock+
+			" ORDER BY brim LIMIT 100 "+s.dialect.Skip+")")
 		if err != nil {
 			return err
 		}
