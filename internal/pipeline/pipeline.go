@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"runtime"
 	"runtime/debug"
@@ -51,6 +52,8 @@ type Deps struct {
 	Likeness func(context.Context, static.File) (detonaut.Likeness, error)
 	// Reads names what [Subject.Read] depends on, as "name@version".
 	Reads []string
+	// Matching looks packages up again that a report lists; nil leaves them as they are.
+	Matching *Matching
 	// Gaps are what every report lacks, whatever it is of: rules that cannot be used.
 	Gaps []string
 	// Now is the clock; nil is [time.Now].
@@ -131,48 +134,67 @@ type Stored struct {
 	Tape behavior.Source
 	// Left are the payloads and bodies that are kept beside it, in any order.
 	Left []static.File
+	// Symbols are those that were kept beside its report; nil if none were.
+	Symbols io.Reader
 }
 
 // Replay judges a stored run again. The report has the digest that the tape has.
 // A tape that is not whole supports no report: that is an error,
 // [detonaut.ErrCorrupt]. An error beside a report is that of an analyzer.
 func Replay(ctx context.Context, d Deps, run Stored) (*detonaut.Report, error) {
+	told, err := explain(d, run)
+	if err != nil {
+		return nil, err
+	}
 	known := run.Image
-	about := known
+	known.Digest = detonaut.Digest(told.plan.Digest)
+	r := newReport(known, d, told.started)
+	r.Fingerprint.Plan = detonate.Digest(told.plan)
+	err = r.detonated(ctx, d, Job{}, told.result, left{run.Left, told.exchanged.told})
+	err = errors.Join(err, r.describe(ctx, d, static.Reading{}, nil, r.payloads(run.Left)))
+	r.Stories = told.teller.Tell(r.Findings)
+	r.Elapsed = told.result.Run.Elapsed
+	r.judge()
+	return &r.Report, err
+}
+
+// told is what a stored tape tells.
+type told struct {
+	plan      plan.Plan
+	started   time.Time
+	result    behavior.Result
+	exchanged *bodies
+	teller    *story.Teller
+}
+
+// explain explains a stored tape. An error says that it is no whole tape, or of another image.
+func explain(d Deps, run Stored) (*told, error) {
+	about := run.Image
 	if about.Digest == "" {
 		about = detonaut.Image{} // a name alone is that of the tape
 	}
-	var p plan.Plan
-	var started time.Time
-	teller, exchanged := story.New(), new(bodies)
-	res, err := behavior.Run(sourceFunc(func() (*tape.Event, error) {
+	t := &told{exchanged: new(bodies), teller: story.New()}
+	var err error
+	t.result, err = behavior.Run(sourceFunc(func() (*tape.Event, error) {
 		e, err := run.Tape.Next()
 		if err == nil && e.Start != nil {
-			p, started = e.Start.Plan, time.Unix(0, e.Start.Wall)
+			t.plan, t.started = e.Start.Plan, time.Unix(0, e.Start.Wall)
 		}
 		if err == nil {
-			err = exchanged.Record(e)
+			err = t.exchanged.Record(e)
 		}
 		return e, err
-	}), append(d.Detectors(about), teller)...)
+	}), append(d.Detectors(about), t.teller)...)
 	if err != nil {
 		if errors.Is(err, tape.ErrInvalid) && !errors.Is(err, detonaut.ErrCorrupt) {
 			err = fmt.Errorf("%w: %w", detonaut.ErrCorrupt, err)
 		}
 		return nil, err
 	}
-	if known.Digest != "" && string(known.Digest) != p.Digest {
-		return nil, fmt.Errorf("%w: the tape is of image %s, not of %s", detonaut.ErrCorrupt, p.Digest, known.Digest)
+	if run.Image.Digest != "" && string(run.Image.Digest) != t.plan.Digest {
+		return nil, fmt.Errorf("%w: the tape is of image %s, not of %s", detonaut.ErrCorrupt, t.plan.Digest, run.Image.Digest)
 	}
-	known.Digest = detonaut.Digest(p.Digest)
-	r := newReport(known, d, started)
-	r.Fingerprint.Plan = detonate.Digest(p)
-	err = r.detonated(ctx, d, Job{}, res, left{run.Left, exchanged.told})
-	err = errors.Join(err, r.describe(ctx, d, static.Reading{}, nil, r.payloads(run.Left)))
-	r.Stories = teller.Tell(r.Findings)
-	r.Elapsed = res.Run.Elapsed
-	r.judge()
-	return &r.Report, err
+	return t, nil
 }
 
 type sourceFunc func() (*tape.Event, error)

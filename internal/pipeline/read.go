@@ -95,6 +95,14 @@ func (r *report) reach(used []behavior.Use, owners func(string) []int) {
 			}
 		}
 	}
+	r.markReached()
+}
+
+// markReached says which vulnerabilities are in packages that the subject used.
+func (r *report) markReached() {
+	if r.Inventory == nil {
+		return
+	}
 	reached := map[string]bool{}
 	for i := range r.Inventory.Packages {
 		if p := &r.Inventory.Packages[i]; p.Reached != nil {
