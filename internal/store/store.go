@@ -57,6 +57,9 @@ type Reports interface {
 	// Get returns a report; of the newest fingerprint if key is empty. [ErrNotFound] if there
 	// is none.
 	Get(ctx context.Context, d detonaut.Digest, key string) (*Entry, error)
+	// Under is the key of the newest report of a digest that was made under an aim: what it would
+	// be to analyse it again. [ErrNotFound] if there is none, and always if aim is empty.
+	Under(ctx context.Context, d detonaut.Digest, aim string) (key string, err error)
 	// Analyses are all reports of a digest, the newest first.
 	Analyses(ctx context.Context, d detonaut.Digest) ([]Summary, error)
 	// Drop forgets a report, and what was found in it. Its blobs are left to the collection of
@@ -75,7 +78,8 @@ type Entry struct {
 	// has no name, such as an archive.
 	Name Name
 	// Blobs are the artifacts of its run, by their names ("tape.jsonl.zst", "network.pcapng",
-	// "network.har", "payloads/SHA256", "bodies/SHA256"), as the SHA-256 in hex of each.
+	// "network.har", "payloads/SHA256", "bodies/SHA256", "symbols.zst"), as the SHA-256 in hex of
+	// each.
 	Blobs map[string]string
 	// Stored is when it was put; Put sets it.
 	Stored time.Time

@@ -228,3 +228,37 @@ func testHostileStrings(t *testing.T, open Opener) {
 		}
 	}
 }
+
+// testUnder finds what was analysed before under an aim, and nothing else.
+func testUnder(t *testing.T, open Opener) {
+	s := open(t, store.Options{})
+	e := entry(1)
+	d := e.Report.Image.Digest
+	none := func(aim string) {
+		t.Helper()
+		if key, err := s.Under(t.Context(), d, aim); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("under %q: got %q, %v, want ErrNotFound", aim, key, err)
+		}
+	}
+	none("aim")
+	put(t, s, e) // under no aim
+	none("")
+	e.Aim, e.Report.Fingerprint.Tool = "aim", "another"
+	first := put(t, s, e)
+	none("")
+	none("other")
+	e.Report.Fingerprint.Tool, e.Report.Fingerprint.Plan = "a third", "sha256:plan"
+	second := put(t, s, e)
+	e.Aim, e.Report.Fingerprint.Tool = "other", "a fourth"
+	third := put(t, s, e)
+	for aim, want := range map[string]string{"aim": second.Key, "other": third.Key} {
+		same(t, "the key under "+aim, want, got(s.Under(t.Context(), d, aim))(t))
+	}
+	if err := s.Drop(t.Context(), d, second.Key); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "the key when the newest was dropped", first.Key, got(s.Under(t.Context(), d, "aim"))(t))
+	if key, err := s.Under(t.Context(), "sha256:other", "aim"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("of another digest: got %q, %v", key, err)
+	}
+}

@@ -28,6 +28,7 @@ func Test(t *testing.T, open func(t *testing.T, o store.Options) store.Store) {
 	}{
 		{"a report comes back as it was", testRoundTrip},
 		{"one of the same digest and fingerprint is replaced", testReplace},
+		{"what was analysed under an aim", testUnder},
 		{"the newest of a digest", testNewest},
 		{"what is no report is refused", testNoReport},
 		{"hostile reports", testHostile},

@@ -36,6 +36,15 @@ FROM reports r JOIN bodies b ON b.id = r.body WHERE r.digest = ? AND `, []any{cl
 	return &e, nil
 }
 
+// Under implements [store.Store].
+func (s *Store) Under(ctx context.Context, d detonaut.Digest, aim string) (key string, err error) {
+	err = s.look().row(ctx, "SELECT key FROM reports WHERE digest = ? AND aim = ? AND aim <> '' ORDER BY seq DESC LIMIT 1", clean(d), brief(aim)).Scan(&key)
+	if err != nil {
+		return "", fmt.Errorf("look for report: %w", none(err))
+	}
+	return key, nil
+}
+
 // Analyses implements [store.Store].
 func (s *Store) Analyses(ctx context.Context, d detonaut.Digest) ([]store.Summary, error) {
 	found, err := each(ctx, s.look(), scanSummary, ofReports+"WHERE r.digest = ? ORDER BY r.seq DESC", clean(d))
