@@ -85,7 +85,10 @@ func (a *app) crew(ctx context.Context, cfg *config.Loaded, r *remembered, o cre
 	}
 	open = append(open, handed)
 	w := worker.Options{
-		Store: r.store, Blobs: r.blobs, Concurrency: c.room.Limits().Most, Vacant: c.room.Vacant, Analyse: h.analyse,
+		Store: r.store, Blobs: r.blobs, Concurrency: c.room.Limits().Most, Vacant: c.room.Vacant,
+		Analyse: func(ctx context.Context, j store.Job, t *worker.Teller) (*worker.Analysis, error) {
+			return h.analyse(ctx, j, t)
+		},
 		Catalogue: cfg.Worker.Catalogue, Grace: o.grace, Lease: cfg.Worker.Lease, Limit: cfg.Worker.Limit, Log: o.log,
 		Around: func(do func(context.Context, store.Job) store.Outcome) func(context.Context, store.Job) store.Outcome {
 			do = watch.Do(do)
@@ -115,7 +118,10 @@ func (c *crew) full() telemetry.Room {
 // limits says how much is done at once.
 func (c *crew) limits() string {
 	l := c.room.Limits()
-	return fmt.Sprintf("at most %d images at once, of which %d are pulled and %d read and explained", l.Most, l.Pulls, l.Slots)
+	if l.Most == 1 {
+		return "1 image at once"
+	}
+	return fmt.Sprintf("%d images at once, of which %d are pulled, and %d read or explained, at a time", l.Most, min(l.Pulls, l.Most), min(l.Slots, l.Most))
 }
 
 // hand analyses the images of jobs.
@@ -152,7 +158,7 @@ func (a *app) hand(ctx context.Context, cfg *config.Loaded, r *remembered, reg *
 const afterShed = 15 * time.Second
 
 // analyse analyses the image of a job, when there is room for that.
-func (h *hand) analyse(ctx context.Context, j store.Job, t *worker.Teller) (*worker.Analysis, error) {
+func (h *hand) analyse(ctx context.Context, j store.Job, t teller) (*worker.Analysis, error) {
 	place, err := h.room.Enter(ctx)
 	if err != nil {
 		return nil, err

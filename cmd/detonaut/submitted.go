@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/tape"
 	"github.com/detonaut/detonaut/internal/config"
 	"github.com/detonaut/detonaut/internal/image"
 	"github.com/detonaut/detonaut/internal/lock"
@@ -52,8 +53,15 @@ func (an *analyst) submitted(ctx context.Context, t task, dir string) (_ *worker
 	return a, err
 }
 
+// teller is told how far an analysis is: see [worker.Teller].
+type teller interface {
+	Stage(name string)
+	Note(text string)
+	Event(e *tape.Event)
+}
+
 // told tells each tenth of the layers of an image that has come, at most.
-func told(t *worker.Teller) func(image.Progress) {
+func told(t teller) func(image.Progress) {
 	last := ""
 	return func(p image.Progress) {
 		now := string(p.Stage)

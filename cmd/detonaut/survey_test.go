@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/tape"
+	"github.com/detonaut/detonaut/internal/config"
+	"github.com/detonaut/detonaut/internal/detonate"
+	"github.com/detonaut/detonaut/internal/image"
+	"github.com/detonaut/detonaut/internal/pipeline"
+	"github.com/detonaut/detonaut/internal/store"
+	"github.com/detonaut/detonaut/internal/worker"
+	"github.com/detonaut/detonaut/internal/worker/room"
+)
+
+// reports is a store of the reports of one digest, by their keys.
+type reports struct {
+	store.Store
+	surveys []store.Survey
+	aims    map[string]string
+	looked  int
+}
+
+func (r *reports) Analyses(_ context.Context, d detonaut.Digest) (all []store.Summary, err error) {
+	if d != "sha256:known" {
+		return nil, store.ErrNotFound
+	}
+	for key := range r.aims {
+		all = append(all, store.Summary{Digest: d, Key: key})
+	}
+	return append(all, store.Summary{Digest: d, Key: "dropped"}), nil
+}
+
+func (r *reports) Get(_ context.Context, _ detonaut.Digest, key string) (*store.Entry, error) {
+	aim, ok := r.aims[key]
+	if !ok {
+		return nil, store.ErrNotFound
+	}
+	return &store.Entry{Key: key, Aim: aim}, nil
+}
+
+func (r *reports) AllSurveys(context.Context) ([]store.Survey, error) {
+	r.looked++
+	return r.surveys, nil
+}
+
+func TestKnown(t *testing.T) {
+	s := &reports{aims: map[string]string{"a": "older", "b": "same"}}
+	for _, tc := range []struct {
+		digest detonaut.Digest
+		aim    string
+		want   *store.Known
+	}{
+		{"sha256:known", "same", &store.Known{Digest: "sha256:known", Key: "b"}},
+		{"sha256:known", "another", nil},
+		{"sha256:new", "same", nil},
+		{"", "same", nil},
+		{"sha256:known", "", nil}, // whoever asks for any aim asks for a new report
+	} {
+		got, err := known(t.Context(), s, tc.digest, tc.aim)
+		if diff := cmp.Diff(tc.want, got); err != nil || diff != "" {
+			t.Errorf("%s, %q: %v (-want +got):\n%s", tc.digest, tc.aim, err, diff)
+		}
+	}
+}
+
+// TestAim: what is asked of runs makes another aim, where the record of a network lies does not.
+func TestAim(t *testing.T) {
+	base := detonate.Overrides{}
+	asked, elsewhere := base, base
+	asked.Limits.Duration = time.Minute
+	elsewhere.Internet.Replay = "/somewhere"
+	d := pipeline.Deps{Rules: "sha256:a"}
+	if aim(d, base) == aim(d, asked) || aim(d, base) != aim(d, elsewhere) || aim(d, base) == aim(pipeline.Deps{Rules: "sha256:b"}, base) {
+		t.Error("aims differ when they should not, or do not when they should")
+	}
+}
+
+// deaf is told in vain.
+type deaf struct{}
+
+func (deaf) Stage(string)      {}
+func (deaf) Note(string)       {}
+func (deaf) Event(*tape.Event) {}
+
+// busyHand is a hand in a room whose memory is as much as is told, which does analyses so.
+func busyHand(memory func() int64, analyse func(context.Context, pipeline.Job) (*detonaut.Report, error)) *hand {
+	const all = 16 << 30
+	in := room.New(room.Options{Most: 2, Needs: room.NeedsOf(0, 0), Every: time.Millisecond, Look: func() room.Machine {
+		return room.Machine{CPUs: 1, Memory: all, Available: memory()}
+	}})
+	return &hand{
+		an: &analyst{analyse: func(ctx context.Context, _ pipeline.Deps, job pipeline.Job) (*detonaut.Report, error) {
+			return analyse(ctx, job)
+		}},
+		store: &reports{aims: map[string]string{"k": "seen"}}, room: in,
+		guest: func(context.Context, string) (*image.Guest, error) { return &image.Guest{}, nil },
+	}
+}
+
+// TestHand: what was analysed before is named, and an analysis that has to leave is put back.
+func TestHand(t *testing.T) {
+	left := make(chan int64, 1)
+	left <- 16 << 30
+	memory := func() int64 { n := <-left; left <- n; return n }
+	began := make(chan struct{}, 2)
+	h := busyHand(memory, func(ctx context.Context, job pipeline.Job) (*detonaut.Report, error) {
+		job.OnStage(detonaut.StagePull)
+		job.OnStage(detonaut.StageDetonate)
+		began <- struct{}{}
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	h.runs = t.TempDir()
+	a, err := h.analyse(t.Context(), store.Job{Digest: "sha256:known", Aim: "seen", Ref: "a/b"}, nil)
+	if err != nil || a == nil || a.Known == nil || a.Known.Key != "k" {
+		t.Fatalf("got %+v and %v", a, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	watched := make(chan struct{})
+	go func() { defer close(watched); h.room.Watch(ctx) }()
+	ends := make(chan error, 2)
+	for range 2 {
+		go func() {
+			_, err := h.analyse(ctx, store.Job{Ref: "ghcr.io/a/b:1"}, deaf{})
+			ends <- err
+		}()
+		<-began
+	}
+	<-left
+	left <- 0
+	err = <-ends
+	if later, ok := errors.AsType[*worker.Later](err); !ok || later.For != afterShed {
+		t.Errorf("got %v", err)
+	}
+	cancel()
+	if err := <-ends; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	<-watched
+}
+
+// TestGuestOf: the hosts that sources name may be reached, and those that are named in lists may not.
+func TestGuestOf(t *testing.T) {
+	cfg := config.Defaults()
+	cfg.Guests.Registries, cfg.Guests.Logins = []string{"10.1.0.0/16"}, []string{"quay.io"}
+	s := &reports{surveys: []store.Survey{{Name: "ours", Sources: []string{"registry:registry.internal:5000", "harbor:harbor.internal/x", "-", "dockerhub:library"}}}}
+	a := &app{env: func(string) string { return "" }}
+	r, err := a.registries(cfg, s, nil, a.log())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		g, err := r.guestOf(t.Context(), "ours")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := []string{"quay.io", "registry.internal:5000", "harbor.internal", "docker.io"}; !slices.Equal(g.Logins, want) {
+			t.Errorf("got logins %v", g.Logins)
+		}
+		for host, want := range map[string]bool{"registry.internal:5000": true, "harbor.internal:443": true, "other.internal:443": false} {
+			if err := g.Reach.Allows(host, netip.MustParseAddrPort("192.168.0.1:443")); (err == nil) != want {
+				t.Errorf("%s: got %v", host, err)
+			}
+		}
+		if err := g.Reach.Allows("other.internal:443", netip.MustParseAddrPort("10.1.2.3:443")); err != nil {
+			t.Error(err)
+		}
+	}
+	if s.looked != 1 {
+		t.Errorf("the survey was looked up %d times", s.looked)
+	}
+	if _, err := r.guestOf(t.Context(), "dropped"); !errors.Is(err, detonaut.ErrNotFound) {
+		t.Errorf("got %v", err)
+	}
+	g, err := r.guestOf(t.Context(), "")
+	if err != nil || g.Reach.Allows("registry.internal:5000", netip.MustParseAddrPort("192.168.0.1:5000")) == nil {
+		t.Errorf("who submits may reach what a survey may: %v", err)
+	}
+}
+
+func TestSurveyProgress(t *testing.T) {
+	w := &surveyWatch{}
+	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+	s := &store.Survey{State: store.SurveyListing, Repositories: map[store.CandidateState]int{store.CandidateListed: 7}}
+	if got := w.progress(s, now); got != "7 repositories listed" {
+		t.Errorf("got %s", got)
+	}
+	s = &store.Survey{
+		State:        store.SurveyRunning,
+		Repositories: map[store.CandidateState]int{store.CandidateLeftOut: 50, store.CandidateChosen: 20, store.CandidateLooked: 10, store.CandidateSkipped: 2},
+		Items:        map[store.ItemState]int{store.ItemDone: 4, store.ItemFailed: 1, store.ItemSkipped: 3, store.ItemReady: 3, store.ItemQueued: 2},
+	}
+	const first = "12 of 32 repositories looked at; images: 4 done, 1 failed, 3 skipped, 5 to go"
+	if got := w.progress(s, now); got != first {
+		t.Errorf("got %s", got)
+	}
+	s.Items[store.ItemDone], s.Items[store.ItemQueued] = 6, 0
+	// Two a minute; 3 wait, and the 20 that are not looked at have as many as the 10 that are.
+	if got := w.progress(s, now.Add(time.Minute)); !strings.HasSuffix(got, "3 to go; 2 a minute, about 11m30s left") {
+		t.Errorf("got %s", got)
+	}
+	if got := w.progress(s, now.Add(time.Hour)); strings.Contains(got, "left") || len(w.samples) != 1 {
+		t.Errorf("after an hour without any: got %s", got)
+	}
+}
+
+func TestSeed(t *testing.T) {
+	a, err := seedOf("")
+	b, err2 := seedOf("")
+	if err != nil || err2 != nil || a == b || a >= 1<<53 {
+		t.Errorf("got %d and %d, %v, %v", a, b, err, err2)
+	}
+	if n, err := seedOf("12"); n != 12 || err != nil {
+		t.Errorf("got %d and %v", n, err)
+	}
+	for _, text := range []string{"-1", "x", "9223372036854775808"} {
+		if _, err := seedOf(text); !errors.Is(err, detonaut.ErrUsage) {
+			t.Errorf("%s: got %v", text, err)
+		}
+	}
+}
+
+func TestShort(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0s", 1500 * time.Millisecond: "2s", 90 * time.Second: "1m30s", 100*time.Minute + 20*time.Second: "1h40m", 50 * time.Hour: "2d",
+	} {
+		if got := short(d); got != want {
+			t.Errorf("%v: got %s, want %s", d, got, want)
+		}
+	}
+}
