@@ -25,6 +25,7 @@ import (
 	"github.com/detonaut/detonaut/internal/server/person"
 	"github.com/detonaut/detonaut/internal/server/web"
 	"github.com/detonaut/detonaut/internal/store"
+	"github.com/detonaut/detonaut/internal/survey/study"
 )
 
 // Options say what a server is made of.
@@ -78,6 +79,7 @@ type Server struct {
 	handler http.Handler
 	door    *person.Door
 	note    func(ctx context.Context, what, about, refused string) error
+	studies *study.Latest
 	closing chan struct{}
 	close   sync.Once
 }
@@ -103,7 +105,7 @@ func New(o Options) (*Server, error) {
 	if o.Session <= 0 {
 		o.Session = 12 * time.Hour
 	}
-	s := &Server{o: o, closing: make(chan struct{})}
+	s := &Server{o: o, studies: study.NewLatest(o.Store, o.Log), closing: make(chan struct{})}
 	sessions, err := guard.NewSessions(o.Secret, o.URL != nil && o.URL.Scheme == "https", o.Session, nil)
 	if err != nil {
 		return nil, fmt.Errorf("make server: %w", err)
@@ -125,7 +127,7 @@ func New(o Options) (*Server, error) {
 	a, err := api.New(api.Options{
 		Store: o.Store, Blobs: o.Blobs, Public: o.Public, Ref: o.Ref, Submitted: o.Submitted, Note: g.Note, Version: o.Version,
 		Wait: o.Limits.Wait, Closing: s.closing, Log: o.Log,
-		Waiting: api.Waiting{Pending: o.Pending}, Related: s.related,
+		Waiting: api.Waiting{Pending: o.Pending}, Related: s.related, Study: s.studies.Of,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make server: %w", err)
@@ -138,7 +140,7 @@ func New(o Options) (*Server, error) {
 func (s *Server) pages(a *api.API) http.Handler {
 	o := web.Options{
 		Store: s.o.Store, Blobs: s.o.Blobs, Public: s.o.Public, Docs: s.o.Site.Docs, Rules: s.o.Site.Rules, Contact: s.o.Site.Contact,
-		Allowed: guard.Allowed, Person: guard.Who, Note: s.note, Log: s.o.Log,
+		Study: s.studies.Of, Allowed: guard.Allowed, Person: guard.Who, Note: s.note, Log: s.o.Log,
 		From: func(r *http.Request) string { return guard.Of(r.Context()).From },
 		Submit: func(r *http.Request, ref detonaut.Ref, options store.RunOptions) (*store.Submission, error) {
 			return a.Submit(r.Context(), ref, options, "")
@@ -226,6 +228,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	case <-ctx.Done():
 	}
 	s.close.Do(func() { close(s.closing) })
+	s.studies.Close()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceTime)
 	defer cancel()
 	err := hs.Shutdown(grace)

@@ -2,7 +2,7 @@
 // programs may ask for. docs/openapi.yaml describes it, and is made of this package.
 //
 // It stands behind a [guard.Guard], which knows who asks; each operation says which scope it
-// needs. It reads the store and adds submissions to it, and analyses nothing itself.
+// needs. It reads the store and adds submissions and pushes to it, and analyses nothing itself.
 package api
 
 import (
@@ -11,6 +11,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"reflect"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -19,6 +21,7 @@ import (
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/server/guard"
 	"github.com/detonaut/detonaut/internal/store"
+	"github.com/detonaut/detonaut/internal/survey/study"
 )
 
 // Options say what the API is made of. What is zero is as [New] says.
@@ -33,6 +36,9 @@ type Options struct {
 	Ref func(detonaut.Ref) (detonaut.Ref, error)
 	// Related finds other images that have to do with that of a report; nil finds none.
 	Related func(context.Context, *detonaut.Report) ([]Relation, error)
+	// Study is the last count of a survey, and when it was made: [study.ErrCounting] if there is none
+	// yet. Nil counts none.
+	Study func(context.Context, *store.Survey) (*study.Report, time.Time, error)
 	// Submitted is called after each submission; it may be nil.
 	Submitted func()
 	// Note is [guard.Guard.Note].
@@ -119,6 +125,11 @@ func New(o Options) (*API, error) {
 	if o.Wait <= 0 {
 		o.Wait = 20 * time.Second
 	}
+	if o.Study == nil {
+		o.Study = func(context.Context, *store.Survey) (*study.Report, time.Time, error) {
+			return nil, time.Time{}, study.ErrCounting
+		}
+	}
 	o.Waiting.fill()
 	a := &API{o: o, mux: http.NewServeMux(), watchers: newWatchers(o.Waiting)}
 	a.api = humago.New(a.mux, configuration())
@@ -127,6 +138,8 @@ func New(o Options) (*API, error) {
 	a.repositories()
 	a.facts()
 	a.scans()
+	a.surveys()
+	a.queue()
 	a.access()
 	a.about()
 	var err error
@@ -150,7 +163,7 @@ func configuration() huma.Config {
 				License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
 			},
 			Components: &huma.Components{
-				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				Schemas: huma.NewMapRegistry("#/components/schemas/", schemaName),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					keyScheme: {Type: "http", Scheme: "bearer", Description: "A key, which begins with dtn_. A public server is read without one."},
 				},
@@ -159,6 +172,8 @@ func configuration() huma.Config {
 				{Name: "reports", Description: "What images are and do."},
 				{Name: "facts", Description: "From something that was found to all images that have it."},
 				{Name: "scans", Description: "Submissions of images to be analysed."},
+				{Name: "surveys", Description: "Many images, and the numbers at the end."},
+				{Name: "queue", Description: "What is to be done, and who does it."},
 				{Name: "access", Description: "Keys, hooks and the log of who did what."},
 				{Name: "server", Description: "The server itself."},
 			},
@@ -167,6 +182,22 @@ func configuration() huma.Config {
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,
 	}
+}
+
+// schemaName is that of a type in the description. What is of a survey is called so: other packages
+// have types of the same names.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	switch {
+	case strings.HasSuffix(t.PkgPath(), "/survey/study"):
+		return "Study" + name
+	case t == reflect.TypeFor[store.Item]():
+		return "SurveyItem"
+	}
+	return name
 }
 
 // ServeHTTP answers. What the routes refuse is a problem, too.

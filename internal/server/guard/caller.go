@@ -79,17 +79,27 @@ func (g *Guard) identify(r *http.Request) (Caller, *Problem) {
 	var c Caller
 	var p *Problem
 	if text := r.Header.Get("Authorization"); text != "" {
-		scheme, secret, _ := strings.Cut(text, " ")
-		if !strings.EqualFold(scheme, "Bearer") {
+		secret, ok := secretOf(r, text)
+		if !ok {
 			return c, &Problem{Status: http.StatusUnauthorized, Detail: "authorize with Bearer and a key"}
 		}
-		c, p = g.byKey(r, Hash(strings.TrimSpace(secret)), Wellformed(strings.TrimSpace(secret)))
+		c, p = g.byKey(r, Hash(secret), Wellformed(secret))
 	} else if g.o.Sessions != nil {
 		if s, ok := g.o.Sessions.Read(r); ok {
 			c, p = g.bySession(r, s)
 		}
 	}
 	return c, p
+}
+
+// secretOf is the key in the header Authorization. The API takes it as a password, too: of what
+// registries tell of pushes, most can be given an address, and no header.
+func secretOf(r *http.Request, header string) (string, bool) {
+	if _, password, ok := r.BasicAuth(); ok && strings.HasPrefix(r.URL.Path, "/api/") {
+		return password, true
+	}
+	scheme, secret, _ := strings.Cut(header, " ")
+	return strings.TrimSpace(secret), strings.EqualFold(scheme, "Bearer")
 }
 
 func (g *Guard) bySession(r *http.Request, s Session) (Caller, *Problem) {

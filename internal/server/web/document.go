@@ -173,9 +173,12 @@ func twinPath(u *url.URL) string {
 
 // nav leads to the main pages.
 func (s *site) nav(r *http.Request) []page.Link {
-	links := []page.Link{{Text: "Images", Href: "/search"}, {Text: "Compare", Href: "/compare"}, {Text: "Rules", Href: "/rules"}, {Text: "Documents", Href: "/docs"}, {Text: "About", Href: "/about"}}
+	links := []page.Link{{Text: "Images", Href: "/search"}, {Text: "Surveys", Href: "/surveys"}, {Text: "Compare", Href: "/compare"}, {Text: "Rules", Href: "/rules"}, {Text: "Documents", Href: "/docs"}, {Text: "About", Href: "/about"}}
 	if s.Submit != nil {
 		links = append(links, page.Link{Text: "Submit", Href: "/submit"})
+	}
+	if s.Allowed(r, store.ScopeAdmin) {
+		links = append(links, page.Link{Text: "Queue", Href: "/queue"})
 	}
 	for i := range links {
 		links[i].Current = r.URL.Path == links[i].Href

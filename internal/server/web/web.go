@@ -20,6 +20,7 @@ import (
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/store"
+	"github.com/detonaut/detonaut/internal/survey/study"
 )
 
 // Options are what a site is made of.
@@ -43,6 +44,9 @@ type Options struct {
 	// [detonaut.ErrUsage], one that may not be asked for [detonaut.ErrUnauthorized], and too
 	// many are [detonaut.ErrLimit].
 	Submit func(*http.Request, detonaut.Ref, store.RunOptions) (*store.Submission, error)
+	// Study is the last count of a survey, and when it was made: [study.ErrCounting] if there is none
+	// yet.
+	Study func(context.Context, *store.Survey) (*study.Report, time.Time, error)
 	// Person is who is logged in, for people; nil is nobody.
 	Person func(*http.Request) string
 	// Note adds to the log of who did what; nil adds nothing.
@@ -105,6 +109,11 @@ func New(o Options) http.Handler {
 	if s.Note == nil {
 		s.Note = func(context.Context, string, string, string) error { return nil }
 	}
+	if s.Study == nil {
+		s.Study = func(context.Context, *store.Survey) (*study.Report, time.Time, error) {
+			return nil, time.Time{}, study.ErrCounting
+		}
+	}
 	if s.From == nil {
 		s.From = remoteHost
 	}
@@ -153,6 +162,11 @@ func (s *site) pages() map[string]maker {
 		"/rules":                          s.ruleList,
 		"/rules/{value...}":               s.rule,
 		"/rule/{value...}":                s.rule,
+		"/surveys":                        s.surveys,
+		"/surveys/{name}":                 s.survey,
+		"/surveys/{name}/items":           s.items,
+		"/queue":                          s.queue,
+		"/queue/jobs/{id}":                s.job,
 		"/live/{submission}":              s.live,
 		"/submit":                         s.submitForm,
 		"/docs":                           s.docList,
@@ -185,10 +199,14 @@ func (s *site) files() map[string]sender {
 
 // forms are what can be sent.
 func (s *site) forms() map[string]sender {
-	return map[string]sender{
+	all := map[string]sender{
 		"/image/{digest}/dispute": s.dispute,
 		"/submit":                 s.submit,
 	}
+	for path, deed := range s.queueDeeds() {
+		all[path] = s.queueForm(deed)
+	}
+	return all
 }
 
 // unrouted answers what no other route does.

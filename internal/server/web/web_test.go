@@ -212,7 +212,7 @@ func TestTwins(t *testing.T) {
 }
 
 // elements are all that pages are made of.
-var elements = strings.Fields(`html head meta title link script body a header form label input button nav ul ol li main h1 h2 h3 h4 p div span section table caption
+var elements = strings.Fields(`html head meta title link script body a header form label input button nav ul ol li main h1 h2 h3 h4 p div span section table caption colgroup col
 	thead tbody tr th td details summary pre code dl dt dd time footer select option optgroup textarea svg g path circle rect text tspan line polyline polygon defs
 	marker use symbol i b em strong bdi small abbr figure figcaption img article aside kbd wbr br hr blockquote mark output fieldset legend q s del ins sup sub var`)
 

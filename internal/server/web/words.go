@@ -26,7 +26,8 @@ var functions = template.FuncMap{
 	"list":     func(label string, images []store.Summary) imageList { return imageList{label, images} },
 	"name":     page.ImageName,
 	"stamp":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"category": categoryPath,
+	"category": categoryPath, "surveyPath": surveyPath,
+	"itemName": func(i store.Item) string { return page.ImageName(store.Summary{Name: i.Name, Digest: i.Digest}) },
 	"pulls":    pullsOf,
 	"lines":    func(s string) string { return cutText(visible(s), 64<<10) },
 }
