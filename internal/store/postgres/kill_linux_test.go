@@ -37,6 +37,10 @@ func TestMain(m *testing.M) {
 }
 
 func child(ctx context.Context, url string) error {
+	works, err := storetest.WorkForever(func(ctx context.Context, o store.Options) (store.Store, error) { return postgres.Open(ctx, url, o) })
+	if works {
+		return err
+	}
 	from, err := strconv.ParseUint(os.Getenv(childFrom), 10, 64)
 	if err != nil {
 		return err

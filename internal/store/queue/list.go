@@ -19,6 +19,8 @@ const (
 	Counts = `SELECT kind, state, COUNT(*) FROM river_job WHERE state IN ('available', 'pending', 'retryable', 'running', 'scheduled') GROUP BY kind, state`
 	// Waiting counts those of a kind that wait, now or for their time.
 	Waiting = `SELECT COUNT(*) FROM river_job WHERE kind = ? AND state IN ('available', 'pending', 'retryable', 'scheduled')`
+	// Ready is how many may be taken from a queue: none or one.
+	Ready = `SELECT COUNT(*) FROM (SELECT 1 FROM river_job WHERE state = 'available' AND queue = ? LIMIT 1) AS one`
 	// Orphans are at most so many that run, but have no lease.
 	Orphans = `SELECT id FROM river_job WHERE state = 'running' AND id NOT IN (SELECT job FROM leases) ORDER BY id LIMIT 100`
 	// Lock locks one.

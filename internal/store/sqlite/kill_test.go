@@ -35,6 +35,10 @@ func TestMain(m *testing.M) {
 }
 
 func child(ctx context.Context, path string) error {
+	works, err := storetest.WorkForever(func(ctx context.Context, o store.Options) (store.Store, error) { return sqlite.Open(ctx, path, o) })
+	if works {
+		return err
+	}
 	if os.Getenv(childFrom) == "" {
 		return fill(ctx, path)
 	}

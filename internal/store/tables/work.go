@@ -39,6 +39,8 @@ type workLine struct {
 	queue   queue.Name
 	places  int
 	running atomic.Int64
+	// idle is set if there was nothing to take: then it is looked for first.
+	idle bool
 }
 
 // Work implements [store.Store].
@@ -110,10 +112,19 @@ func (w *work) round(ctx context.Context) (more bool, err error) {
 				more = more || l.places > 0
 				break
 			}
+			if l.idle {
+				if some, err := number(w.s.look().row(ctx, queue.Ready, l.queue)); err != nil || some == 0 {
+					if err != nil {
+						return more, err
+					}
+					break
+				}
+			}
 			claims, err := w.claim(ctx, l.queue, free)
 			if err != nil {
 				return more, err
 			}
+			l.idle = len(claims) == 0
 			for _, c := range claims {
 				l.running.Add(1)
 				w.jobs.Go(func() {

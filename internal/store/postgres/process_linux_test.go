@@ -1,0 +1,35 @@
+package postgres_test
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/detonaut/detonaut/internal/store"
+	"github.com/detonaut/detonaut/internal/store/storetest"
+	"github.com/detonaut/detonaut/internal/testenv"
+)
+
+func TestProcesses(t *testing.T) {
+	url := testenv.PostgresURL(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.TestProcesses(t, open(t, url, store.Options{}), func() *exec.Cmd {
+		cmd := exec.CommandContext(t.Context(), self)
+		cmd.Env = append(os.Environ(), childURL+"="+url)
+		return cmd
+	})
+	storetest.CheckTables(t, raw(t, url))
+}
+
+func TestFence(t *testing.T) {
+	url := testenv.PostgresURL(t)
+	storetest.TestFence(t, open(t, url, store.Options{}), raw(t, url))
+}
+
+func TestWorkRestart(t *testing.T) {
+	server := testenv.Postgres(t)
+	storetest.TestWorkRestart(t, open(t, server.URL(t), store.Options{}), func() { server.Stop(t) }, func() { server.Start(t) })
+}
