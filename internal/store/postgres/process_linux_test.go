@@ -33,3 +33,8 @@ func TestWorkRestart(t *testing.T) {
 	server := testenv.Postgres(t)
 	storetest.TestWorkRestart(t, open(t, server.URL(t), store.Options{}), func() { server.Stop(t) }, func() { server.Start(t) })
 }
+
+func BenchmarkJobs(b *testing.B) {
+	url := testenv.PostgresURL(b)
+	storetest.BenchmarkJobs(b, func() store.Store { return open(b, url, store.Options{}) })
+}

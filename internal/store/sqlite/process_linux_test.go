@@ -19,3 +19,8 @@ func TestFence(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.sqlite")
 	storetest.TestFence(t, open(t, path, store.Options{}), raw(t, path))
 }
+
+func BenchmarkJobs(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "store.sqlite")
+	storetest.BenchmarkJobs(b, func() store.Store { return open(b, path, store.Options{}) })
+}

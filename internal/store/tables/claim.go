@@ -206,10 +206,9 @@ func (c *claim) end(ctx context.Context, e *ending) error {
 	defer c.renewing.Unlock()
 	s := c.w.s
 	return s.change(ctx, func(tx session) error {
-		var holder string
-		var now int64
-		err := tx.row(ctx, "SELECT holder, "+s.dialect.Clock+" FROM leases WHERE job = ? "+s.dialect.Lock, c.job.ID).Scan(&holder, &now)
-		if errors.Is(err, sql.ErrNoRows) || err == nil && holder != c.holder {
+		// Who removes it has it to the end of the transaction, or it is still there.
+		now, err := number(tx.row(ctx, "DELETE FROM leases WHERE job = ? AND holder = ? RETURNING "+s.dialect.Clock, c.job.ID, c.holder))
+		if errors.Is(err, sql.ErrNoRows) {
 			return fmt.Errorf("%w: %w", errLost, store.ErrConflict)
 		}
 		if err != nil {

@@ -27,10 +27,10 @@ type ending struct {
 	known  *store.Known
 }
 
-// end ends an attempt of a job whose lease the transaction has locked, with all that comes of it.
+// end ends an attempt of a job whose lease the transaction has removed, with all that comes of it.
 //
-// What is locked comes in this order: lease, submission, digest, items, job, and then what a report
-// needs, which does not wait for others any more when it has taken its number.
+// What is locked comes in this order: lease, submission, items, job, and then what a report needs, which
+// does not wait for others any more when it has taken its number.
 func (s *Store) end(ctx context.Context, tx session, j store.Job, e ending) error {
 	if err := s.tell(ctx, tx, j, e); err != nil {
 		return err
@@ -45,9 +45,6 @@ func (s *Store) end(ctx context.Context, tx session, j store.Job, e ending) erro
 		if err := s.tell(ctx, tx, j, e); err != nil {
 			return err
 		}
-	}
-	if _, err := tx.exec(ctx, "DELETE FROM leases WHERE job = ?", j.ID); err != nil {
-		return err
 	}
 	if e.parcel == nil {
 		return nil
@@ -95,9 +92,6 @@ func (s *Store) tellItems(ctx context.Context, tx session, d detonaut.Digest, ai
 		state, reason = store.ItemSkipped, store.ReasonCancelled
 	default:
 		return nil // it is put back
-	}
-	if err := s.alone(ctx, tx, string(d)); err != nil {
-		return err
 	}
 	return s.finishItems(ctx, tx, d, aim, state, reason)
 }

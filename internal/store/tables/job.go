@@ -217,10 +217,10 @@ func (s *Store) cancelled(ctx context.Context, find func(session) (int64, error)
 	}
 }
 
-// cancel cancels a job. Who ends one that runs has its lease first, so one waits for the other, and never
+// cancel cancels a job. Who ends one that runs removes its lease first, so one waits for the other, and never
 // each for each.
 func (s *Store) cancel(ctx context.Context, tx session, id int64) error {
-	_, err := number(tx.row(ctx, "SELECT job FROM leases WHERE job = ? "+s.dialect.Lock, id))
+	_, err := number(tx.row(ctx, "DELETE FROM leases WHERE job = ? RETURNING job", id))
 	leased := err == nil
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
@@ -247,8 +247,6 @@ func (s *Store) cancel(ctx context.Context, tx session, id int64) error {
 		return s.end(ctx, tx, j, e)
 	case j.State != store.JobWaiting && j.State != store.JobLater:
 		return fmt.Errorf("it is %s: %w", j.State, store.ErrConflict)
-	case leased:
-		return errMoved
 	}
 	if err := s.queue.Cancel(ctx, tx.tx, id); err != nil {
 		return err

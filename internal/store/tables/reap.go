@@ -85,26 +85,23 @@ func (s *Store) reapOne(ctx context.Context, tx session, id int64) error {
 	var until, now int64
 	leases, err := each(ctx, tx, func(row scanner) (n int64, err error) { return n, row.Scan(&until, &now) },
 		"SELECT until, "+s.dialect.Clock+" FROM leases WHERE job = ? "+s.dialect.Skip, id)
-	if err != nil {
-		return err
+	if err != nil || len(leases) > 0 && until >= now {
+		return err // it was renewed
 	}
-	find := func() (store.Job, error) { return s.queue.Job(ctx, tx.tx, id) }
-	if len(leases) == 0 {
-		// Somebody has locked it, or there is none.
+	var j store.Job
+	if len(leases) > 0 {
+		j, err = s.queue.Job(ctx, tx.tx, id)
+	} else if j, err = s.lockJob(ctx, tx, id); err == nil {
+		// It may have one that another has locked, or that was made since.
 		if n, err := number(tx.row(ctx, "SELECT COUNT(*) FROM leases WHERE job = ?", id)); err != nil || n > 0 {
 			return err
 		}
-		find = func() (store.Job, error) { return s.lockJob(ctx, tx, id) }
-	} else if until >= now {
-		return nil // it was renewed
 	}
-	j, err := find()
-	if errors.Is(err, store.ErrNotFound) || err == nil && j.State != store.JobRunning {
-		_, err := tx.exec(ctx, "DELETE FROM leases WHERE job = ?", id) // of a job that was changed by other means than ours
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	if err != nil {
-		return err
+	if _, gone := tx.exec(ctx, "DELETE FROM leases WHERE job = ?", id); gone != nil || err != nil || j.State != store.JobRunning {
+		return gone // of a job that was changed by other means than ours
 	}
 	at, err := s.clock(ctx, tx)
 	if err != nil {
