@@ -25,6 +25,9 @@ const (
 	childFrom = "DETONAUT_TEST_FROM"
 )
 
+// childSurvey stands for the number of one that works at a survey.
+const childSurvey = "survey"
+
 func TestMain(m *testing.M) {
 	url := os.Getenv(childURL)
 	if url == "" {
@@ -41,11 +44,14 @@ func child(ctx context.Context, url string) error {
 	if works {
 		return err
 	}
-	from, err := strconv.ParseUint(os.Getenv(childFrom), 10, 64)
+	s, err := postgres.Open(ctx, url, store.Options{})
 	if err != nil {
 		return err
 	}
-	s, err := postgres.Open(ctx, url, store.Options{})
+	if os.Getenv(childFrom) == childSurvey {
+		return storetest.SurveyForever(ctx, s, os.Stdout)
+	}
+	from, err := strconv.ParseUint(os.Getenv(childFrom), 10, 64)
 	if err != nil {
 		return err
 	}
@@ -70,6 +76,31 @@ func TestKill(t *testing.T) {
 		storetest.CheckTables(t, raw(t, url))
 		return s
 	})
+}
+
+func TestSurveyKill(t *testing.T) {
+	url := testenv.PostgresURL(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.TestSurveyKill(t, func() *exec.Cmd {
+		cmd := exec.CommandContext(t.Context(), self)
+		cmd.Env = append(os.Environ(), childURL+"="+url, childFrom+"="+childSurvey)
+		return cmd
+	}, func() store.Store {
+		s, err := postgres.Open(t.Context(), url, store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	})
+	storetest.CheckTables(t, raw(t, url))
+}
+
+func TestStuck(t *testing.T) {
+	url := testenv.PostgresURL(t)
+	storetest.TestStuck(t, func(o store.Options) store.Store { return open(t, url, o) }, raw(t, url))
 }
 
 // TestRestart kills the server while several put reports, and starts it again.

@@ -23,6 +23,9 @@ const (
 	childFrom = "DETONAUT_TEST_FROM"
 )
 
+// childSurvey stands for the number of one that works at a survey.
+const childSurvey = "survey"
+
 func TestMain(m *testing.M) {
 	path := os.Getenv(childFile)
 	if path == "" {
@@ -42,11 +45,14 @@ func child(ctx context.Context, path string) error {
 	if os.Getenv(childFrom) == "" {
 		return fill(ctx, path)
 	}
-	from, err := strconv.ParseUint(os.Getenv(childFrom), 10, 64)
+	s, err := sqlite.Open(ctx, path, store.Options{})
 	if err != nil {
 		return err
 	}
-	s, err := sqlite.Open(ctx, path, store.Options{})
+	if os.Getenv(childFrom) == childSurvey {
+		return storetest.SurveyForever(ctx, s, os.Stdout)
+	}
+	from, err := strconv.ParseUint(os.Getenv(childFrom), 10, 64)
 	if err != nil {
 		return err
 	}
@@ -75,6 +81,23 @@ func TestKill(t *testing.T) {
 		checkFile(t, path)
 		return s
 	})
+}
+
+func TestSurveyKill(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.sqlite")
+	storetest.TestSurveyKill(t, func() *exec.Cmd { return again(t, childFile+"="+path, childFrom+"="+childSurvey) }, func() store.Store {
+		s, err := sqlite.Open(t.Context(), path, store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	})
+	checkFile(t, path)
+}
+
+func TestStuck(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.sqlite")
+	storetest.TestStuck(t, func(o store.Options) store.Store { return open(t, path, o) }, raw(t, path))
 }
 
 // checkFile has SQLite look through the whole file.

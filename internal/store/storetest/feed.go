@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/store"
@@ -274,27 +273,4 @@ func testLookFails(t *testing.T, open Opener) {
 	must(t, s.CancelJob(t.Context(), waits(t, s, store.JobLook)[0].ID))
 	feed(t, s)
 	isCounted(t, s, "second", store.SurveyDone, map[store.CandidateState]int{store.CandidateSkipped: 2}, nil, map[store.Reason]int{store.ReasonCancelled: 2})
-}
-
-// testStuck has jobs vanish from the queue. Some time later they are there again.
-func testStuck(t *testing.T, open Opener, vanish func(t *testing.T)) {
-	clock := newClock()
-	s := open(t, clock.options())
-	all(t, s, "s", 60, nil)
-	feed(t, s)
-	vanish(t)
-	same(t, "how many jobs wait", 0, len(waits(t, s, "")))
-	same(t, "how many jobs are put at once", 0, feed(t, s))
-	clock.pass(time.Hour)
-	same(t, "how many jobs are put later", 2, feed(t, s))
-	look(t, s, one)
-	same(t, "how many jobs are put", 60, feed(t, s))
-	vanish(t)
-	put(t, s, aimed(5, "aim"))
-	same(t, "how many jobs are put at once", 0, feed(t, s))
-	clock.pass(time.Hour)
-	same(t, "how many jobs are put later", 59, feed(t, s))
-	isCounted(t, s, "s", store.SurveyRunning, map[store.CandidateState]int{store.CandidateLooked: 60}, map[store.ItemState]int{store.ItemDone: 1, store.ItemQueued: 59}, nil)
-	clock.pass(time.Hour)
-	same(t, "how many jobs are put that are there", 0, feed(t, s))
 }

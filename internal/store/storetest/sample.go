@@ -199,7 +199,7 @@ func testWanted(t *testing.T, open Opener) {
 	same(t, "what is wanted", map[int64][]string{1: {"a", "b"}, 2: {"a"}, 3: nil}, wanted())
 	tags := func(c store.Candidate) (items []store.Item, _ store.Reason) {
 		for _, tag := range append(slices.Clone(c.Wanted), "latest")[:max(1, len(c.Wanted))] {
-			items = append(items, image(tag, uint64(c.Number)))
+			items = append(items, tagged(tag, uint64(c.Number)))
 		}
 		return items, ""
 	}
@@ -244,8 +244,8 @@ func testMoved(t *testing.T, open Opener) {
 	must(t, s.Listed(t.Context(), "s", repositories(1, 1), "", true))
 	feed(t, s)
 	see := func(items ...store.Item) { t.Helper(); must(t, s.Looked(t.Context(), "s", 1, items, "")) }
-	see(image("a", 1), image("b", 2), store.Item{Name: store.Name{Tag: "c"}, State: store.ItemSkipped, Reason: store.ReasonPlatform})
-	see(image("a", 1), image("b", 3), image("b", 4), store.Item{Name: store.Name{Tag: "c"}, State: store.ItemSkipped, Reason: store.ReasonArtifact})
+	see(tagged("a", 1), tagged("b", 2), store.Item{Name: store.Name{Tag: "c"}, State: store.ItemSkipped, Reason: store.ReasonPlatform})
+	see(tagged("a", 1), tagged("b", 3), tagged("b", 4), store.Item{Name: store.Name{Tag: "c"}, State: store.ItemSkipped, Reason: store.ReasonArtifact})
 	is := func(want ...string) {
 		t.Helper()
 		var all []string
@@ -257,7 +257,7 @@ func testMoved(t *testing.T, open Opener) {
 	is("1 a ready", "2 b ready", "3 c skippednot an image")
 	feed(t, s)
 	same(t, "what is queued", []string{string(digest(1)), string(digest(4))}, []string{string(found(t, s)[0]), string(found(t, s)[1])})
-	see(image("a", 5), image("b", 4))
+	see(tagged("a", 5), tagged("b", 4))
 	is("1 a queued", "2 b queued", "3 c skippednot an image", "4 a ready")
 	must(t, s.Looked(t.Context(), "s", 1, nil, store.ReasonGone)) // by now
 	isCounted(t, s, "s", store.SurveyRunning, map[store.CandidateState]int{store.CandidateLooked: 1},

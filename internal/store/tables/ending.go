@@ -3,6 +3,7 @@ package tables
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/detonaut/detonaut"
@@ -29,9 +30,13 @@ type ending struct {
 
 // end ends an attempt of a job whose lease the transaction has removed, with all that comes of it.
 //
-// What is locked comes in this order: lease, submission, items, job, and then what a report needs, which
-// does not wait for others any more when it has taken its number.
+// What is locked comes in this order: lease, job, submission, digest, items, and then what a report
+// needs, which does not wait for others any more when it has taken its number. Who has more items wait for
+// a job has it locked, too: so either they are seen here, or the job is seen to have ended there.
 func (s *Store) end(ctx context.Context, tx session, j store.Job, e ending) error {
+	if _, err := s.lockJob(ctx, tx, j.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
 	if err := s.tell(ctx, tx, j, e); err != nil {
 		return err
 	}

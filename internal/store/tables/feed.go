@@ -168,61 +168,56 @@ func scanWaiter(row scanner) (w waiter, err error) {
 	return w, row.Scan(&w.candidate, &w.number, &w.rank, &w.digest, &w.platform, &w.name.Tag, &w.name.Registry, &w.name.Repository)
 }
 
-// waiters are items in a state, the first by rank. Those that somebody changes just now are passed over.
-func (f *feeder) waiters(ctx context.Context, v *survey, state, limit int) ([]waiter, error) {
-	skip := f.s.dialect.Skip
-	if skip != "" {
-		skip = "FOR UPDATE OF i SKIP LOCKED"
-	}
+// waiters are items in a state, the first by rank. lock is of their rows.
+func (f *feeder) waiters(ctx context.Context, v *survey, state, limit int, lock string) ([]waiter, error) {
 	return each(ctx, f.tx, scanWaiter, `SELECT i.candidate, i.number, i.rank, i.digest, i.platform, i.tag, c.registry, c.repository
 FROM items i JOIN candidates c ON c.survey = i.survey AND c.number = i.candidate
-WHERE i.survey = ? AND i.`+isOpen+" AND i.state = ? ORDER BY i.rank, i.candidate, i.number LIMIT ? "+skip, v.id, state, limit)
+WHERE i.survey = ? AND i.`+isOpen+" AND i.state = ? ORDER BY i.rank, i.candidate, i.number LIMIT ? "+lock, v.id, state, limit)
 }
 
 // ready puts jobs for items that are ready, until enough of them wait.
 func (f *feeder) ready(ctx context.Context, v *survey, t tally) error {
+	skip := f.s.dialect.Skip // what somebody changes just now
+	if skip != "" {
+		skip = "FOR UPDATE OF i SKIP LOCKED"
+	}
 	for f.images > 0 && f.handled > 0 {
-		all, err := f.waiters(ctx, v, isReady, min(f.images, f.handled))
+		all, err := f.waiters(ctx, v, isReady, min(f.images, f.handled), skip)
 		if err != nil || len(all) == 0 {
 			return err
 		}
 		f.handled -= len(all)
-		if err := f.settle(ctx, v, t, all, isReady); err != nil {
+		if err := f.settle(ctx, v, t, all); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// settle decides what becomes of items in a state: there is a report by now, or it was tried in vain under
-// another name, or it waits for a job, which is put if it is not there.
-func (f *feeder) settle(ctx context.Context, v *survey, t tally, all []waiter, from int) error {
+// settle decides what becomes of items that are ready: there is a report by now, or the digest was tried in
+// vain under another name, or it waits for a job, which is put if it is not there. If it is, this locks it:
+// who ends it does so first, and sees what waits for it then.
+func (f *feeder) settle(ctx context.Context, v *survey, t tally, all []waiter) error {
 	reported, err := f.reported(ctx, v, all)
 	if err != nil {
 		return err
 	}
-	tried := map[string]try{}
-	if from == isReady {
-		if tried, err = f.tried(ctx, v, all); err != nil {
-			return err
-		}
+	tried, err := f.tried(ctx, v, all)
+	if err != nil {
+		return err
 	}
 	var moves [][]any
-	var jobs []store.Job
-	asked := map[string]bool{}
+	var wait []waiter
 	for _, w := range all {
 		to, seen, reason := isQueued, false, store.Reason("")
-		was, before := tried[w.digest]
-		switch {
-		case reported[w.digest]:
-			to, seen = isDone, from == isReady
-		case before && was.state != isQueued && was.state != isWithheld:
+		if was, ok := tried[w.digest]; reported[w.digest] {
+			to, seen = isDone, true
+		} else if ok {
 			to, reason = was.state, was.reason
-		case !before && !asked[w.digest]:
-			asked[w.digest] = true
-			jobs = append(jobs, w.job(v))
+		} else {
+			wait = append(wait, w)
 		}
-		t.item(itemStates[from], -1)
+		t.item(store.ItemReady, -1)
 		t.item(itemStates[to], 1)
 		t.reason(reason, 1)
 		moves = append(moves, []any{v.id, w.candidate, w.number, to, seen, reason})
@@ -230,9 +225,21 @@ func (f *feeder) settle(ctx context.Context, v *survey, t tally, all []waiter, f
 	if err := f.s.moveItems(ctx, f.tx, moves); err != nil {
 		return err
 	}
-	n, err := f.enqueue(ctx, jobs)
+	n, err := f.enqueue(ctx, jobsOf(v, wait))
 	f.images -= n
 	return err
+}
+
+// jobsOf are the jobs that items wait for, one for each digest.
+func jobsOf(v *survey, all []waiter) (jobs []store.Job) {
+	asked := map[string]bool{}
+	for i := range all {
+		if w := &all[i]; !asked[w.digest] {
+			asked[w.digest] = true
+			jobs = append(jobs, w.job(v))
+		}
+	}
+	return jobs
 }
 
 // job is the job that analyses an item.
@@ -266,13 +273,13 @@ func (f *feeder) reported(ctx context.Context, v *survey, all []waiter) (map[str
 	return have, err
 }
 
-// try is what came, or is to come, of a digest under another name.
+// try is what came of a digest under another name.
 type try struct {
 	state  int
 	reason store.Reason
 }
 
-// tried are those of the digests of items that were tried before for this survey.
+// tried are those of the digests of items that were tried in vain before for this survey.
 func (f *feeder) tried(ctx context.Context, v *survey, all []waiter) (map[string]try, error) {
 	rows := make([][2]string, len(all))
 	for i, w := range all {
@@ -294,7 +301,7 @@ func (f *feeder) tried(ctx context.Context, v *survey, all []waiter) (map[string
 
 // triedBefore is the condition of one item i of a survey that it is of a digest, which is an element e, and
 // was tried.
-const triedBefore = "substr(i.digest, 1, 12) = e.value->>1 AND i.digest = e.value->>0 AND i." + isTried + " AND i.survey = ? ORDER BY i.candidate, i.number LIMIT 1"
+const triedBefore = "substr(i.digest, 1, 12) = e.value->>1 AND i.digest = e.value->>0 AND i." + isTried + " AND i.state IN (4, 5) AND i.survey = ? ORDER BY i.candidate, i.number LIMIT 1"
 
 // moveItems has items become something: rows are of survey, candidate, number, state, seen and reason.
 func (s *Store) moveItems(ctx context.Context, tx session, rows [][]any) error {

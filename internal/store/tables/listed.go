@@ -35,8 +35,8 @@ func (s *Store) listed(ctx context.Context, tx session, name string, found []sto
 	if err != nil {
 		return false, err
 	}
-	t := tally{}
-	if err := s.keepCandidates(ctx, tx, &v, prepare(&v, found), t); err != nil {
+	t, all := tally{}, prepare(&v, found)
+	if err := s.keepCandidates(ctx, tx, &v, all, t); err != nil {
 		return false, err
 	}
 	drawn = end && !v.listed && v.Choice.Sample != ""
@@ -51,7 +51,10 @@ func (s *Store) listed(ctx context.Context, tx session, name string, found []sto
 		clean(cursor), v.last, v.listed, state, v.id); err != nil {
 		return false, err
 	}
-	return drawn, t.keep(ctx, s, tx, v.id)
+	if err := t.keep(ctx, s, tx, v.id); err != nil {
+		return false, err
+	}
+	return drawn, s.keepRepositories(ctx, tx, all) // last, for it takes a number
 }
 
 // openSurvey is a survey that is not over, and to which nobody else adds repositories meanwhile.
@@ -158,10 +161,7 @@ func (s *Store) keepCandidates(ctx context.Context, tx session, v *survey, all [
 	if err := s.insertCandidates(ctx, tx, v, fresh); err != nil {
 		return err
 	}
-	if err := s.updateCandidates(ctx, tx, v, changed); err != nil {
-		return err
-	}
-	return s.keepRepositories(ctx, tx, all)
+	return s.updateCandidates(ctx, tx, v, changed)
 }
 
 // row is what is written of it.
@@ -252,6 +252,9 @@ WHERE candidates.survey = ? AND candidates.number = w.number`, list(rows), v.id)
 // do wait for each other in that order alone. A source that tells nothing but the name changes nothing. All
 // changes of pulls have one number: one for each would be dear, and who reads changes reads them all.
 func (s *Store) keepRepositories(ctx context.Context, tx session, all []candidate) error {
+	if len(all) == 0 {
+		return nil
+	}
 	seq, err := s.next(ctx, tx)
 	if err != nil {
 		return err

@@ -242,5 +242,8 @@ func (s *Store) pushed(ctx context.Context, tx session, name string, told store.
 		isChosen, c.want(), rankPushed, v.id, c.Number); err != nil {
 		return err
 	}
-	return t.keep(ctx, s, tx, v.id)
+	if err := t.keep(ctx, s, tx, v.id); err != nil || len(known) > 0 {
+		return err
+	}
+	return s.keepRepositories(ctx, tx, all) // last, for it takes a number
 }

@@ -13,11 +13,30 @@ func (f *feeder) mend(ctx context.Context, v *survey, t tally) error {
 	if err := f.mendLooks(ctx, v); err != nil {
 		return err
 	}
-	all, err := f.waiters(ctx, v, isQueued, maxHandled)
+	all, err := f.waiters(ctx, v, isQueued, maxHandled, "")
 	if err != nil || len(all) == 0 {
 		return err
 	}
-	return f.settle(ctx, v, t, all, isQueued)
+	reported, err := f.reported(ctx, v, all)
+	if err != nil {
+		return err
+	}
+	var wait []waiter
+	for _, w := range all {
+		if !reported[w.digest] {
+			wait = append(wait, w)
+			continue
+		}
+		// Who ends a job has it first, and then items: so nobody may have items, and then want jobs.
+		n, err := f.tx.exec(ctx, "UPDATE items SET state = ? WHERE survey = ? AND candidate = ? AND number = ? AND state = ?", isDone, v.id, w.candidate, w.number, isQueued)
+		if err != nil {
+			return err
+		}
+		t.item(store.ItemQueued, -n)
+		t.item(store.ItemDone, n)
+	}
+	_, err = f.enqueue(ctx, jobsOf(v, wait))
+	return err
 }
 
 // lookBatch is repositories that a job is to look at.
