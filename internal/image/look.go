@@ -222,6 +222,9 @@ func (l *looker) manifest(ctx context.Context, doc document, s Seen) (Seen, erro
 	m, err := v1.ParseManifest(bytes.NewReader(doc.raw))
 	if err != nil {
 		s.Err = fmt.Errorf("manifest %s: parse: %s: %w", doc.digest, clean(err), detonaut.ErrCorrupt)
+		if s.Content == "" {
+			s.Content = ContentImage // as far as anybody can tell
+		}
 		return s, nil
 	}
 	s.Type = cleanString(string(m.Config.MediaType))

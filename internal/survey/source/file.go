@@ -21,6 +21,8 @@ const (
 	// linesPage is how many lines are a page; maxLine bounds one, in bytes: longer ones are no refs.
 	linesPage = 1000
 	maxLine   = 8 << 10
+	// maxRef is longer than any that a registry would know, in bytes.
+	maxRef = 1000
 )
 
 // file lists the refs of a file, one a line. At is the number of bytes before the page.
@@ -134,6 +136,9 @@ func stripped(line string) string {
 
 // wanted is the candidate of a ref, with the tag or the digest that it names.
 func wanted(ref string) (store.Candidate, error) {
+	if len(ref) > maxRef {
+		return store.Candidate{}, detonaut.ErrUsage
+	}
 	r, err := image.ParseRemote(detonaut.Ref(ref))
 	if err != nil {
 		return store.Candidate{}, err
