@@ -13,11 +13,6 @@ import (
 	"testing"
 	"time"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/types"
-
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/image"
 	"github.com/detonaut/detonaut/internal/image/imagetest"
@@ -41,13 +36,14 @@ func registry(t *testing.T) *imagetest.Registry {
 	return r
 }
 
-func of(t *testing.T, platform, text string) v1.Image {
-	t.Helper()
-	return imagetest.Image(t, "PLATFORM "+platform+"\n-- /file --\n"+text+"\n")
+// of is the text of an image.
+func of(platform, text string) string {
+	return "PLATFORM " + platform + "\n-- /file --\n" + text + "\n"
 }
 
-func push(t *testing.T, r *imagetest.Registry, name string, img v1.Image) detonaut.Digest {
+func push(t *testing.T, r *imagetest.Registry, name, text string) detonaut.Digest {
 	t.Helper()
+	img := imagetest.Image(t, text)
 	if _, err := r.Push(name, img); err != nil {
 		t.Fatal(err)
 	}
@@ -58,25 +54,21 @@ func push(t *testing.T, r *imagetest.Registry, name string, img v1.Image) detona
 	return detonaut.Digest(d.String())
 }
 
-func index(t *testing.T, r *imagetest.Registry, name string, images map[string]v1.Image) {
+// index pushes an index of images, each a text, by their platforms.
+func index(t *testing.T, r *imagetest.Registry, name string, texts map[string]string) {
 	t.Helper()
-	var list v1.ImageIndex = empty.Index
-	var platforms []string
-	for p := range images {
-		platforms = append(platforms, p)
-	}
-	slices.Sort(platforms)
-	for _, p := range platforms {
-		parsed, err := v1.ParsePlatform(p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		list = mutate.AppendManifests(list, mutate.IndexAddendum{Add: images[p], Descriptor: v1.Descriptor{Platform: parsed}})
-	}
-	if _, err := r.PushIndex(name, list); err != nil {
+	if _, err := r.PushIndex(name, imagetest.Index(t, texts)); err != nil {
 		t.Fatal(err)
 	}
 }
+
+// Media types.
+const (
+	ociManifest = "application/vnd.oci.image.manifest.v1+json"
+	ociIndex    = "application/vnd.oci.image.index.v1+json"
+	ociConfig   = "application/vnd.oci.image.config.v1+json"
+	schema1     = "application/vnd.docker.distribution.manifest.v1+json"
+)
 
 func repo(r *imagetest.Registry, name string, wanted ...string) store.Candidate {
 	return store.Candidate{Repository: store.Repository{Registry: r.Host(), Name: name}, Wanted: wanted}
@@ -108,10 +100,10 @@ func want(t *testing.T, items []store.Item, reason store.Reason, err error, line
 func TestTags(t *testing.T) {
 	r := registry(t)
 	for i, tag := range []string{"latest", "1.9", "1.10", "1.10-rc1", "main", "v2.0", "sha256-abc.sig"} {
-		push(t, r, "app:"+tag, of(t, "linux/amd64", fmt.Sprint(i)))
+		push(t, r, "app:"+tag, of("linux/amd64", fmt.Sprint(i)))
 	}
-	push(t, r, "other:1.0", of(t, "linux/amd64", "other"))
-	push(t, r, "other:dev", of(t, "linux/amd64", "dev"))
+	push(t, r, "other:1.0", of("linux/amd64", "other"))
+	push(t, r, "other:dev", of("linux/amd64", "dev"))
 	amd := []string{"linux/amd64"}
 	for _, tc := range []struct {
 		name   string
@@ -142,7 +134,7 @@ func TestTags(t *testing.T) {
 
 func TestWantedDigest(t *testing.T) {
 	r := registry(t)
-	d := push(t, r, "app:1", of(t, "linux/amd64", "x"))
+	d := push(t, r, "app:1", of("linux/amd64", "x"))
 	gone := "sha256:" + strings.Repeat("0", 64)
 	items, reason, err := look.Repository(t.Context(), repo(r, "app", string(d), gone), store.Choice{}, look.Options{Image: options(t)})
 	want(t, items, reason, err, " linux/amd64 ready", "  skipped not found")
@@ -153,12 +145,12 @@ func TestWantedDigest(t *testing.T) {
 
 func TestPlatforms(t *testing.T) {
 	r := registry(t)
-	index(t, r, "multi:latest", map[string]v1.Image{
-		"linux/amd64": of(t, "linux/amd64", "a"), "linux/arm64/v8": of(t, "linux/arm64/v8", "b"), "windows/amd64": of(t, "windows/amd64", "c"),
-		"unknown/unknown": of(t, "linux/amd64", "attestation"),
+	index(t, r, "multi:latest", map[string]string{
+		"linux/amd64": of("linux/amd64", "a"), "linux/arm64/v8": of("linux/arm64/v8", "b"), "windows/amd64": of("windows/amd64", "c"),
+		"unknown/unknown": of("linux/amd64", "attestation"),
 	})
-	index(t, r, "windows:latest", map[string]v1.Image{"windows/amd64": of(t, "windows/amd64", "w")})
-	push(t, r, "arm:latest", of(t, "linux/arm64", "x"))
+	index(t, r, "windows:latest", map[string]string{"windows/amd64": of("windows/amd64", "w")})
+	push(t, r, "arm:latest", of("linux/arm64", "x"))
 	for _, tc := range []struct {
 		repo      string
 		platforms []string
@@ -189,7 +181,7 @@ func manifest(t *testing.T, config string, layers ...string) []byte {
 	for _, l := range layers {
 		list = append(list, of(l))
 	}
-	raw, err := json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": types.OCIManifestSchema1, "config": of(config), "layers": list})
+	raw, err := json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": ociManifest, "config": of(config), "layers": list})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,23 +192,23 @@ func manifest(t *testing.T, config string, layers ...string) []byte {
 func TestReasons(t *testing.T) {
 	r := registry(t)
 	put := func(name string, raw []byte) {
-		if _, err := r.PutManifest(name+":latest", types.OCIManifestSchema1, raw); err != nil {
+		if _, err := r.PutManifest(name+":latest", ociManifest, raw); err != nil {
 			t.Fatal(err)
 		}
 	}
 	put("chart", manifest(t, "application/vnd.cncf.helm.config.v1+json", "application/vnd.cncf.helm.chart.content.v1.tar+gzip"))
-	put("sig", manifest(t, string(types.OCIConfigJSON), "application/vnd.dev.cosign.simplesigning.v1+json"))
-	put("foreign", manifest(t, string(types.OCIConfigJSON), "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"))
-	put("layerless", manifest(t, string(types.OCIConfigJSON)))
-	if _, err := r.PutManifest("hollow:latest", types.OCIImageIndex, []byte(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}`)); err != nil {
+	put("sig", manifest(t, ociConfig, "application/vnd.dev.cosign.simplesigning.v1+json"))
+	put("foreign", manifest(t, ociConfig, "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"))
+	put("layerless", manifest(t, ociConfig))
+	if _, err := r.PutManifest("hollow:latest", ociIndex, []byte(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}`)); err != nil {
 		t.Fatal(err)
 	}
-	push(t, r, "large:latest", of(t, "linux/amd64", "x"))
-	push(t, r, "corrupt:latest", of(t, "linux/amd64", "y"))
-	push(t, r, "secret:latest", of(t, "linux/amd64", "z"))
+	push(t, r, "large:latest", of("linux/amd64", "x"))
+	push(t, r, "corrupt:latest", of("linux/amd64", "y"))
+	push(t, r, "secret:latest", of("linux/amd64", "z"))
 	r.Inject("^GET /v2/corrupt/manifests", -1, imagetest.Corrupt())
 	r.Inject("/v2/secret/", -1, imagetest.Status(401))
-	r.Inject("/v2/old/manifests", -1, imagetest.Answer(string(types.DockerManifestSchema1), []byte(`{"schemaVersion":1,"fsLayers":[]}`)))
+	r.Inject("/v2/old/manifests", -1, imagetest.Answer(schema1, []byte(`{"schemaVersion":1,"fsLayers":[]}`)))
 	r.Inject("^GET /v2/empty/tags", -1, imagetest.Answer("application/json", []byte(`{"name":"empty","tags":null}`)))
 	for _, tc := range []struct {
 		repo string
@@ -247,8 +239,8 @@ func TestReasons(t *testing.T) {
 // TestBusy: what may be another time is an error, and nothing is half said.
 func TestBusy(t *testing.T) {
 	r := registry(t)
-	push(t, r, "app:1", of(t, "linux/amd64", "x"))
-	push(t, r, "app:2", of(t, "linux/amd64", "y"))
+	push(t, r, "app:1", of("linux/amd64", "x"))
+	push(t, r, "app:2", of("linux/amd64", "y"))
 	for name, tc := range map[string]struct {
 		pattern string
 		fault   imagetest.Fault
@@ -274,8 +266,8 @@ func TestBusy(t *testing.T) {
 			}
 		})
 		r = registry(t)
-		push(t, r, "app:1", of(t, "linux/amd64", "x"))
-		push(t, r, "app:2", of(t, "linux/amd64", "y"))
+		push(t, r, "app:1", of("linux/amd64", "x"))
+		push(t, r, "app:2", of("linux/amd64", "y"))
 	}
 }
 
@@ -292,10 +284,10 @@ func (b broken) RoundTrip(req *http.Request) (*http.Response, error) {
 // TestNewest: a source that knows times decides, and of tags that are one image it is asked once.
 func TestNewest(t *testing.T) {
 	r := registry(t)
-	img := of(t, "linux/amd64", "x")
+	img := of("linux/amd64", "x")
 	d := push(t, r, "app:1.27", img)
 	push(t, r, "app:1", img)
-	push(t, r, "app:9.9", of(t, "linux/amd64", "old"))
+	push(t, r, "app:9.9", of("linux/amd64", "old"))
 	pushed := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	o := look.Options{Image: options(t), Newest: func(_ context.Context, registry, repository string, n int) ([]source.Tag, error) {
 		if registry != r.Host() || repository != "app" {
@@ -329,8 +321,8 @@ func TestNewest(t *testing.T) {
 // TestManyTags: a repository that has more tags than anybody looks at says so.
 func TestManyTags(t *testing.T) {
 	r := registry(t)
-	push(t, r, "app:x", of(t, "linux/amd64", "x"))
-	d := push(t, r, "app:y", of(t, "linux/amd64", "x"))
+	push(t, r, "app:x", of("linux/amd64", "x"))
+	d := push(t, r, "app:y", of("linux/amd64", "x"))
 	var tags []string
 	for i := range 1_000 {
 		tags = append(tags, fmt.Sprintf("v%d", i))
@@ -356,10 +348,10 @@ func TestManyTags(t *testing.T) {
 // gone, it is said so.
 func TestMoved(t *testing.T) {
 	r := registry(t)
-	push(t, r, "app:latest", of(t, "linux/amd64", "before"))
+	push(t, r, "app:latest", of("linux/amd64", "before"))
 	items, reason, err := look.Repository(t.Context(), repo(r, "app"), store.Choice{}, look.Options{Image: options(t)})
 	want(t, items, reason, err, "latest linux/amd64 ready")
-	after := push(t, r, "app:latest", of(t, "linux/amd64", "after"))
+	after := push(t, r, "app:latest", of("linux/amd64", "after"))
 	img, err := image.Pull(t.Context(), look.Ref(items[0]), options(t))
 	if err != nil {
 		t.Fatal(err)
