@@ -225,7 +225,7 @@ func (l *looker) manifest(ctx context.Context, doc document, s Seen) (Seen, erro
 		if s.Content == "" {
 			s.Content = ContentImage // as far as anybody can tell
 		}
-		return s, nil
+		return s, nil //nolint:nilerr // it is that of what was seen
 	}
 	s.Type = cleanString(string(m.Config.MediaType))
 	if m.ArtifactType != "" {

@@ -3,12 +3,12 @@
 package look
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/image"
@@ -20,6 +20,8 @@ const (
 	// maxTags is how many tags of a repository are looked at, maxListed how many are listed to choose from.
 	maxTags   = 200
 	maxListed = 10_000
+	// maxNewest is how many the sources tell of at once that know the newest.
+	maxNewest = 100
 	latest    = "latest"
 	// standard is the platform that is wanted when none is named.
 	standard = "linux/amd64"
@@ -29,9 +31,9 @@ const (
 type Options struct {
 	// Image says how registries are spoken to.
 	Image image.Options
-	// Newest returns the newest tags of a repository, of a source that knows times: see
-	// [source.Newest]. Nil is none.
-	Newest func(ctx context.Context, registry, repository string, n int) ([]source.Tag, error)
+	// Newest returns the newest tags of a repository, of a source that knows times, and whether these are
+	// all: see [source.Newest]. Nil is none.
+	Newest func(ctx context.Context, registry, repository string, n int) (tags []source.Tag, whole bool, err error)
 }
 
 // Repository looks what is under the tags of a repository that are chosen, or that it wants. Every item
@@ -47,15 +49,20 @@ func Repository(ctx context.Context, c store.Candidate, choice store.Choice, o O
 		l.choice.Platforms = []string{standard}
 	}
 	tags, more, err := l.tags(ctx)
-	if err == nil && len(tags) == 0 {
-		return nil, store.ReasonImageless, nil
+	if err == nil {
+		items, err = l.all(ctx, tags)
 	}
-	for _, tag := range tags {
-		var found []store.Item
-		if found, err = l.tag(ctx, tag); err != nil {
-			break
+	if l.choice.Tags == 0 && len(c.Wanted) == 0 && len(items) == 1 && err == nil && slices.Contains(missing, items[0].Reason) {
+		// There is no "latest", or nobody says so: then it is the newest.
+		if tags = l.known; len(tags) == 0 {
+			tags, _, err = l.listed(ctx)
 		}
-		items = append(items, found...)
+		if err == nil {
+			items, err = l.all(ctx, tags[:min(1, len(tags))])
+		}
+	}
+	if err == nil && len(items) == 0 {
+		return nil, store.ReasonImageless, nil
 	}
 	if reason := Reason(err); reason != "" {
 		return nil, reason, nil // of the whole repository
@@ -68,6 +75,9 @@ func Repository(ctx context.Context, c store.Candidate, choice store.Choice, o O
 	}
 	return items, "", nil
 }
+
+// missing are the reasons of a tag that may not be there.
+var missing = []store.Reason{store.ReasonTag, store.ReasonRefused}
 
 // Ref is what is pulled for an item: its digest, whatever its tag has become since. That it is gone by
 // then is [detonaut.ErrNotFound], whose [Reason] is [store.ReasonGone].
@@ -107,6 +117,20 @@ type looker struct {
 	o      Options
 	// looked are the items of digests that tags are told to have: many tags are one image.
 	looked map[detonaut.Digest][]store.Item
+	// known are the newest tags, the newest first, if the source knows.
+	known []source.Tag
+}
+
+// all looks what is under some tags.
+func (l *looker) all(ctx context.Context, tags []source.Tag) (items []store.Item, err error) {
+	for _, tag := range tags {
+		found, err := l.tag(ctx, tag)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, found...)
+	}
+	return items, nil
 }
 
 func (l *looker) ref(suffix string) detonaut.Ref {
@@ -118,18 +142,21 @@ func (l *looker) tag(ctx context.Context, tag source.Tag) ([]store.Item, error) 
 	if known, ok := l.looked[tag.Digest]; ok && tag.Digest != "" {
 		return renamed(known, tag), nil
 	}
-	ref, missing := l.ref(":"+tag.Name), store.ReasonTag
+	if len(tag.Images) > 0 {
+		return l.told(tag), nil
+	}
+	ref, gone := l.ref(":"+tag.Name), store.ReasonTag
 	if tag.Name == "" {
-		ref, missing = l.ref("@"+string(tag.Digest)), store.ReasonGone
+		ref, gone = l.ref("@"+string(tag.Digest)), store.ReasonGone
 	}
 	seen, err := image.Look(ctx, ref, l.choose, l.o.Image)
 	if err != nil {
 		reason := Reason(err)
-		switch reason {
-		case "":
+		if reason == "" {
 			return nil, err
-		case store.ReasonGone:
-			reason = missing
+		}
+		if reason == store.ReasonGone {
+			reason = gone
 		}
 		return []store.Item{l.skipped(tag, reason)}, nil
 	}
@@ -138,6 +165,23 @@ func (l *looker) tag(ctx context.Context, tag source.Tag) ([]store.Item, error) 
 		l.looked[tag.Digest] = items
 	}
 	return items, nil
+}
+
+// told says what comes of a tag whose source tells what is under it: the registry is not asked.
+func (l *looker) told(tag source.Tag) []store.Item {
+	most := cmp.Or(l.o.Image.Caps.CompressedBytes, image.DefaultCaps().CompressedBytes)
+	var seen []image.Seen
+	for _, i := range tag.Images {
+		s := image.Seen{Digest: i.Digest, Platform: i.Platform, Content: image.ContentImage, Size: i.Size}
+		seen = append(seen, s)
+	}
+	chosen := l.choose(seen)
+	for i := range seen {
+		if seen[i].Read = slices.Contains(chosen, seen[i]); seen[i].Read && seen[i].Size > most {
+			seen[i].Err = detonaut.ErrLimit
+		}
+	}
+	return l.items(tag, seen)
 }
 
 // renamed are items as they are under another tag.
@@ -217,9 +261,6 @@ func (l *looker) items(tag source.Tag, seen []image.Seen) (items []store.Item) {
 func (l *looker) judge(tag source.Tag, s image.Seen) store.Item {
 	i := l.item(tag)
 	i.Digest, i.Platform, i.Size = s.Digest, s.Platform, s.Size
-	if i.Pushed.IsZero() {
-		i.Pushed = time.Time{}
-	}
 	switch {
 	case s.Content != image.ContentImage:
 		i.Reason = store.ReasonArtifact
@@ -249,64 +290,68 @@ func (l *looker) tags(ctx context.Context) (tags []source.Tag, more bool, err er
 		}
 		return tags[:min(len(tags), maxTags)], len(tags) > maxTags, nil
 	}
-	n := l.choice.Tags
-	switch {
-	case n == 0:
-		return l.latest(ctx)
-	case n < 0:
-		return l.all(ctx)
-	}
-	tags, err = l.newest(ctx, min(n, maxTags))
-	return tags, n > maxTags && len(tags) >= maxTags, err
-}
-
-// latest is that tag, or the newest where there is none.
-func (l *looker) latest(ctx context.Context) ([]source.Tag, bool, error) {
-	_, err := image.Look(ctx, l.ref(":"+latest), func([]image.Seen) []image.Seen { return nil }, l.o.Image)
-	if r := Reason(err); err == nil || r != "" && r != store.ReasonGone && r != store.ReasonRefused {
-		return []source.Tag{{Name: latest}}, false, nil
-	} else if r == "" {
+	known, whole, err := l.newest(ctx)
+	if err != nil {
 		return nil, false, err
 	}
-	tags, err := l.newest(ctx, 1)
-	return tags, false, err
-}
-
-// newest are the last tags that were pushed, or those that are last by their order.
-func (l *looker) newest(ctx context.Context, n int) ([]source.Tag, error) {
-	if l.o.Newest != nil {
-		tags, err := l.o.Newest(ctx, l.c.Registry, l.c.Name, n)
-		var busy *detonaut.Busy
-		switch {
-		case err == nil && (len(tags) >= n || len(tags) < 100):
-			return tags, nil
-		case errors.As(err, &busy) || ctx.Err() != nil:
-			return nil, err
-		}
-		// Whatever it was: the registry knows its tags, too.
+	l.known = known
+	n := l.choice.Tags
+	i := slices.IndexFunc(known, func(t source.Tag) bool { return t.Name == latest })
+	switch {
+	case n == 0 && i >= 0:
+		return known[i : i+1], false, nil
+	case n == 0 && !whole:
+		return []source.Tag{{Name: latest}}, false, nil // if there is one
+	case n == 0 && whole:
+		return known[:min(1, len(known))], false, nil
+	case n > 0 && (whole || len(known) >= n):
+		return known[:min(n, len(known))], false, nil
+	case n < 0 && whole:
+		return known, false, nil
 	}
-	tags, _, err := l.listed(ctx)
-	return tags[:min(n, len(tags))], err
-}
-
-// all are all tags, as far as they are looked at.
-func (l *looker) all(ctx context.Context) ([]source.Tag, bool, error) {
-	tags, more, err := l.listed(ctx)
-	if len(tags) > maxTags {
-		tags, more = tags[:maxTags], true
+	tags, more, err = l.listed(ctx)
+	switch {
+	case n > 0 && n <= maxTags:
+		more = false // no more than these were wanted
+	case n <= 0 || n > len(tags):
+		n = len(tags)
 	}
-	return tags, more, err
+	n = min(n, len(tags))
+	return tags[:min(n, maxTags)], more || n > maxTags, err
 }
 
-// listed are the tags that the registry lists, the newest first by their order.
+// newest are the last tags that were pushed, and whether these are all. Where nobody knows there are none.
+func (l *looker) newest(ctx context.Context) ([]source.Tag, bool, error) {
+	if l.o.Newest == nil {
+		return nil, false, nil
+	}
+	tags, whole, err := l.o.Newest(ctx, l.c.Registry, l.c.Name, maxNewest)
+	if _, busy := errors.AsType[*detonaut.Busy](err); busy || ctx.Err() != nil {
+		return nil, false, err
+	}
+	if err != nil {
+		return nil, false, nil //nolint:nilerr // whatever it was: the registry knows its tags, too
+	}
+	return tags, whole, nil
+}
+
+// listed are the tags that the registry lists, the newest first by their order, each as it is known.
 func (l *looker) listed(ctx context.Context) (tags []source.Tag, more bool, err error) {
 	names, cut, err := image.Tags(ctx, string(l.ref("")), maxListed, l.o.Image)
 	if err != nil {
 		return nil, false, err
 	}
 	slices.SortFunc(names, func(a, b string) int { return Compare(b, a) })
+	byName := map[string]source.Tag{}
+	for _, t := range l.known {
+		byName[t.Name] = t
+	}
 	for _, n := range names {
-		tags = append(tags, source.Tag{Name: n})
+		t, ok := byName[n]
+		if !ok {
+			t = source.Tag{Name: n}
+		}
+		tags = append(tags, t)
 	}
 	return tags, cut != "", nil
 }

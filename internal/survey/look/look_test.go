@@ -289,11 +289,11 @@ func TestNewest(t *testing.T) {
 	push(t, r, "app:1", img)
 	push(t, r, "app:9.9", of("linux/amd64", "old"))
 	pushed := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	o := look.Options{Image: options(t), Newest: func(_ context.Context, registry, repository string, n int) ([]source.Tag, error) {
+	o := look.Options{Image: options(t), Newest: func(_ context.Context, registry, repository string, n int) ([]source.Tag, bool, error) {
 		if registry != r.Host() || repository != "app" {
 			t.Errorf("asked for %s/%s", registry, repository)
 		}
-		return []source.Tag{{Name: "1.27", Pushed: pushed, Digest: d}, {Name: "1", Pushed: pushed.Add(-time.Hour), Digest: d}}[:n], nil
+		return []source.Tag{{Name: "1.27", Pushed: pushed, Digest: d}, {Name: "1", Pushed: pushed.Add(-time.Hour), Digest: d}}, n < 50, nil
 	}}
 	items, reason, err := look.Repository(t.Context(), repo(r, "app"), store.Choice{Tags: 2}, o)
 	want(t, items, reason, err, "1.27 linux/amd64 ready", "1 linux/amd64 ready")
@@ -303,19 +303,74 @@ func TestNewest(t *testing.T) {
 	if n := r.Count("manifests"); n != 2 { // HEAD and GET
 		t.Errorf("%d requests", n)
 	}
-	o.Newest = func(context.Context, string, string, int) ([]source.Tag, error) { return nil, errors.ErrUnsupported }
+	o.Newest = func(context.Context, string, string, int) ([]source.Tag, bool, error) {
+		return nil, false, errors.ErrUnsupported
+	}
 	items, reason, err = look.Repository(t.Context(), repo(r, "app"), store.Choice{Tags: 1}, o)
 	want(t, items, reason, err, "9.9 linux/amd64 ready")
-	o.Newest = func(context.Context, string, string, int) ([]source.Tag, error) { return nil, nil }
+	o.Newest = func(context.Context, string, string, int) ([]source.Tag, bool, error) { return nil, true, nil }
 	items, reason, err = look.Repository(t.Context(), repo(r, "app"), store.Choice{Tags: 1}, o)
 	want(t, items, reason, err, "repository: no tags")
-	o.Newest = func(context.Context, string, string, int) ([]source.Tag, error) {
-		return nil, &detonaut.Busy{Host: "api", Wait: time.Minute}
+	o.Newest = func(context.Context, string, string, int) ([]source.Tag, bool, error) {
+		return nil, false, &detonaut.Busy{Host: "api", Wait: time.Minute}
 	}
 	var busy *detonaut.Busy
 	if _, _, err := look.Repository(t.Context(), repo(r, "app"), store.Choice{Tags: 1}, o); !errors.As(err, &busy) {
 		t.Errorf("err = %v", err)
 	}
+}
+
+// TestTold: of what a source tells all the registry is asked nothing.
+func TestTold(t *testing.T) {
+	r := registry(t)
+	digest := func(n int) detonaut.Digest { return detonaut.Digest(fmt.Sprintf("sha256:%064x", n)) }
+	tag := func(name string, n int, platforms ...string) source.Tag {
+		tag := source.Tag{Name: name, Digest: digest(n)}
+		for i, p := range platforms {
+			tag.Images = append(tag.Images, source.TagImage{Digest: digest(n + i + 1), Platform: p, Size: int64(100 * n)})
+		}
+		return tag
+	}
+	all := []source.Tag{
+		tag("new", 10, "windows/amd64", "linux/arm64/v8", "linux/amd64"), tag("latest", 20, "linux/amd64"), tag("windows", 30, "windows/amd64"),
+		tag("large", 40, "linux/amd64"), tag("same", 20, "linux/amd64"),
+	}
+	o := look.Options{Image: options(t), Newest: func(context.Context, string, string, int) ([]source.Tag, bool, error) { return all, true, nil }}
+	o.Image.Caps.CompressedBytes = 3999
+	amd := []string{"linux/amd64"}
+	items, reason, err := look.Repository(t.Context(), repo(r, "app"), store.Choice{Platforms: amd}, o)
+	want(t, items, reason, err, "latest linux/amd64 ready")
+	if items[0].Digest != digest(21) || items[0].Size != 2000 {
+		t.Errorf("%+v", items[0])
+	}
+	items, reason, err = look.Repository(t.Context(), repo(r, "app"), store.Choice{Platforms: amd, Tags: -1}, o)
+	want(t, items, reason, err, "new linux/amd64 ready", "latest linux/amd64 ready", "windows  skipped other platforms only", "large linux/amd64 skipped too large", "same linux/amd64 ready")
+	items, reason, err = look.Repository(t.Context(), repo(r, "app"), store.Choice{Platforms: []string{"linux/arm64", "linux/amd64"}, All: true, Tags: 1}, o)
+	want(t, items, reason, err, "new linux/arm64/v8 ready", "new linux/amd64 ready")
+	all = all[:1]
+	items, reason, err = look.Repository(t.Context(), repo(r, "app"), store.Choice{Platforms: amd}, o)
+	want(t, items, reason, err, "new linux/amd64 ready")
+	if n := r.Count("."); n != 0 {
+		t.Errorf("the registry was asked: %v", r.Requests())
+	}
+}
+
+// TestLatestIsOld: "latest" may be older than all tags that the source tells of, or not be there.
+func TestLatestIsOld(t *testing.T) {
+	r := registry(t)
+	push(t, r, "app:new", of("linux/amd64", "new"))
+	push(t, r, "app:latest", of("linux/amd64", "old"))
+	push(t, r, "other:new", of("linux/amd64", "new"))
+	push(t, r, "other:zzz", of("linux/amd64", "last by its name"))
+	o := look.Options{Image: options(t), Newest: func(context.Context, string, string, int) ([]source.Tag, bool, error) {
+		return []source.Tag{{Name: "new"}}, false, nil
+	}}
+	items, reason, err := look.Repository(t.Context(), repo(r, "app"), store.Choice{}, o)
+	want(t, items, reason, err, "latest linux/amd64 ready")
+	items, reason, err = look.Repository(t.Context(), repo(r, "other"), store.Choice{}, o)
+	want(t, items, reason, err, "new linux/amd64 ready")
+	items, reason, err = look.Repository(t.Context(), repo(r, "other"), store.Choice{Tags: 2}, o)
+	want(t, items, reason, err, "zzz linux/amd64 ready", "new linux/amd64 ready")
 }
 
 // TestManyTags: a repository that has more tags than anybody looks at says so.

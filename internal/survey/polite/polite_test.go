@@ -253,7 +253,7 @@ func TestHold(t *testing.T) {
 // TestUntold: a server that does not say for how long is left alone for longer each time.
 func TestUntold(t *testing.T) {
 	h := &host{untold: shortRest}
-	busy := &http.Response{StatusCode: 429, Header: http.Header{}}
+	busy := &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{}}
 	for _, want := range []time.Duration{shortRest, 2 * shortRest, 4 * shortRest} {
 		if d, _ := h.answered(busy); d != want {
 			t.Errorf("%v, want %v", d, want)
@@ -265,7 +265,7 @@ func TestUntold(t *testing.T) {
 	if d, _ := h.answered(busy); d != longRest {
 		t.Errorf("%v at last", d)
 	}
-	h.answered(&http.Response{StatusCode: 200, Header: http.Header{}})
+	h.answered(&http.Response{StatusCode: http.StatusOK, Header: http.Header{}})
 	if d, _ := h.answered(busy); d != shortRest {
 		t.Errorf("%v after it was well", d)
 	}

@@ -123,7 +123,7 @@ func (l hubNamespace) class(ctx context.Context) (store.Class, error) {
 	case errors.Is(err, detonaut.ErrNotFound):
 		return store.ClassCommunity, nil // a person
 	case err != nil:
-		return "", nil // which is not worth the list
+		return "", nil //nolint:nilerr // which is not worth the list
 	case reply.Badge == "verified_publisher":
 		return store.ClassVerified, nil
 	}

@@ -273,10 +273,14 @@ func TestNewest(t *testing.T) {
 		switch path {
 		case "/v2/namespaces/library/repositories/nginx/tags":
 			return object{"results": []object{
-				{"name": "old", "last_updated": "2025-01-01T00:00:00Z", "digest": digest},
-				{"name": "new", "tag_last_pushed": "2026-01-01T00:00:00Z", "last_updated": "2020-01-01T00:00:00Z", "digest": "md5:x"},
+				{"name": "old", "last_updated": "2025-01-01T00:00:00Z", "digest": digest, "images": []object{{"os": "linux", "architecture": "amd64", "digest": "", "size": 7}}},
+				{"name": "new", "tag_last_pushed": "2026-01-01T00:00:00Z", "last_updated": "2020-01-01T00:00:00Z", "digest": "md5:x", "content_type": "image", "images": []object{
+					{"os": "linux", "architecture": "arm", "variant": "v7", "digest": digest, "size": 5},
+					{"os": "unknown", "architecture": "unknown", "digest": digest, "size": 1}, {"os": "linux", "architecture": "amd64", "variant": nil, "digest": digest, "size": 7},
+				}},
 				{"name": "\x1b", "tag_last_pushed": "2026-02-01T00:00:00Z"},
-				{"name": "untold"}, {"name": "new"},
+				{"name": "untold"},
+				{"name": "new"},
 			}}
 		case "/api/v1/repository/coreos/etcd/tag/":
 			return object{"tags": []object{
@@ -295,26 +299,30 @@ func TestNewest(t *testing.T) {
 		registry, repository string
 		n                    int
 		want                 []string
+		whole                bool
 		err                  error
 	}{
-		{"docker.io", "library/nginx", 2, []string{"new", "old"}, nil},
-		{"docker.io", "library/nginx", 10, []string{"new", "old", "untold"}, nil},
-		{"docker.io", "library/nginx", 0, nil, nil},
-		{"docker.io", "library/none", 2, nil, detonaut.ErrNotFound},
-		{"quay.io", "coreos/etcd", 5, []string{"b", "a"}, nil},
-		{a.host, "lib/deep/app", 5, []string{"2", "1"}, nil},
-		{"elsewhere.example", "a/b", 5, nil, errors.ErrUnsupported},
+		{"docker.io", "library/nginx", 2, []string{"new", "old"}, false, nil},
+		{"docker.io", "library/nginx", 10, []string{"new", "old", "untold"}, true, nil},
+		{"docker.io", "library/nginx", 0, nil, false, nil},
+		{"docker.io", "library/none", 2, nil, false, detonaut.ErrNotFound},
+		{"quay.io", "coreos/etcd", 5, []string{"b", "a"}, true, nil},
+		{a.host, "lib/deep/app", 5, []string{"2", "1"}, true, nil},
+		{"elsewhere.example", "a/b", 5, nil, false, errors.ErrUnsupported},
 	} {
-		tags, err := ask(t.Context(), tc.registry, tc.repository, tc.n)
+		tags, whole, err := ask(t.Context(), tc.registry, tc.repository, tc.n)
 		var got []string
 		for _, tag := range tags {
 			got = append(got, tag.Name)
 			if tag.Digest != "" && string(tag.Digest) != digest {
 				t.Errorf("digest %q", tag.Digest)
 			}
+			if told := fmt.Sprint(tag.Images); tag.Name == "new" && told != fmt.Sprintf("[{%s linux/arm/v7 5} {%s linux/amd64 7}]", digest, digest) || tag.Name != "new" && told != "[]" {
+				t.Errorf("%s: %s", tag.Name, told)
+			}
 		}
-		if !slices.Equal(got, tc.want) || !errors.Is(err, tc.err) {
-			t.Errorf("%s/%s: %v, %v", tc.registry, tc.repository, got, err)
+		if !slices.Equal(got, tc.want) || !errors.Is(err, tc.err) || whole != tc.whole {
+			t.Errorf("%s/%s: %v, %v, %v", tc.registry, tc.repository, got, whole, err)
 		}
 	}
 }
@@ -336,7 +344,7 @@ func FuzzPages(f *testing.F) {
 	f.Fuzz(func(t *testing.T, which int, body []byte, seed uint64) {
 		spec := specs[uint(which)%uint(len(specs))]
 		o := Options{GitHubToken: "x", HTTP: &http.Client{Transport: transport(func(req *http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: 200, Header: http.Header{"X-Total-Count": {strconv.Itoa(int(seed % 100))}}, Body: reader(body), Request: req}, nil
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"X-Total-Count": {strconv.Itoa(int(seed % 100))}}, Body: reader(body), Request: req}, nil
 		})}}
 		s, err := Open(spec, o)
 		if err != nil {

@@ -306,7 +306,8 @@ func harborAnswer(path string, q map[string][]string) any {
 	repos := map[string][]object{
 		"lib": {
 			{"name": "lib/a", "description": "one", "pull_count": 5, "update_time": "2026-01-02T03:04:05.678Z"},
-			{"name": "lib/deep/b"}, {"name": "lib/c"},
+			{"name": "lib/deep/b"},
+			{"name": "lib/c"},
 		},
 		"ops": {{"name": "ops/x"}, {"name": "ops/y"}},
 	}
