@@ -77,7 +77,7 @@ func Repository(ctx context.Context, c store.Candidate, choice store.Choice, o O
 }
 
 // missing are the reasons of a tag that may not be there.
-var missing = []store.Reason{store.ReasonTag, store.ReasonRefused}
+var missing = []store.Reason{store.ReasonGone, store.ReasonRefused}
 
 // Ref is what is pulled for an item: its digest, whatever its tag has become since. That it is gone by
 // then is [detonaut.ErrNotFound], whose [Reason] is [store.ReasonGone].
@@ -145,9 +145,9 @@ func (l *looker) tag(ctx context.Context, tag source.Tag) ([]store.Item, error) 
 	if len(tag.Images) > 0 {
 		return l.told(tag), nil
 	}
-	ref, gone := l.ref(":"+tag.Name), store.ReasonTag
+	ref := l.ref(":" + tag.Name)
 	if tag.Name == "" {
-		ref, gone = l.ref("@"+string(tag.Digest)), store.ReasonGone
+		ref = l.ref("@" + string(tag.Digest))
 	}
 	seen, err := image.Look(ctx, ref, l.choose, l.o.Image)
 	if err != nil {
@@ -155,8 +155,8 @@ func (l *looker) tag(ctx context.Context, tag source.Tag) ([]store.Item, error) 
 		if reason == "" {
 			return nil, err
 		}
-		if reason == store.ReasonGone {
-			reason = gone
+		if reason == store.ReasonGone && tag.Name != "" && len(l.c.Wanted) > 0 {
+			reason = store.ReasonTag
 		}
 		return []store.Item{l.skipped(tag, reason)}, nil
 	}

@@ -210,6 +210,7 @@ func TestReasons(t *testing.T) {
 	r.Inject("/v2/secret/", -1, imagetest.Status(401))
 	r.Inject("/v2/old/manifests", -1, imagetest.Answer(schema1, []byte(`{"schemaVersion":1,"fsLayers":[]}`)))
 	r.Inject("^GET /v2/empty/tags", -1, imagetest.Answer("application/json", []byte(`{"name":"empty","tags":null}`)))
+	r.Inject("^GET /v2/gone/tags", -1, imagetest.Answer("application/json", []byte(`{"name":"gone","tags":["v1"]}`)))
 	for _, tc := range []struct {
 		repo string
 		want string
@@ -224,6 +225,7 @@ func TestReasons(t *testing.T) {
 		{"old", "latest  skipped a format that is not read"},
 		{"secret", "repository: access refused"},
 		{"empty", "repository: no tags"},
+		{"gone", "v1  skipped not found"},
 	} {
 		t.Run(tc.repo, func(t *testing.T) {
 			o := options(t)
