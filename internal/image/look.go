@@ -225,7 +225,7 @@ func (l *looker) manifest(ctx context.Context, doc document, s Seen) (Seen, erro
 		if s.Content == "" {
 			s.Content = ContentImage // as far as anybody can tell
 		}
-		return s, nil //nolint:nilerr // it is that of what was seen
+		return s, nil
 	}
 	s.Type = cleanString(string(m.Config.MediaType))
 	if m.ArtifactType != "" {
@@ -238,7 +238,7 @@ func (l *looker) manifest(ctx context.Context, doc document, s Seen) (Seen, erro
 		return s, nil
 	}
 	if m, s.Err = parseManifest(doc, l.caps); s.Err != nil {
-		return s, nil
+		return s, nil //nolint:nilerr // it is that of what was seen
 	}
 	for _, layer := range m.Layers {
 		s.Size += layer.Size

@@ -16,10 +16,17 @@ const (
 	longRest  = 30 * time.Minute
 )
 
-// rest is how long the answer of a server asks us to leave it alone, and why; zero for not at all.
-// now is our clock, which counts only where the server does not tell its own. untold is what it is if the
-// server is busy and does not say for how long.
-func rest(status int, h http.Header, now time.Time, untold time.Duration) (d time.Duration, why string) {
+// wish is that a server is left alone for a while, and why. With pulls it is of pulls only: what
+// begins a pull is not asked for, and those that have begun may go on.
+type wish struct {
+	rest  time.Duration // none is no wish
+	why   string
+	pulls bool
+}
+
+// read is what the answer of a server asks of us. now is our clock, which counts only where the server
+// does not tell its own. untold is for how long if it is busy and does not say.
+func read(status int, h http.Header, now time.Time, untold time.Duration) (w wish) {
 	if t, err := http.ParseTime(h.Get("Date")); err == nil {
 		now = t // that of who has written the other times
 	}
@@ -27,17 +34,21 @@ func rest(status int, h http.Header, now time.Time, untold time.Duration) (d tim
 	busy := refused(status, h)
 	switch {
 	case busy && told:
-		d, why = after, "it says when to try again"
+		w = wish{rest: after, why: "it says when to try again"}
 	case busy:
-		d, why = untold, "it says that it is busy"
+		w = wish{rest: untold, why: "it says that it is busy"}
 	}
-	if r, ok := reset(h, now); ok && (r > d || busy && !told) {
-		d, why = r, "what it allows for now is used up"
+	if r, ok := reset(h, now); ok && (r > w.rest || busy && !told) {
+		w = wish{rest: r, why: "what it allows for now is used up"}
 	}
-	if r, ok := window(h); ok && r > d && !(busy && told) {
-		d, why = r, "what it allows of pulls for now is used up"
+	if r, ok := window(h); ok {
+		if busy && told {
+			r = after
+		}
+		w = wish{rest: r, why: "what it allows of pulls for now is used up", pulls: true}
 	}
-	return min(max(d, 0), maxRest), why
+	w.rest = min(max(w.rest, 0), maxRest)
+	return w
 }
 
 // retryAfter reads seconds or a date.
@@ -90,11 +101,11 @@ func window(h http.Header) (time.Duration, bool) {
 
 // quota reads "100;w=21600".
 func quota(s string) (n, w int64, ok bool) {
-	first, rest, _ := strings.Cut(s, ";")
+	first, params, _ := strings.Cut(s, ";")
 	if n, ok = digits(first); !ok {
 		return 0, 0, false
 	}
-	for part := range strings.SplitSeq(rest, ";") {
+	for part := range strings.SplitSeq(params, ";") {
 		if v, found := strings.CutPrefix(strings.TrimSpace(part), "w="); found {
 			w, _ = digits(v)
 		}
@@ -134,8 +145,8 @@ func Refused(resp *http.Response) *Busy {
 	if !refused(resp.StatusCode, resp.Header) {
 		return nil
 	}
-	d, why := rest(resp.StatusCode, resp.Header, time.Now(), shortRest)
-	b := &Busy{Wait: max(d, time.Second), Why: why}
+	w := read(resp.StatusCode, resp.Header, time.Now(), shortRest)
+	b := &Busy{Wait: max(w.rest, time.Second), Why: w.why}
 	if resp.Request != nil {
 		b.Host = asked(resp.Request)
 	}

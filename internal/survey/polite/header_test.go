@@ -2,11 +2,12 @@ package polite
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
 
-func TestRest(t *testing.T) {
+func TestRead(t *testing.T) {
 	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 	for _, tc := range []struct {
 		name   string
@@ -47,18 +48,18 @@ func TestRest(t *testing.T) {
 			for k, v := range tc.header {
 				h.Set(k, v)
 			}
-			got, why := rest(tc.status, h, now, shortRest)
-			if got != tc.want {
-				t.Errorf("rest = %v (%s), want %v", got, why, tc.want)
+			got := read(tc.status, h, now, shortRest)
+			if got.rest != tc.want || got.rest > 0 && got.why == "" {
+				t.Errorf("%+v, want %v", got, tc.want)
 			}
-			if (got > 0) && why == "" {
-				t.Error("nothing says why")
+			if left := h.Get("Ratelimit-Remaining"); got.rest > 0 && got.pulls != strings.HasPrefix(left, "0") {
+				t.Errorf("%+v", got)
 			}
 		})
 	}
 }
 
-func FuzzRest(f *testing.F) {
+func FuzzRead(f *testing.F) {
 	f.Add(429, "7", "0", "1796040042", "100;w=21600", "0;w=21600", "Mon, 30 Nov 2026 12:03:00 GMT")
 	f.Add(503, "Mon, 30 Nov 2026 12:03:00 GMT", "", "", ";w=;w=-1", "9223372036854775808;w=9223372036854775808", "")
 	f.Fuzz(func(t *testing.T, status int, after, left, reset, limit, remaining, date string) {
@@ -69,8 +70,8 @@ func FuzzRest(f *testing.F) {
 		} {
 			h.Set(k, v)
 		}
-		if d, why := rest(status, h, time.Unix(1796040000, 0), shortRest); d < 0 || d > maxRest || d > 0 && why == "" {
-			t.Errorf("rest = %v, %q", d, why)
+		if w := read(status, h, time.Unix(1796040000, 0), shortRest); w.rest < 0 || w.rest > maxRest || w.rest > 0 && w.why == "" {
+			t.Errorf("%+v", w)
 		}
 	})
 }

@@ -38,6 +38,8 @@ const (
 	// may refer to any. All others share one.
 	maxHosts = 2000
 	others   = "*"
+	// pulls is behind the name of a host in that of the bucket for what counts as a pull.
+	pulls = " (pulls)"
 	// maxHost bounds the name of a host, in bytes.
 	maxHost = 255
 	// maxBatch is how many tokens are taken at once, so that not every request is a transaction; fresh is
@@ -67,9 +69,10 @@ type host struct {
 	stock int
 	taken time.Time
 
-	mu     sync.Mutex
-	held   time.Time     // by an answer that this process got
-	untold time.Duration // what the next busy answer is taken for that does not tell
+	mu      sync.Mutex
+	held    time.Time     // by an answer that this process got
+	untold  time.Duration // what the next busy answer is taken for that does not tell
+	counted bool          // it says how many pulls there may be
 }
 
 // New makes one on a store.
@@ -105,8 +108,13 @@ type wrapped struct {
 // RoundTrip implements [http.RoundTripper].
 func (w *wrapped) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
-	h := w.t.host(asked(req))
-	if err := w.t.wait(ctx, h); err != nil {
+	name := asked(req)
+	h := w.t.host(name)
+	err := w.t.wait(ctx, h)
+	if err == nil && begins(req) && h.counts() {
+		err = w.t.wait(ctx, w.t.host(name+pulls))
+	}
+	if err != nil {
 		if req.Body != nil {
 			_ = req.Body.Close() // as the contract wants, also of what is not sent
 		}
@@ -116,20 +124,29 @@ func (w *wrapped) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, why := h.answered(resp)
-	if d <= 0 {
+	wish := h.answered(resp)
+	if wish.rest <= 0 {
 		return resp, nil
 	}
-	w.t.log.WarnContext(ctx, "A server asks to be left alone.", "host", h.name, "for", d, "why", why, "status", resp.StatusCode)
+	if wish.pulls {
+		h = w.t.host(name + pulls)
+		h.hold(wish.rest)
+	}
+	w.t.log.WarnContext(ctx, "A server asks to be left alone.", "host", h.name, "for", wish.rest, "why", wish.why, "status", resp.StatusCode)
 	// The request may be over because of this answer; the others are to know all the same.
-	if err := w.t.keep.HoldHost(context.WithoutCancel(ctx), h.name, d, why); err != nil {
+	if err := w.t.keep.HoldHost(context.WithoutCancel(ctx), h.name, wish.rest, wish.why); err != nil {
 		w.t.log.ErrorContext(ctx, "A host that asks to be left alone is not held.", "host", h.name, "error", err)
 	}
-	if refused(resp.StatusCode, resp.Header) && d > w.t.patience {
+	if refused(resp.StatusCode, resp.Header) && wish.rest > w.t.patience {
 		_ = resp.Body.Close() // nothing that is wanted
-		return nil, &Busy{Host: h.name, Wait: d, Why: why}
+		return nil, &Busy{Host: h.name, Wait: wish.rest, Why: wish.why}
 	}
 	return resp, nil
+}
+
+// begins tells whether a request is one of those that registries count as pulls.
+func begins(req *http.Request) bool {
+	return req.Method == http.MethodGet && req.Response == nil && strings.Contains(req.URL.Path, "/manifests/")
 }
 
 // asked is the host that a request is counted for: that to which the first was sent, of those that
@@ -145,7 +162,7 @@ func asked(req *http.Request) string {
 func (t *Transport) host(name string) *host {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	rate, known := t.rates[name]
+	rate, known := t.rates[strings.TrimSuffix(name, pulls)]
 	if !known {
 		rate = t.standard
 	}
@@ -154,28 +171,46 @@ func (t *Transport) host(name string) *host {
 	}
 	h := t.hosts[name]
 	if h == nil {
-		h = &host{name: name, rate: rate, turn: make(chan struct{}, 1), untold: shortRest}
+		h = &host{name: name, rate: rate, turn: make(chan struct{}, 1), untold: shortRest, counted: name == dockerRegistry}
 		t.hosts[name] = h
 	}
 	return h
 }
 
 // answered learns from an answer for how long its server is to be left alone.
-func (h *host) answered(resp *http.Response) (time.Duration, string) {
+func (h *host) answered(resp *http.Response) wish {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	now := time.Now()
-	d, why := rest(resp.StatusCode, resp.Header, now, h.untold)
+	w := read(resp.StatusCode, resp.Header, time.Now(), h.untold)
 	switch {
 	case refused(resp.StatusCode, resp.Header):
 		h.untold = min(2*h.untold, longRest)
 	case resp.StatusCode < http.StatusBadRequest:
 		h.untold = shortRest
 	}
-	if until := now.Add(d); d > 0 && until.After(h.held) {
+	if _, _, ok := quota(resp.Header.Get("Ratelimit-Limit")); ok {
+		h.counted = true
+	}
+	h.mu.Unlock()
+	if !w.pulls {
+		h.hold(w.rest)
+	}
+	return w
+}
+
+// hold keeps this process from asking for so long.
+func (h *host) hold(d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if until := time.Now().Add(d); d > 0 && until.After(h.held) {
 		h.held = until
 	}
-	return d, why
+}
+
+// counts tells whether a host is known to count pulls.
+func (h *host) counts() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.counted
 }
 
 // heldFor is for how long this process knows that a host is held.

@@ -255,19 +255,19 @@ func TestUntold(t *testing.T) {
 	h := &host{untold: shortRest}
 	busy := &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{}}
 	for _, want := range []time.Duration{shortRest, 2 * shortRest, 4 * shortRest} {
-		if d, _ := h.answered(busy); d != want {
-			t.Errorf("%v, want %v", d, want)
+		if w := h.answered(busy); w.rest != want {
+			t.Errorf("%+v, want %v", w, want)
 		}
 	}
 	for range 10 {
 		h.answered(busy)
 	}
-	if d, _ := h.answered(busy); d != longRest {
-		t.Errorf("%v at last", d)
+	if w := h.answered(busy); w.rest != longRest {
+		t.Errorf("%+v at last", w)
 	}
 	h.answered(&http.Response{StatusCode: http.StatusOK, Header: http.Header{}})
-	if d, _ := h.answered(busy); d != shortRest {
-		t.Errorf("%v after it was well", d)
+	if w := h.answered(busy); w.rest != shortRest {
+		t.Errorf("%+v after it was well", w)
 	}
 }
 
@@ -328,5 +328,58 @@ func TestRates(t *testing.T) {
 	}
 	if r := tr.host("elsewhere.example").rate; r != DefaultRate {
 		t.Errorf("unknown: %+v", r)
+	}
+}
+
+// TestPullsUsedUp: when no more pulls are allowed none begins, and those that have begun go on.
+func TestPullsUsedUp(t *testing.T) {
+	left := 1
+	base, host, _ := server(t, func(w http.ResponseWriter, req *http.Request) {
+		if !strings.Contains(req.URL.Path, "/manifests/") {
+			return
+		}
+		w.Header().Set("Ratelimit-Limit", "100;w=21600")
+		if req.Method == http.MethodGet {
+			left--
+		}
+		w.Header().Set("Ratelimit-Remaining", strconv.Itoa(max(left, 0))+";w=21600")
+		if left < 0 {
+			w.WriteHeader(http.StatusTooManyRequests)
+		}
+	})
+	b := &bucket{tokens: 1000}
+	c := client(b, Options{})
+	do := func(method, path string) error {
+		req, err := http.NewRequestWithContext(t.Context(), method, base+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := c.Do(req)
+		if err != nil {
+			return err
+		}
+		return resp.Body.Close()
+	}
+	for _, ok := range []struct{ method, path string }{
+		{"HEAD", "/v2/a/manifests/1"}, {"GET", "/v2/a/manifests/1"}, {"GET", "/v2/a/blobs/x"}, {"HEAD", "/v2/b/manifests/1"}, {"GET", "/v2/b/tags/list"},
+	} {
+		if err := do(ok.method, ok.path); err != nil {
+			t.Errorf("%s %s: %v", ok.method, ok.path, err)
+		}
+	}
+	var busy *Busy
+	if err := do("GET", "/v2/b/manifests/1"); !errors.As(err, &busy) || busy.Wait <= time.Minute || busy.Host != host+pulls {
+		t.Errorf("another pull: %v", err)
+	}
+	if left != 0 {
+		t.Error("it was asked for")
+	}
+	if b.held[host] != 0 || b.held[host+pulls] != 216*time.Second {
+		t.Errorf("held: %v", b.held)
+	}
+	// Another process knows nothing of it but what the server says.
+	c = client(b, Options{})
+	if err := do("GET", "/v2/b/manifests/1"); !errors.As(err, &busy) || left != -1 || b.held[host] != 0 {
+		t.Errorf("in another process: %v, held: %v", err, b.held)
 	}
 }

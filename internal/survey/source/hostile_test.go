@@ -276,7 +276,8 @@ func TestNewest(t *testing.T) {
 				{"name": "old", "last_updated": "2025-01-01T00:00:00Z", "digest": digest, "images": []object{{"os": "linux", "architecture": "amd64", "digest": "", "size": 7}}},
 				{"name": "new", "tag_last_pushed": "2026-01-01T00:00:00Z", "last_updated": "2020-01-01T00:00:00Z", "digest": "md5:x", "content_type": "image", "images": []object{
 					{"os": "linux", "architecture": "arm", "variant": "v7", "digest": digest, "size": 5},
-					{"os": "unknown", "architecture": "unknown", "digest": digest, "size": 1}, {"os": "linux", "architecture": "amd64", "variant": nil, "digest": digest, "size": 7},
+					{"os": "unknown", "architecture": "unknown", "digest": digest, "size": 1},
+					{"os": "linux", "architecture": "amd64", "variant": nil, "digest": digest, "size": 7},
 				}},
 				{"name": "\x1b", "tag_last_pushed": "2026-02-01T00:00:00Z"},
 				{"name": "untold"},
