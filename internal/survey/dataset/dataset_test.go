@@ -91,7 +91,9 @@ func small() *surveys {
 	c = store.Candidate{Number: 101, State: store.CandidateLooked, Weight: 1, Class: store.ClassOfficial}
 	c.Name = "a\x00b\x1b[2J\xff\u202e"
 	for i, item := range []store.Item{
-		{State: store.ItemFailed, Reason: "the image cannot be read"}, {State: store.ItemReady}, {State: store.ItemDone},
+		{State: store.ItemFailed, Reason: "the image cannot be read"},
+		{State: store.ItemReady},
+		{State: store.ItemDone},
 		{State: store.ItemSkipped, Reason: store.ReasonPlatform, Name: store.Name{Tag: "\xff\xfe"}},
 	} {
 		item.Number = 1000 + int64(i)

@@ -108,7 +108,9 @@ func (s *Study) Add(r store.Result) {
 		return
 	}
 	if r.Measured.Schema != measure.Schema {
-		s.raw.otherSchema++
+		if s.part == 0 {
+			s.raw.otherSchema++
+		}
 		return
 	}
 	if s.part == 0 && r.Aim != s.o.Survey.Aim {
@@ -177,7 +179,13 @@ func (s *Study) enter(c *store.Candidate, first *store.Item) {
 			s.raw.unweighted++
 		}
 	}
-	s.at = repository{number: c.Number, open: true, sampled: sampled, weight: w, pulls: c.Pulls, groups: groupsOf(c, first, s.o.Now), images: s.at.images}
+	if len(s.at.images) > batch { // to clear a large map takes time however little is in it
+		s.at.images = nil
+	}
+	s.at = repository{
+		number: c.Number, open: true, sampled: sampled, weight: w, pulls: c.Pulls, groups: groupsOf(c, first, s.o.Now),
+		images: s.at.images, rows: s.at.rows, bases: s.at.bases,
+	}
 	clear(s.at.images)
 	if sampled {
 		s.at.stratum = s.strata.of(c.Stratum, w, s.part == 0)
