@@ -110,7 +110,7 @@ func (h *histogram) add(v int64, at *repository) {
 		h.last, h.here = at.number, 0
 	}
 	h.draws.add(at.stratum, at.weight, 1, 0)
-	h.draws.by[at.stratum].yy += at.weight * at.weight * 2 * h.here
+	h.draws.by[at.stratum].yy += chance(at.weight) * at.weight * at.weight * 2 * h.here
 	h.here++
 }
 
@@ -119,7 +119,7 @@ func (h *histogram) add(v int64, at *repository) {
 func (h *histogram) quantile(s *strata, q float64) Number {
 	low, high := q, q
 	if n := s.draws(&h.draws); n > 0 {
-		low, high = wilson(q, n)
+		low, high = wilson(q, n, s.deviate(&h.draws))
 	}
 	return Number{Value: h.find(q), Low: h.find(low), High: h.find(high)}
 }

@@ -1,10 +1,6 @@
 package study
 
-import (
-	"math"
-
-	"github.com/detonaut/detonaut/internal/store"
-)
+import "math"
 
 // What is drawn are repositories, so what is counted of images, too, is summed up by repository
 // first: in [repository]. What a repository adds to a figure is y, and what it adds to what that is a
@@ -21,8 +17,9 @@ const (
 	units
 )
 
-// sums are of the repositories of a stratum.
-type sums struct{ y, yy, xy float64 } // of w*y, (w*y)*(w*y), (w*x)*(w*y)
+// sums are of the repositories of a stratum: y of w*y, and with c = 1 - 1/w, which is what was left to
+// chance of a repository, cy of c*w*y, yy of c*(w*y)*(w*y), xy of c*(w*x)*(w*y), wy of c*w*(w*y).
+type sums struct{ y, cy, yy, xy, wy float64 }
 
 // account is a figure: n is what was seen, unweighted, and in how many
 // repositories.
@@ -36,10 +33,12 @@ func (a *account) add(stratum int, w, y, x float64) {
 	for len(a.by) <= stratum {
 		a.by = append(a.by, sums{})
 	}
-	s := &a.by[stratum]
+	s, c := &a.by[stratum], chance(w)
 	s.y += w * y
-	s.yy += w * y * w * y
-	s.xy += w * x * w * y
+	s.cy += c * w * y
+	s.yy += c * w * y * w * y
+	s.xy += c * w * x * w * y
+	s.wy += c * w * w * y
 	a.n += y
 	a.repositories++
 }
@@ -51,61 +50,52 @@ func (a *account) at(stratum int) sums {
 	return sums{}
 }
 
+// chance is 1 less how likely one of weight w was drawn.
+func chance(w float64) float64 { return 1 - 1/math.Max(1, w) }
+
 // strata are what was drawn from.
 type strata struct {
-	sample store.Sample
-	ids    map[string]int
-	all    []stratum
+	ids map[string]int
+	all []stratum
+	// listed is how many repositories there are, if that is known better than by the weights.
+	listed float64
 }
 
-type stratum struct {
-	n, weight float64 // repositories that were drawn, and how many they stand for
-	certain   bool    // that they are drawn was certain
-}
+// stratum are the repositories that were drawn of it, how many they stand for, and the sums of c,
+// c*w and c*w*w.
+type stratum struct{ n, weight, c, cw, cww float64 }
 
-func newStrata(s store.Sample) strata { return strata{sample: s, ids: map[string]int{}} }
-
-// of is the number of the stratum of a repository; with count it is one more of it. Who was drawn
-// for certain, where chances differ, is in a stratum of their own.
+// of is the number of the stratum of a repository; with count it is one more of it.
 func (s *strata) of(name string, w float64, count bool) int {
-	certain := s.sample == "" || (s.sample == store.SamplePulls || s.sample == store.SampleRecent) && w <= 1
-	name = "s" + name
-	if certain {
-		name = "certain"
-	}
 	id, ok := s.ids[name]
 	if !ok {
-		if len(s.all) >= maxStrata {
-			name = "s" // one for all others
-			if id, ok = s.ids[name]; !ok {
-				id = len(s.all) - 1
-				s.ids[name] = id
-			}
+		id = len(s.all)
+		if id == maxStrata { // one for all others
+			id--
 		} else {
-			id = len(s.all)
+			s.all = append(s.all, stratum{})
+		}
+		if len(s.ids) < 2*maxStrata {
 			s.ids[name] = id
-			s.all = append(s.all, stratum{certain: certain})
 		}
 	}
 	if count {
-		s.all[id].n++
-		s.all[id].weight += w
+		st, c := &s.all[id], chance(w)
+		st.n++
+		st.weight += w
+		st.c += c
+		st.cw += c * w
+		st.cww += c * w * w
 	}
 	return id
 }
 
-// open is 1 less the share of a stratum that was drawn: what is left to chance.
-func (s *strata) open(id int) float64 {
-	st := &s.all[id]
-	switch {
-	case st.certain:
-		return 0
-	case s.sample == store.SamplePulls || s.sample == store.SampleRecent:
-		return 1
-	case st.weight <= 0:
-		return 0
+// weight is how many repositories all that were drawn stand for.
+func (s *strata) weight() (sum float64) {
+	for i := range s.all {
+		sum += s.all[i].weight
 	}
-	return math.Max(0, 1-st.n/st.weight)
+	return sum
 }
 
 // repository is the one that is being counted.

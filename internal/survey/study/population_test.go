@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/store"
+	"github.com/detonaut/detonaut/internal/store/draw"
 	"github.com/detonaut/detonaut/internal/store/measure"
 )
 
@@ -150,84 +150,42 @@ func image(chance *rand.Rand, class store.Class, pulls int64, leaning float64) *
 	return m
 }
 
-// stratumOf is of which stratum a repository is, if they are drawn by class and pulls.
-func stratumOf(c *store.Candidate) string {
-	return string(c.Class) + "/" + strconv.Itoa(len(strconv.FormatInt(max(0, c.Pulls), 10)))
-}
-
-// draw draws a sample, as [store.Sample] says, and weighs what was drawn.
+// draw draws a sample as the store does.
 func (p *population) draw(how store.Sample, size int, seed uint64) *population {
-	chance := rand.New(rand.NewPCG(seed, 2))
 	s := &population{survey: p.survey, repositories: slices.Clone(p.repositories)}
 	s.survey.Choice.Sample, s.survey.Choice.Size, s.survey.Choice.Seed = how, size, seed
 	all := s.repositories
+	samples, sizes := map[string]*draw.Sample{}, map[string]int{}
 	for i := range all {
-		if all[i].State != store.CandidateLooked && all[i].State != store.CandidateSkipped {
-			panic("drawn before")
+		if how == store.SampleStratified {
+			all[i].Stratum = draw.Stratum(string(all[i].Class), all[i].Pulls)
 		}
+		sizes[all[i].Stratum]++
 	}
-	chosen := map[int]float64{} // weights
-	switch how {
-	case store.SampleRandom:
-		for _, i := range chance.Perm(len(all))[:size] {
-			chosen[i] = float64(len(all)) / float64(size)
-		}
-	case store.SampleStratified:
-		by := map[string][]int{}
-		for i := range all {
-			all[i].Stratum = stratumOf(&all[i].Candidate)
-			by[all[i].Stratum] = append(by[all[i].Stratum], i)
-		}
-		for _, name := range slices.Sorted(maps.Keys(by)) {
-			list := by[name]
-			n := min(len(list), max(2, size/len(by)))
-			for _, k := range chance.Perm(len(list))[:n] {
-				chosen[list[k]] = float64(len(list)) / float64(n)
-			}
-		}
-	default:
-		chosen = proportional(all, size, chance)
+	for name, n := range draw.Allocate(sizes, size) {
+		samples[name] = draw.New(n, how == store.SamplePulls || how == store.SampleRecent)
 	}
 	for i := range all {
-		w, ok := chosen[i]
+		c := &all[i].Candidate
+		likely := draw.Pulled(c.Pulls)
+		if how == store.SampleRecent {
+			likely = draw.Recent(c.Updated, now)
+		}
+		samples[c.Stratum].Add(int64(i), draw.Key(seed, c.Registry, c.Name), likely)
+	}
+	chosen := map[int64]float64{}
+	for _, sample := range samples {
+		for _, d := range sample.Drawn() {
+			chosen[d.Number] = d.Weight
+		}
+	}
+	for i := range all {
+		w, ok := chosen[int64(i)]
 		if all[i].Weight = w; !ok {
-			all[i].State, all[i].Reason, all[i].items, all[i].Weight = store.CandidateLeftOut, "", nil, 0
+			all[i].State, all[i].Reason, all[i].items = store.CandidateLeftOut, "", nil
 		}
 	}
 	return s
-}
-
-// proportional draws with chances that grow with the root of the pulls: systematically, in an order
-// of chance, those whose chance would be more than 1 for certain.
-func proportional(all []planted, size int, chance *rand.Rand) map[int]float64 {
-	chosen := map[int]float64{}
-	left := chance.Perm(len(all))
-	of := func(i int) float64 { return math.Sqrt(float64(max(0, all[i].Pulls)) + 10) }
-	for {
-		sum, n := 0.0, float64(size-len(chosen))
-		for _, i := range left {
-			sum += of(i)
-		}
-		before := len(left)
-		left = slices.DeleteFunc(left, func(i int) bool {
-			certain := n*of(i) >= sum
-			if certain {
-				chosen[i] = 1
-			}
-			return certain
-		})
-		if len(left) < before {
-			continue
-		}
-		at, step := chance.Float64()*sum/n, sum/n
-		for _, i := range left {
-			if at -= of(i); at < 0 {
-				chosen[i] = sum / (n * of(i))
-				at += step
-			}
-		}
-		return chosen
-	}
 }
 
 // results are those of the survey, as a store returns them.

@@ -133,6 +133,10 @@ func (s *Study) Report() *Report {
 	for _, n := range s.raw.repositories {
 		r.Counts.Listed += n
 	}
+	s.strata.listed = 0
+	if c := s.o.Survey.Choice.Sample; c == store.SamplePulls || c == store.SampleRecent {
+		s.strata.listed = float64(r.Counts.Listed)
+	}
 	for _, t := range s.tables {
 		r.Tables = append(r.Tables, s.table(t))
 	}
@@ -235,8 +239,8 @@ func (s *Study) notes(r *Report) (all []string) {
 	case store.SurveyRunning, store.SurveyPaused, store.SurveyCancelled:
 		all = append(all, "The survey is "+string(s.o.Survey.State)+", and not done: the figures are of what there is so far, and the intervals do not tell of what is missing.")
 	}
-	if c := s.o.Survey.Choice; c.Sample == store.SampleRandom || c.Sample == store.SampleRecent {
-		all = append(all, "A few repositories have most pulls, and a sample that is not drawn by them has few of these: take the intervals of pulls for too narrow.")
+	if missed := float64(r.Counts.Listed) - s.strata.weight(); s.o.Survey.Choice.Sample == store.SampleStratified && missed > 0.5 {
+		note(int64(missed+0.5), "repositories are of strata of which none was drawn: nothing here is about them.")
 	}
 	note(s.raw.items[store.ItemFailed], "images could not be analysed: where shares are told, it is taken that they are as the others.")
 	note(s.raw.otherAim, "images have a report with another aim, such as other rules or another database of vulnerabilities: it counts.")

@@ -78,7 +78,7 @@ func New(o Options) *Study {
 		o: o, census: o.Survey.Choice.Sample == "", parts: 1, once: map[key]groupSet{}, limit: maxDigests,
 		raw: raw{repositories: map[store.CandidateState]int64{}, items: map[store.ItemState]int64{}},
 	}
-	s.strata = newStrata(o.Survey.Choice.Sample)
+	s.strata = strata{ids: map[string]int{}}
 	for _, t := range tables() {
 		s.tables = append(s.tables, newTally(t))
 	}

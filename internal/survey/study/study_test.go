@@ -272,12 +272,12 @@ func TestPasses(t *testing.T) {
 }
 
 // Repeated samples cover the truth as often as they claim to, about: every figure in 89 % of some
-// hundred samples or more, all together in 93 to 98 %. Shares of pulls rest on few repositories:
-// docs/study.md says so.
+// hundred samples or more, all together in 93 to 99 %. Shares of pulls rest on few repositories: all
+// together in 88 % or more.
 func TestSamplesCover(t *testing.T) {
-	const n, size, times = 4000, 500, 300
+	const n, size, times = 4000, 500, 250
 	p := grow(3, n)
-	for _, how := range []store.Sample{store.SampleRandom, store.SampleStratified, store.SamplePulls} {
+	for _, how := range []store.Sample{store.SampleRandom, store.SampleStratified, store.SampleRecent, store.SamplePulls} {
 		t.Run(string(how), func(t *testing.T) { cover(t, p, how, size, times) })
 	}
 }
@@ -318,7 +318,10 @@ func cover(t *testing.T, p *population, how store.Sample, size, times int) {
 	}
 	t.Logf("%s: %.1f %% of intervals of %.0f figures cover, of the worst %.1f %%; of shares of pulls %.1f %%",
 		how, 100*sum/n, n, 100*worst, 100*float64(pulls)/float64(pullsN))
-	if sum/n < 0.93 || sum/n > 0.98 {
+	if rate := float64(pulls) / float64(pullsN); rate < 0.88 {
+		t.Errorf("%.1f %% of the intervals of shares of pulls cover", 100*rate)
+	}
+	if sum/n < 0.93 || sum/n > 0.99 {
 		t.Errorf("%.1f %% of all intervals cover", 100*sum/n)
 	}
 }
