@@ -479,14 +479,14 @@ func fill(chance *rand.Rand, v reflect.Value, depth int) {
 		v.SetString(words[chance.IntN(len(words))])
 	case reflect.Bool:
 		v.SetBool(chance.IntN(2) == 0)
-	case reflect.Int, reflect.Int32, reflect.Int64:
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		v.SetInt(int64(chance.Uint64()) >> chance.IntN(64) & (1<<(v.Type().Bits()-1) - 1))
 		if chance.IntN(3) == 0 {
 			v.SetInt(-v.Int())
 		}
-	case reflect.Uint32, reflect.Uint64:
-		v.SetUint(chance.Uint64() >> 32)
-	case reflect.Float64:
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		v.SetUint(chance.Uint64() >> (64 - min(32, v.Type().Bits())))
+	case reflect.Float32, reflect.Float64:
 		v.SetFloat(chance.NormFloat64())
 	case reflect.Pointer:
 		if chance.IntN(4) > 0 {

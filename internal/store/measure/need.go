@@ -2,40 +2,73 @@ package measure
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/detonaut/detonaut"
 )
 
-// maxOutput is how much of what a run printed is looked at, in bytes: a report has no more.
-const maxOutput = 16 << 10
+// Bounds of what is looked at of what a run printed, in bytes: a report has no more, and what is said of
+// more in one line is no complaint.
+const (
+	maxOutput = 16 << 10
+	maxLine   = 512
+)
 
-// Complaints of programs that were given nothing, in English, in lower case but for the names of
-// variables. docs/study.md has them in words.
+// A saying is what programs say that were given nothing, in English, in lower case, in one line.
+type saying struct {
+	// Words are those of which one is in a line that is worth a closer look.
+	words []string
+	form  *regexp.Regexp
+}
+
+func (s *saying) in(line string) bool {
+	return slices.ContainsFunc(s.words, func(w string) bool { return strings.Contains(line, w) }) && s.form.MatchString(line)
+}
+
+// docs/study.md has them in words.
 var (
-	missing = `(?:must be (?:set|provided|specified|defined|configured|given)|(?:is|was|are|were) (?:not|n't) (?:set|provided|specified|defined|configured|found|given)` +
-		`|isn't set|not (?:set|specified|provided|defined|configured)|(?:is|are) (?:required|missing|mandatory|undefined|unset|empty)|\bmissing\b|\bundefined\b|\bunset\b|\brequired\b` +
-		`|you (?:must|need to|have to) (?:specify|set|provide|define|configure)|please (?:specify|set|provide|define|configure)|(?:cannot|can't|may not|must not) be empty)`
-
-	// variable is a name as those of the environment are: APP_SECRET_KEY, $TOKEN, TOKEN=. Names of
-	// errors look so, too: isError.
+	// unset are what languages say of a variable that is not there.
+	unset = saying{
+		[]string{"not set", "unbound", "keyerror", "key not found"},
+		regexp.MustCompile(`parameter (?:null or )?not set|unbound variable|keyerror: '[a-z0-9_]+'|key not found: "[a-z0-9_]+"`),
+	}
+	lacking = saying{
+		[]string{"set", "specif", "provid", "defin", "configure", "given", "found", "required", "missing", "mandatory", "empty"},
+		regexp.MustCompile(`must be (?:set|provided|specified|defined|configured|given)|(?:is|was|are|were) not (?:found|given)` +
+			`|\b(?:isn't|wasn't|aren't|not) (?:set|specified|provided|defined|configured)|\b(?:missing|undefined|unset|required|mandatory)\b|(?:is|are) empty` +
+			`|(?:you (?:must|need to|have to)|please) (?:specify|set|provide|define|configure)|(?:cannot|can't|may not|must not) be empty`),
+	}
+	// settings are what is lacking then; variable is a name as those of the environment are:
+	// APP_SECRET_KEY, $TOKEN, TOKEN=. Names of errors look so, too: isError.
+	settings = saying{
+		[]string{"config", "setting", "propert", "option", "credential", "password", "token", "api key", "license", "secret", "environment variable"},
+		regexp.MustCompile(`\b(?:config(?:uration)?|setting|property|properties|option|credential|password|token|api key|license|secret|environment variable)s?\b`),
+	}
 	variable = regexp.MustCompile(`\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b|\$\{?[A-Z][A-Z0-9]+\b|\b[A-Z]{3,}=`)
 	isError  = regexp.MustCompile(`^(?:ERR|ER|E|ERROR|SIG|UV|HTTP|SSL|TLS|WARN)_|_NOT_|_ERROR$`)
-	// unset are what languages say of a variable that is not there.
-	unset   = regexp.MustCompile(`parameter (?:null or )?not set|unbound variable|keyerror: '[a-z0-9_]+'|key not found: "[a-z0-9_]+"|environment variable[^\n]{0,80}` + missing + `|` + missing + `[^\n]{0,80}environment variable`)
-	setting = regexp.MustCompile(`(?:config(?:uration)?(?: option| key| value| parameter)?|setting|property|option|credentials?|password|token|api key|license(?: key)?|secret)s?\b[^\n]{0,60}` + missing +
-		`|` + missing + `[^\n]{0,60}\b(?:config(?:uration)?|setting|property|credentials?|password|token|api key|license|secret)s?\b`)
-	complaint = regexp.MustCompile(missing)
 
-	file = regexp.MustCompile(`(?:no such file or directory|not found|does not exist|cannot (?:open|find|load|read|access)|can't (?:open|find|load|read|access)|could not (?:open|find|load|read)|unable to (?:open|find|load|read)|failed to (?:open|find|load|read))`)
-	// configured are names of files that whoever runs the image is to mount.
-	configured = regexp.MustCompile(`\.(?:conf|config|cfg|cnf|ini|ya?ml|toml|json|properties|env|xml|pem|crt|cert|key|p12|jks|kubeconfig)\b|\bconfig(?:uration)? file|docker\.sock`)
+	unopened = saying{
+		[]string{"no such file", "not found", "not exist", "open", "find", "load", "read", "access"},
+		regexp.MustCompile(`no such file or directory|not found|does not exist|(?:cannot|can't|could not|unable to|failed to) (?:open|find|load|read|access)`),
+	}
+	// mounted are names of files that whoever runs the image is to mount.
+	mounted = saying{
+		[]string{".", "config"},
+		regexp.MustCompile(`\.(?:conf|config|cfg|cnf|ini|ya?ml|toml|json|properties|env|xml|pem|crt|cert|key|p12|jks|kubeconfig)\b|\bconfig(?:uration)? file|docker\.sock`),
+	}
 
-	service = regexp.MustCompile(`connection refused|econnrefused|enotfound|no such host|name or service not known|name does not resolve|could not resolve|unknown host|unknownhost|` +
-		`getaddrinfo|temporary failure in name resolution|nodename nor servname|(?:could not|cannot|can't|unable to|failed to) (?:connect|reach)|connection (?:failed|timed out)`)
+	service = saying{
+		[]string{"connect", "econnrefused", "enotfound", "host", "resol", "name ", "getaddrinfo", "servname", "reach"},
+		regexp.MustCompile(`connection refused|econnrefused|enotfound|no such host|name or service not known|name does not resolve|could not resolve|unknown ?host|` +
+			`getaddrinfo|temporary failure in name resolution|nodename nor servname|(?:could not|cannot|can't|unable to|failed to) (?:connect|reach)|connection (?:failed|timed out)`),
+	}
 
-	usage = regexp.MustCompile(`(?m)^\W{0,4}(?:[\w./-]{1,40}: )?usage(?: of [^\n]{1,60})?(?::|$)|^\W{0,4}usage: |(?:required|missing|too few|not enough|no|expected) (?:[a-z-]{1,20} )?(?:arguments?|args|operands?|commands?|subcommands?|flags?)\b|` +
-		`arguments? (?:is|are) required|requires? (?:at least|exactly) \w{1,5} arg|try '[^'\n]{1,60} (?:--help|-h)'|(?:see|use|run) '[^'\n]{1,60}(?:--help|-h| help)'`)
+	usage = saying{
+		[]string{"usage", "arg", "operand", "command", "flag", "help"},
+		regexp.MustCompile(`^\W{0,4}(?:[\w./-]{1,40}: )?usage(?: of .{1,60})?(?::|$)|^\W{0,4}usage: |(?:required|missing|too few|not enough|no|expected) (?:[a-z-]{1,20} )?(?:arguments?|args|operands?|commands?|subcommands?|flags?)\b|` +
+			`arguments? (?:is|are) required|requires? (?:at least|exactly) \w{1,5} arg|(?:try|see|use|run) '[^']{1,60}(?:--help|-h| help)'`),
+	}
 )
 
 // needOf tells what an image misses that was started with nothing but its name.
@@ -51,26 +84,21 @@ func needOf(r *detonaut.Report, run *Run) Need {
 		}
 		return ""
 	}
-	output := r.Run.Output[:min(len(r.Run.Output), maxOutput)]
-	small := strings.ToLower(output)
+	said := complaints(r.Run.Output)
+	lonely := len(peers(r.Run)) > 0
 	switch run.Class {
 	case ClassFailed, ClassBroke:
-		switch {
-		case setsNothing(output, small):
-			return NeedSetting
-		case filesNothing(small):
-			return NeedFile
-		case service.MatchString(small) || len(peers(r.Run)) > 0:
-			return NeedService
-		case usage.MatchString(small):
-			return NeedArgument
+		for _, need := range []Need{NeedSetting, NeedFile, NeedService, NeedArgument} {
+			if said[need] || need == NeedService && lonely {
+				return need
+			}
 		}
 	case ClassFinished:
-		if usage.MatchString(small) {
+		if said[NeedArgument] {
 			return NeedArgument
 		}
 	case ClassWaits, ClassRuns:
-		if !run.Serves() && !run.Local && len(peers(r.Run)) > 0 {
+		if lonely && !run.Serves() && !run.Local {
 			return NeedService
 		}
 	default: // it worked, or how it ended says nothing
@@ -78,32 +106,23 @@ func needOf(r *detonaut.Report, run *Run) Need {
 	return ""
 }
 
-// setsNothing tells whether a line complains of a setting.
-func setsNothing(output, small string) bool {
-	if unset.MatchString(small) || setting.MatchString(small) {
-		return true
+// complaints are what the lines of an output complain of.
+func complaints(output string) map[Need]bool {
+	said := map[Need]bool{}
+	for line := range strings.Lines(output[:min(len(output), maxOutput)]) {
+		line = strings.TrimRight(line[:min(len(line), maxLine)], "\r\n")
+		small := strings.ReplaceAll(strings.ToLower(line), "unexpected token", "")
+		said[NeedSetting] = said[NeedSetting] || unset.in(small) || lacking.in(small) && (settings.in(small) || names(line))
+		said[NeedFile] = said[NeedFile] || unopened.in(small) && mounted.in(small)
+		said[NeedService] = said[NeedService] || service.in(small)
+		said[NeedArgument] = said[NeedArgument] || usage.in(small)
 	}
-	for line := range strings.Lines(output) {
-		if !complaint.MatchString(strings.ToLower(line)) {
-			continue
-		}
-		for _, name := range variable.FindAllString(line, 8) {
-			if !isError.MatchString(name) {
-				return true
-			}
-		}
-	}
-	return false
+	return said
 }
 
-// filesNothing tells whether a line complains of a file that is to be mounted.
-func filesNothing(small string) bool {
-	for line := range strings.Lines(small) {
-		if file.MatchString(line) && configured.MatchString(line) {
-			return true
-		}
-	}
-	return false
+// names tells whether a line has the name of a variable.
+func names(line string) bool {
+	return slices.ContainsFunc(variable.FindAllString(line, 8), func(name string) bool { return !isError.MatchString(name) })
 }
 
 // peers are the names of one label that a run asked for, as services of a composition have them.
