@@ -103,6 +103,15 @@ func openTape(path string, most int64) (*TapeReader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open tape: %w", err)
 	}
+	return readTape(f, path, most)
+}
+
+// ReadTape reads a tape as [OpenTape] does, from what it closes. The name is for errors.
+func ReadTape(from io.ReadCloser, name string) (*TapeReader, error) {
+	return readTape(from, name, MaxTape)
+}
+
+func readTape(f io.ReadCloser, path string, most int64) (_ *TapeReader, err error) {
 	r := &TapeReader{path: path, most: most, file: &source{f: f}}
 	buffered := bufio.NewReader(r.file)
 	var lines io.Reader = buffered
@@ -152,7 +161,7 @@ func (r *TapeReader) Close() error {
 
 // source remembers whether it was the file that could not be read.
 type source struct {
-	f   *os.File
+	f   io.ReadCloser
 	err error
 }
 
