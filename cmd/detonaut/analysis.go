@@ -62,8 +62,7 @@ func (a *app) analyst(ctx context.Context, cfg *config.Loaded) (_ *analyst, done
 	if err != nil {
 		return nil, nil, err
 	}
-	deps := books.deps()
-	deps.Reads, deps.Analyzers, deps.Likeness = reader.Versions(), reader.Analyzers, reader.Likeness // a payload is a file like those of the image
+	deps := withReader(books.deps(), reader)
 	deps.Sandbox = sandbox
 	return &analyst{app: a, cfg: cfg, deps: deps, reader: reader, analyse: pipeline.Run}, done, nil
 }

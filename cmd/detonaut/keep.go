@@ -14,6 +14,7 @@ import (
 	"github.com/detonaut/detonaut/internal/detonate"
 	"github.com/detonaut/detonaut/internal/pipeline"
 	"github.com/detonaut/detonaut/internal/report"
+	"github.com/detonaut/detonaut/internal/static/inventory"
 )
 
 // Names in the folder of one image below --keep.
@@ -121,6 +122,28 @@ func (k *keeper) report(r *detonaut.Report) error {
 	})
 	if err != nil {
 		return fmt.Errorf("keep report: %w", err)
+	}
+	return nil
+}
+
+// keepSymbols keeps the functions of the image's programs in Go, by which a stored inventory is
+// matched anew, beside the report; nothing if there are none.
+func keepSymbols(dir string, r *detonaut.Report) error {
+	if r.Inventory == nil {
+		return nil
+	}
+	symbols, err := inventory.Symbols(r.Inventory)
+	if errors.Is(err, detonaut.ErrLimit) || err == nil && symbols == nil {
+		return nil // without them more may be found, and that is said
+	}
+	if err == nil {
+		err = writeWhole(filepath.Join(dir, inventory.SymbolsFile), func(w io.Writer) error {
+			_, err := w.Write(symbols)
+			return err
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("keep symbols: %w", err)
 	}
 	return nil
 }

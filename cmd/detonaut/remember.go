@@ -52,6 +52,9 @@ func (m *shelf) keeper(k *keeper) (_ *keeper, free func() error, err error) {
 // put remembers a report, with the artifacts that k has of its run.
 func (m *shelf) put(ctx context.Context, r *detonaut.Report, k *keeper) error {
 	dir, err := k.folder(r.Image.Digest)
+	if err == nil {
+		err = keepSymbols(dir, r)
+	}
 	if err != nil {
 		return err
 	}

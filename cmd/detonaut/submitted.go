@@ -46,6 +46,9 @@ func (an *analyst) submitted(ctx context.Context, t task, dir string) (_ *worker
 		return nil, errors.Join(err, a.Close())
 	}
 	kept, kerr := t.keep.folder(a.Report.Image.Digest)
+	if kerr == nil {
+		kerr = keepSymbols(kept, a.Report)
+	}
 	if kerr != nil {
 		return nil, errors.Join(err, kerr, a.Close())
 	}

@@ -37,7 +37,7 @@ docs/survey.md shows the whole way.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.surveyNew(), a.surveyRun(), a.surveyList(), a.surveyShow(), a.surveyItems(), a.surveyReport(),
+	cmd.AddCommand(a.surveyNew(), a.surveyRun(), a.surveyList(), a.surveyShow(), a.surveyItems(), a.surveyReport(), a.surveyRejudge(),
 		a.surveySteer(store.SurveyPaused), a.surveySteer(store.SurveyRunning), a.surveySteer(store.SurveyCancelled), a.surveyDrop())
 	return cmd
 }

@@ -12,7 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/chamber/plan"
 	"github.com/detonaut/detonaut/chamber/tape"
+	"github.com/detonaut/detonaut/chamber/version"
 	"github.com/detonaut/detonaut/internal/config"
 	"github.com/detonaut/detonaut/internal/detonate"
 	"github.com/detonaut/detonaut/internal/image"
@@ -30,22 +32,13 @@ type reports struct {
 	looked  int
 }
 
-func (r *reports) Analyses(_ context.Context, d detonaut.Digest) (all []store.Summary, err error) {
-	if d != "sha256:known" {
-		return nil, store.ErrNotFound
+func (r *reports) Under(_ context.Context, d detonaut.Digest, aim string) (string, error) {
+	for key, of := range r.aims {
+		if d == "sha256:known" && of == aim {
+			return key, nil
+		}
 	}
-	for key := range r.aims {
-		all = append(all, store.Summary{Digest: d, Key: key})
-	}
-	return append(all, store.Summary{Digest: d, Key: "dropped"}), nil
-}
-
-func (r *reports) Get(_ context.Context, _ detonaut.Digest, key string) (*store.Entry, error) {
-	aim, ok := r.aims[key]
-	if !ok {
-		return nil, store.ErrNotFound
-	}
-	return &store.Entry{Key: key, Aim: aim}, nil
+	return "", store.ErrNotFound
 }
 
 func (r *reports) AllSurveys(context.Context) ([]store.Survey, error) {
@@ -73,15 +66,48 @@ func TestKnown(t *testing.T) {
 	}
 }
 
-// TestAim: what is asked of runs makes another aim, where the record of a network lies does not.
+// TestAim: what is asked of runs makes another aim, and so do rules and analyzers. Where the record
+// of a network lies does not, the salt of a machine, or what is matched anew with stored reports.
 func TestAim(t *testing.T) {
-	base := detonate.Overrides{}
-	asked, elsewhere := base, base
-	asked.Limits.Duration = time.Minute
-	elsewhere.Internet.Replay = "/somewhere"
-	d := pipeline.Deps{Rules: "sha256:a"}
-	if aim(d, base) == aim(d, asked) || aim(d, base) != aim(d, elsewhere) || aim(d, base) == aim(pipeline.Deps{Rules: "sha256:b"}, base) {
-		t.Error("aims differ when they should not, or do not when they should")
+	base := func() (pipeline.Deps, detonate.Overrides) {
+		return pipeline.Deps{Rules: "sha256:a", Reads: []string{"config@1", "secret@1-rules-salt", "vuln@1"}}, detonate.Overrides{Network: plan.Simulated}
+	}
+	of := func(change func(*pipeline.Deps, *detonate.Overrides)) string {
+		d, o := base()
+		change(&d, &o)
+		return aim(d, o)
+	}
+	d, o := base()
+	first := aim(d, o)
+	for name, change := range map[string]func(*pipeline.Deps, *detonate.Overrides){
+		"rules":       func(d *pipeline.Deps, _ *detonate.Overrides) { d.Rules = "sha256:b" },
+		"an analyzer": func(d *pipeline.Deps, _ *detonate.Overrides) { d.Reads[0] = "config@2" },
+		"secrets":     func(d *pipeline.Deps, _ *detonate.Overrides) { d.Reads[1] = "secret@1-others-salt" },
+		"duration":    func(_ *pipeline.Deps, o *detonate.Overrides) { o.Limits.Duration = time.Minute },
+		"profile":     func(_ *pipeline.Deps, o *detonate.Overrides) { o.Profile = plan.Time },
+		"network":     func(_ *pipeline.Deps, o *detonate.Overrides) { o.Network = plan.None },
+	} {
+		if of(change) == first {
+			t.Errorf("another aim is expected: %s", name)
+		}
+	}
+	for name, change := range map[string]func(*pipeline.Deps, *detonate.Overrides){
+		"nothing":       func(*pipeline.Deps, *detonate.Overrides) {},
+		"the salt":      func(d *pipeline.Deps, _ *detonate.Overrides) { d.Reads[1] = "secret@1-rules-other" },
+		"no salt":       func(d *pipeline.Deps, _ *detonate.Overrides) { d.Reads[1] = "secret@1-rules" },
+		"the matcher":   func(d *pipeline.Deps, _ *detonate.Overrides) { d.Reads[2] = "vuln@2" },
+		"suppressions":  func(d *pipeline.Deps, _ *detonate.Overrides) { d.Reads = append(d.Reads, "suppress@1") },
+		"a place":       func(_ *pipeline.Deps, o *detonate.Overrides) { o.Internet.Replay = "/somewhere" },
+		"another order": func(d *pipeline.Deps, _ *detonate.Overrides) { slices.Reverse(d.Reads) },
+	} {
+		if of(change) != first {
+			t.Errorf("the same aim is expected: %s", name)
+		}
+	}
+	// The report that comes of it was made under the aim, with whatever database.
+	made := detonaut.Fingerprint{Tool: version.String(), Rules: d.Rules, Analyzers: d.Versions(), Database: "sha256:db", Plan: "sha256:plan"}
+	if aimOf(made, o) != first {
+		t.Error("its report has another aim")
 	}
 }
 

@@ -99,7 +99,18 @@ func (a *app) runSurveyNew(cmd *cobra.Command, name string, n newSurvey) error {
 	if err != nil {
 		return err
 	}
-	s.Aim = aim(books.deps(), overrides(cfg, internet))
+	asked, err := chosen(overrides(cfg, internet), s.Options.Profile, s.Options.Duration)
+	if err != nil {
+		return err
+	}
+	deps, done, err := a.reading(cmd.Context(), cfg, books, books.deps())
+	if err != nil {
+		return err
+	}
+	s.Aim = aim(deps, asked)
+	if err := done(); err != nil {
+		return err
+	}
 	r, err := a.openStore(cmd.Context(), cfg.Store)
 	if err != nil {
 		return err

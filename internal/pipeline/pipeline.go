@@ -215,15 +215,15 @@ func newReport(img detonaut.Image, d Deps, started time.Time) *report {
 	return &report{reads: len(d.Analyzers) > 0, Report: detonaut.Report{
 		Schema:      detonaut.Schema,
 		Image:       img,
-		Fingerprint: detonaut.Fingerprint{Tool: version.String(), Rules: d.Rules, Analyzers: d.versions()},
+		Fingerprint: detonaut.Fingerprint{Tool: version.String(), Rules: d.Rules, Analyzers: d.Versions()},
 		Started:     started.UTC(),
 		Coverage:    detonaut.Coverage{Gaps: slices.Clone(d.Gaps)},
 		Findings:    []detonaut.Finding{},
 	}}
 }
 
-// versions are those of all that reads files, each once, sorted.
-func (d Deps) versions() []string {
+// Versions are those of all that reads files, each once, sorted.
+func (d Deps) Versions() []string {
 	all := slices.Concat(static.Versions(d.Analyzers), d.Reads)
 	slices.Sort(all)
 	return slices.Compact(all)

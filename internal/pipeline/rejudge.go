@@ -129,7 +129,7 @@ func (d Deps) stagesThen(old *detonaut.Report) []detonaut.Stage {
 	}
 	stages := slices.Clone(old.Stages[:end])
 	for i := range stages {
-		then, now := versionOf(old.Fingerprint.Analyzers, stages[i].Name), versionOf(d.versions(), stages[i].Name)
+		then, now := versionOf(old.Fingerprint.Analyzers, stages[i].Name), versionOf(d.Versions(), stages[i].Name)
 		if then == "" || now == "" || then == now || stages[i].State == detonaut.Skipped {
 			continue
 		}
