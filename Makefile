@@ -52,7 +52,7 @@ check: ## format, vet, lint, tidy, house rules
 		echo "format ($$m)"; $(LINT) fmt --config $(CURDIR)/.golangci.yml --diff; \
 		echo "vet ($$m)"; go vet ./...; \
 		echo "lint ($$m)"; $(LINT) run --config $(CURDIR)/.golangci.yml); done
-	@set -e; for m in $(MODULES) tools; do echo "tidy ($$m)"; go mod tidy -C $$m -diff; done
+	@set -e; for m in $(MODULES) tools tools/deploy; do echo "tidy ($$m)"; go mod tidy -C $$m -diff; done
 	go test -count=1 -run '^TestHouse' .
 
 bench: ## measure against the budgets of ARCHITECTURE.md

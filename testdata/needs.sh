@@ -34,6 +34,7 @@ compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresq
 need psql postgresql-client
 need redis-cli redis-tools
 need ssh-keygen openssh-client
+need systemd-analyze systemd # checks units; nothing of it runs
 need tlsh tlsh-tools # is what our TLSH is compared with
 need tshark tshark
 need clamd clamav-daemon # the tests start one of their own

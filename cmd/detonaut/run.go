@@ -71,7 +71,7 @@ everything it does, and says what it thinks of it and why.`,
 	f.StringVar(&a.configFile, "config", "", "configuration `FILE` (default $XDG_CONFIG_HOME/detonaut/config.yaml)")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no notices on stderr, errors only")
 	f.BoolVar(&a.debug, "debug", false, "log what happens inside to stderr")
-	root.AddCommand(a.scan(), a.static(), a.replay(), a.explain(), a.serve(), a.workerCommand(), a.survey(), a.queue(), a.key(), a.storeCommand(), a.rules(), a.db(), a.doctor(), a.config(), a.version(), a.completion())
+	root.AddCommand(a.scan(), a.static(), a.replay(), a.explain(), a.serve(), a.workerCommand(), a.survey(), a.queue(), a.key(), a.storeCommand(), a.rules(), a.db(), a.doctor(), a.health(), a.config(), a.version(), a.completion())
 	return root
 }
 

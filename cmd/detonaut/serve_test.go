@@ -23,7 +23,7 @@ var passed = []string{"PATH", "HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_C
 
 // startServer is the command "server ARG...": it runs detonaut serve with the arguments, at
 // an address of its own, until the script ends or says "server-ends". The address is $SERVER,
-// the link that lets somebody in is $LINK, and with --metrics that address is $METRICS; what it says on stderr is in served.txt.
+// the link that lets somebody in is $LINK, and with --metrics that address is $METRICS, $METRICS_AT without its scheme; what it says on stderr is in served.txt.
 func startServer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("usage: server ARG...")
@@ -62,7 +62,9 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if address, ok := strings.CutPrefix(lines.Text(), "metrics at "); ok {
-			ts.Setenv("METRICS", strings.TrimSuffix(address, "/metrics"))
+			address = strings.TrimSuffix(address, "/metrics")
+			ts.Setenv("METRICS", address)
+			ts.Setenv("METRICS_AT", strings.TrimPrefix(address, "http://"))
 		}
 		if address, ok := strings.CutPrefix(lines.Text(), "serving "); ok {
 			ts.Setenv("SERVER", strings.TrimSuffix(address, "/"))
