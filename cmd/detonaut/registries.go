@@ -54,7 +54,7 @@ func (a *app) registries(cfg *config.Loaded, s store.Store, watch *telemetry.Tel
 	if err != nil {
 		return nil, fmt.Errorf("%w: politeness: %w", detonaut.ErrUsage, err)
 	}
-	o := polite.Options{Rates: map[string]store.HostRate{}, Default: store.HostRate(other), Patience: cfg.Politeness.Patience, Log: log}
+	o := polite.Options{Rates: map[string]store.HostRate{}, Default: store.HostRate(other), Patience: cfg.Politeness.Patience, Waited: watch.Waited, Log: log}
 	for host, rate := range rates {
 		o.Rates[host] = store.HostRate(rate)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/store"
+	"github.com/detonaut/detonaut/internal/telemetry"
 )
 
 // errTooLong is an analysis that went on after its time.
@@ -97,6 +98,7 @@ func (c *job) entry(ctx context.Context, a *Analysis) (*store.Entry, error) {
 	if a.Artifacts == nil {
 		return e, nil
 	}
+	telemetry.Stage(ctx, telemetry.StageKeep)
 	err := fs.WalkDir(a.Artifacts, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err

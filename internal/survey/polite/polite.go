@@ -29,6 +29,8 @@ type Options struct {
 	Default store.HostRate
 	// Patience is for how long a request waits for its turn; zero is 20 seconds.
 	Patience time.Duration
+	// Waited is told how long each request has waited for its turn; nil is nobody.
+	Waited func(host string, d time.Duration)
 	// Log is told when a server asks to be left alone; nil is nobody.
 	Log *slog.Logger
 }
@@ -54,6 +56,7 @@ type Transport struct {
 	rates    map[string]store.HostRate
 	standard store.HostRate
 	patience time.Duration
+	waited   func(host string, d time.Duration)
 	log      *slog.Logger
 
 	mu    sync.Mutex
@@ -77,7 +80,7 @@ type host struct {
 
 // New makes one on a store.
 func New(keep store.Politeness, o Options) *Transport {
-	t := &Transport{keep: keep, rates: Rates(), standard: o.Default, patience: o.Patience, log: o.Log, hosts: map[string]*host{}}
+	t := &Transport{keep: keep, rates: Rates(), standard: o.Default, patience: o.Patience, waited: o.Waited, log: o.Log, hosts: map[string]*host{}}
 	maps.Copy(t.rates, o.Rates)
 	if t.standard.Second <= 0 {
 		t.standard.Second = DefaultRate.Second
@@ -90,6 +93,9 @@ func New(keep store.Politeness, o Options) *Transport {
 	}
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
+	}
+	if t.waited == nil {
+		t.waited = func(string, time.Duration) {}
 	}
 	return t
 }
@@ -110,10 +116,12 @@ func (w *wrapped) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	name := asked(req)
 	h := w.t.host(name)
+	began := time.Now()
 	err := w.t.wait(ctx, h)
 	if err == nil && begins(req) && h.counts() {
 		err = w.t.wait(ctx, w.t.host(name+pulls))
 	}
+	w.t.waited(h.name, time.Since(began))
 	if err != nil {
 		if req.Body != nil {
 			_ = req.Body.Close() // as the contract wants, also of what is not sent

@@ -383,3 +383,29 @@ func TestPullsUsedUp(t *testing.T) {
 		t.Errorf("in another process: %v, held: %v", err, b.held)
 	}
 }
+
+// How long requests wait is told, by host, also of those that give up.
+func TestWaited(t *testing.T) {
+	base, host, _ := server(t, nil)
+	var mu sync.Mutex
+	told := map[string]int{}
+	b := &bucket{tokens: 1, wait: time.Hour}
+	c := client(b, Options{Patience: time.Minute, Waited: func(host string, d time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		if told[host]++; d < 0 {
+			t.Errorf("a request has waited for %v", d)
+		}
+	}})
+	if _, err := get(t.Context(), t, c, base); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := get(t.Context(), t, c, base); err == nil {
+		t.Error("there was no token, and no error")
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if told[host] != 2 || len(told) != 1 {
+		t.Errorf("told %v", told)
+	}
+}
