@@ -37,7 +37,8 @@ type fleet struct {
 	url      string
 	objects  *testenv.SeaweedFSServer
 	product  *product.Product
-	total    int // images to be analysed, each digest once
+	ids      map[string]string // of workers, as the database knows them
+	total    int               // images to be analysed, each digest once
 }
 
 // A fleet of which everything fails in its turn says exactly what one that is left alone does, and
@@ -46,14 +47,16 @@ func TestFleet(t *testing.T) {
 	f := newFleet(t)
 	servers := []*product.Process{f.serve(t, "server-0"), f.serve(t, "server-1")}
 	cut := f.cut(t)
-	workers := []*product.Process{f.work(t, "worker-0", f.url, f.blobs()), f.work(t, "worker-1", f.url, f.blobs()), f.skewed(t, cut), f.small(t)}
+	workers := []*product.Process{f.work(t, "worker-0"), f.work(t, "worker-1"), f.skewed(t, cut), f.small(t)}
 	f.product.Run(t, "survey", "new", name, "--source", "registry:"+f.host, "--database", f.url, "--blobs", f.blobs())
 
 	f.reaches(t, 10, workers)
+	f.busy(t, "worker-0")
 	workers[0].Kill()
-	workers[0] = f.work(t, "worker-4", f.url, f.blobs())
+	workers[0] = f.work(t, "worker-4")
 
 	f.reaches(t, 20, workers)
+	f.busy(t, "worker-1")
 	workers[1].Signal(syscall.SIGSTOP)
 	f.lost(t, "worker-1")
 	workers[1].Signal(syscall.SIGCONT)
@@ -67,6 +70,7 @@ func TestFleet(t *testing.T) {
 	f.objects.Start(t)
 
 	f.reaches(t, 55, workers)
+	f.busy(t, "worker-2")
 	for _, p := range cut {
 		p.cut()
 	}
@@ -95,7 +99,7 @@ func newFleet(t *testing.T) *fleet {
 	registry := httptest.NewServer(h.Registry())
 	t.Cleanup(registry.Close)
 	t.Cleanup(h.Close) // first
-	f := &fleet{hub: h, host: strings.TrimPrefix(registry.URL, "http://"), objects: testenv.SeaweedFS(t), database: testenv.Postgres(t)}
+	f := &fleet{ids: map[string]string{}, hub: h, host: strings.TrimPrefix(registry.URL, "http://"), objects: testenv.SeaweedFS(t), database: testenv.Postgres(t)}
 	f.url = f.database.URL(t)
 	f.product = product.New(t, tapes, fmt.Sprintf("worker:\n  lease: 5s\n  catalogue: 2\n  concurrency: 2\npoliteness:\n  rates: [%q]\nstatic:\n  salt: %s\n",
 		f.host+"=200/50", saltFile(t)))
@@ -173,7 +177,7 @@ func (f *fleet) serve(t *testing.T, name string) *product.Process {
 // command is a worker with a cache of its own.
 func (f *fleet) command(t *testing.T, name, database, blobs string) *exec.Cmd {
 	t.Helper()
-	cmd := f.product.Command(context.WithoutCancel(t.Context()), "worker", "--name", name, "--database", database, "--blobs", blobs)
+	cmd := f.product.Command(context.WithoutCancel(t.Context()), "worker", "--database", database, "--blobs", blobs)
 	cache := filepath.Join(f.product.Dir, name)
 	if err := os.MkdirAll(cache, 0o700); err != nil {
 		t.Fatal(err)
@@ -182,9 +186,38 @@ func (f *fleet) command(t *testing.T, name, database, blobs string) *exec.Cmd {
 	return cmd
 }
 
-func (f *fleet) work(t *testing.T, name, database, blobs string) *product.Process {
+func (f *fleet) work(t *testing.T, name string) *product.Process {
 	t.Helper()
-	return f.product.StartCommand(t, name, f.command(t, name, database, blobs))
+	return f.begin(t, name, f.command(t, name, f.url, f.blobs()))
+}
+
+// begin starts a worker, and waits until the database knows it.
+func (f *fleet) begin(t *testing.T, name string, cmd *exec.Cmd) *product.Process {
+	t.Helper()
+	known := f.workers(t)
+	w := f.product.StartCommand(t, name, cmd)
+	for look := time.NewTicker(100 * time.Millisecond); ; <-look.C {
+		for _, id := range f.workers(t) {
+			if !slices.Contains(known, id) {
+				f.ids[name] = id
+				return w
+			}
+		}
+		f.live(t, []*product.Process{w})
+	}
+}
+
+// workers are those that the database knows.
+func (f *fleet) workers(t *testing.T) []string {
+	t.Helper()
+	var all string
+	err := f.db(t, func(db *sql.DB) error {
+		return db.QueryRowContext(t.Context(), "SELECT COALESCE(string_agg(process, ' '), '') FROM workers").Scan(&all)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Fields(all)
 }
 
 // cut makes the network of a worker to the database and to the store of objects.
@@ -246,7 +279,7 @@ func (f *fleet) skewed(t *testing.T, pipes []*pipe) *product.Process {
 	u.RawQuery = q.Encode()
 	cmd := f.command(t, "worker-2", u.String(), f.objects.URL("http://"+pipes[1].address()))
 	cmd.Path, cmd.Args[0] = program, program
-	return f.product.StartCommand(t, "worker-2", cmd)
+	return f.begin(t, "worker-2", cmd)
 }
 
 // small is a worker whose cache is on a small disk of its own.
@@ -258,9 +291,13 @@ func (f *fleet) small(t *testing.T) *product.Process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mount := []string{unshare, "--user", "--map-root-user", "--mount", "sh", "-c", `mount -t tmpfs -o size=64m none "$0" && exec "$@"`, filepath.Join(f.product.Dir, name)}
+	mount := []string{unshare, "--mount"}
+	if os.Getuid() != 0 {
+		mount = append(mount, "--user", "--map-root-user")
+	}
+	mount = append(mount, "sh", "-c", `mount -t tmpfs -o size=64m none "$0" && exec "$@"`, filepath.Join(f.product.Dir, name))
 	cmd.Path, cmd.Args = unshare, append(mount, append([]string{f.product.Program}, cmd.Args[1:]...)...)
-	return f.product.StartCommand(t, name, cmd)
+	return f.begin(t, name, cmd)
 }
 
 // fill fills the disk of a worker, until the function that it returns is called.
@@ -285,15 +322,22 @@ func (f *fleet) fill(t *testing.T, w *product.Process) (free func()) {
 	}
 }
 
-// held is how many jobs a worker has.
-const held = "SELECT COUNT(*) FROM leases l JOIN workers w ON w.process = l.process WHERE w.name = $1"
-
-// lost waits until a worker that is not heard of has no jobs any more.
+// busy waits until a worker has jobs, and lost until it has none any more.
+func (f *fleet) busy(t *testing.T, worker string) {
+	f.holds(t, worker, func(n int) bool { return n > 0 })
+}
 func (f *fleet) lost(t *testing.T, worker string) {
+	f.holds(t, worker, func(n int) bool { return n == 0 })
+}
+
+func (f *fleet) holds(t *testing.T, worker string, so func(int) bool) {
 	t.Helper()
-	for look := time.NewTicker(200 * time.Millisecond); f.number(t, held, worker) > 0; <-look.C {
+	for look := time.NewTicker(50 * time.Millisecond); ; <-look.C {
+		if so(f.number(t, "SELECT COUNT(*) FROM leases WHERE process = $1", f.ids[worker])) {
+			return
+		}
 		if t.Context().Err() != nil {
-			t.Fatalf("%s keeps its jobs", worker)
+			t.Fatalf("%s keeps its jobs, or has none", worker)
 		}
 	}
 }

@@ -64,7 +64,7 @@ func Results(tb testing.TB, h *hub.Hub, s store.Surveys, name string) map[string
 		delete(said, r.Name)
 		if diff := cmp.Diff(planted(h.Outcome(r)), got); diff != "" {
 			if differ++; differ <= 20 {
-				tb.Errorf("%s, which is %s (-planted +said):\n%s", r.Name, r.Kind, diff)
+				tb.Errorf("%s, which is %s %s (-planted +said):\n%s", r.Name, r.Kind, h.Outcome(r).Planted.Role.Name, diff)
 			}
 		}
 	}

@@ -42,7 +42,8 @@ func Roles() []Role {
 		{Name: "hello", Run: app(), Of: 34, Word: detonaut.Clean, Does: Does{AtOnce: true}},
 		{Name: "needs", Run: app(), Of: 16, Word: detonaut.Inconclusive, Does: Does{AtOnce: true, Fails: true, Needs: true}},
 		{Name: "web", Run: app(), Of: 20, Word: detonaut.Clean, Does: Does{Serves: true}},
-		{Name: "updater", Run: app(), Of: 8, Word: detonaut.Clean, Does: Does{AtOnce: true, Phones: true}},
+		// It brings the server along from which it fetches something.
+		{Name: "updater", Run: app(), Of: 8, Word: detonaut.Clean, Does: Does{AtOnce: true, Phones: true, Serves: true}},
 		{Name: "beacon", Run: app(), Of: 6, Word: detonaut.Clean, Rules: []string{"command-and-control/beacon"}, Does: Does{Phones: true}},
 		{
 			Name: "dropper-https", Run: app(), Of: 4, Word: detonaut.Suspicious,
