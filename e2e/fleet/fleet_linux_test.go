@@ -27,6 +27,8 @@ const (
 	tapes        = "../survey/testdata/tapes"
 	repositories = 500
 	name         = "fleet"
+	// So slow it is that something is left to do when each fails.
+	rate, burst = 40, 20
 )
 
 // fleet is everything that fails.
@@ -44,6 +46,7 @@ type fleet struct {
 // A fleet of which everything fails in its turn says exactly what one that is left alone does, and
 // each result is kept once.
 func TestFleet(t *testing.T) {
+	began := time.Now()
 	f := newFleet(t)
 	servers := []*product.Process{f.serve(t, "server-0"), f.serve(t, "server-1")}
 	cut := f.cut(t)
@@ -88,6 +91,7 @@ func TestFleet(t *testing.T) {
 	f.serve(t, "server-2")
 	f.ends(t, workers)
 	f.check(t)
+	compare.Polite(t, f.hub, began, rate, burst)
 }
 
 func newFleet(t *testing.T) *fleet {
@@ -102,7 +106,7 @@ func newFleet(t *testing.T) *fleet {
 	f := &fleet{ids: map[string]string{}, hub: h, host: strings.TrimPrefix(registry.URL, "http://"), objects: testenv.SeaweedFS(t), database: testenv.Postgres(t)}
 	f.url = f.database.URL(t)
 	f.product = product.New(t, tapes, fmt.Sprintf("worker:\n  lease: 5s\n  catalogue: 2\n  concurrency: 2\npoliteness:\n  rates: [%q]\nstatic:\n  salt: %s\n",
-		f.host+"=200/50", saltFile(t)))
+		fmt.Sprintf("%s=%d/%d", f.host, rate, burst), saltFile(t)))
 	images := map[string]bool{}
 	for _, r := range h.Repositories() {
 		if o := h.Outcome(r); o.State == store.ItemDone {

@@ -50,7 +50,7 @@ func TestSurvey(t *testing.T) {
 	t.Cleanup(func() { _ = s.Close() })
 	digests := compare.Results(t, h, s, "all")
 	once(t, p, digests, killed)
-	polite(t, h, began, rate, burst)
+	compare.Polite(t, h, began, rate, burst)
 }
 
 // openHub serves a hub, at an address of the loopback.
@@ -116,17 +116,4 @@ func once(t *testing.T, p *product.Product, digests map[string]int, killed *prod
 	if len(ran) != len(digests) {
 		t.Errorf("%d images were run, %d are results", len(ran), len(digests))
 	}
-}
-
-// polite holds what was asked to what may be: at no time more than the rate allows by then, and
-// nothing while the registry had asked for a rest.
-func polite(t *testing.T, h *hub.Hub, began time.Time, rate float64, burst int) {
-	t.Helper()
-	asked := h.Asked()
-	for i, a := range asked {
-		if may := float64(burst) + rate*a.At.Sub(began).Seconds(); float64(i+1) > may {
-			t.Fatalf("after %s there were %d requests, %.0f may be", a.At.Sub(began), i+1, may)
-		}
-	}
-	t.Logf("%d requests in %s", len(asked), time.Since(began))
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -64,7 +65,7 @@ func Results(tb testing.TB, h *hub.Hub, s store.Surveys, name string) map[string
 		delete(said, r.Name)
 		if diff := cmp.Diff(planted(h.Outcome(r)), got); diff != "" {
 			if differ++; differ <= 20 {
-				tb.Errorf("%s, which is %s %s (-planted +said):\n%s", r.Name, r.Kind, h.Outcome(r).Planted.Role.Name, diff)
+				tb.Errorf("%s, which is %s %s (-planted +said):\n%s", r.Name, r.Kind, h.Outcome(r).Planted.Role.Name, diff+asked(h, r.Name))
 			}
 		}
 	}
@@ -134,6 +135,20 @@ func lineOf(r store.Result) line {
 	return l
 }
 
+// asked are the first requests about a repository.
+func asked(h *hub.Hub, name string) string {
+	var b strings.Builder
+	n := 0
+	for _, a := range h.Asked() {
+		if strings.Contains(a.What, "/v2/"+name+"/") {
+			if n++; n <= 20 {
+				fmt.Fprintf(&b, "%s %s\n", a.At.Format(time.TimeOnly), a.What)
+			}
+		}
+	}
+	return b.String()
+}
+
 // Counts are how many repositories are in each state, with each reason.
 func Counts(h *hub.Hub) map[string]int {
 	counts := map[string]int{}
@@ -142,4 +157,18 @@ func Counts(h *hub.Hub) map[string]int {
 		counts[strings.TrimSpace(string(o.State)+" "+string(o.Reason))]++
 	}
 	return counts
+}
+
+// Polite holds what was asked since began to what may be: at no time more than the rate, in requests
+// a second, allows by then.
+func Polite(tb testing.TB, h *hub.Hub, began time.Time, rate float64, burst int) {
+	tb.Helper()
+	asked := h.Asked()
+	for i, a := range asked {
+		if may := float64(burst) + rate*a.At.Sub(began).Seconds(); float64(i+1) > may {
+			tb.Errorf("after %s there were %d requests, %.0f may be", a.At.Sub(began), i+1, may)
+			break
+		}
+	}
+	tb.Logf("%d requests in %s", len(asked), time.Since(began))
 }

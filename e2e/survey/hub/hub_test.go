@@ -4,16 +4,11 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"testing"
@@ -165,60 +160,6 @@ func TestRegistry(t *testing.T) {
 			if _, body := get("/v2/" + r.Name + "/blobs/" + d.Digest); digestOf(body) != d.Digest || len(body) != d.Size {
 				t.Errorf("%s: a blob of %d bytes with digest %s, want %d and %s", r.Name, len(body), digestOf(body), d.Size, d.Digest)
 			}
-		}
-	}
-}
-
-// Under the names of Docker Hub there is the same.
-func TestDockerHub(t *testing.T) {
-	h := newHub(t, 300)
-	authority := filepath.Join(t.TempDir(), "authority.pem")
-	d, err := NewDockerHub(h, authority)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	text, err := os.ReadFile(authority)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(text)
-	proxy := &url.URL{Scheme: "http", Host: d.listener.Addr().String()}
-	transport := &http.Transport{Proxy: http.ProxyURL(proxy), TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport}
-	names := map[string]bool{}
-	for _, namespace := range append([]string{"library"}, publishers...) {
-		for page := "https://hub.docker.com/v2/namespaces/" + namespace + "/repositories?page_size=10"; page != ""; {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, page, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			resp, err := client.Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var list struct {
-				Next    *string
-				Results []struct{ Namespace, Name string }
-			}
-			err = json.NewDecoder(resp.Body).Decode(&list)
-			if err = errors.Join(err, resp.Body.Close()); err != nil {
-				t.Fatal(err)
-			}
-			for _, r := range list.Results {
-				names[r.Namespace+"/"+r.Name] = true
-			}
-			page = ""
-			if list.Next != nil {
-				page = *list.Next
-			}
-		}
-	}
-	for _, r := range h.Repositories() {
-		if r.Class != Community && !names[r.Name] {
-			t.Errorf("%s, which is %s, is not listed", r.Name, r.Class)
 		}
 	}
 }
