@@ -24,6 +24,11 @@ func TestProcesses(t *testing.T) {
 	storetest.CheckTables(t, raw(t, url))
 }
 
+func TestBeforeJobs(t *testing.T) {
+	url := testenv.PostgresURL(t)
+	storetest.TestBeforeJobs(t, open(t, url, store.Options{}), raw(t, url), func() store.Store { return open(t, url, store.Options{}) })
+}
+
 func TestFence(t *testing.T) {
 	url := testenv.PostgresURL(t)
 	storetest.TestFence(t, open(t, url, store.Options{}), raw(t, url))

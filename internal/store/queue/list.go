@@ -98,26 +98,16 @@ func (q *Queue) Cancel(ctx context.Context, tx *sql.Tx, id int64) error {
 	return none(err)
 }
 
-// Withdraw takes at most so many jobs of a survey that wait from the queue, and returns them.
-func (q *Queue) Withdraw(ctx context.Context, tx *sql.Tx, survey string, limit int) (jobs []store.Job, err error) {
+// Withdraw takes at most so many jobs of a survey that wait from the queue, and returns how many.
+func (q *Queue) Withdraw(ctx context.Context, tx *sql.Tx, survey string, limit int) (int, error) {
 	gone, err := q.client.JobDeleteManyTx(ctx, tx, river.NewJobDeleteManyParams().First(limit).
 		States(rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateScheduled).
-		Where(q.field("survey")+" = @survey", river.NamedArgs{"survey": survey}))
+		Where("args ->> 'survey' = @survey", river.NamedArgs{"survey": survey}))
 	if err != nil {
-		return nil, fmt.Errorf("withdraw jobs: %w", err)
+		return 0, fmt.Errorf("withdraw jobs: %w", err)
 	}
-	for _, row := range gone.Jobs {
-		j, err := job(row)
-		if err != nil {
-			return nil, err
-		}
-		jobs = append(jobs, j)
-	}
-	return jobs, nil
+	return len(gone.Jobs), nil
 }
-
-// field is one of the arguments of a job.
-func (q *Queue) field(name string) string { return "args ->> '" + name + "'" }
 
 // Pause has nobody take jobs, or lets them go on.
 func (q *Queue) Pause(ctx context.Context, tx *sql.Tx, paused bool) error {

@@ -237,6 +237,7 @@ func stateOf(s rivertype.JobState) store.JobState {
 		return store.JobDone
 	case rivertype.JobStateDiscarded:
 		return store.JobFailed
+	case rivertype.JobStateCancelled:
 	}
 	return store.JobCancelled
 }

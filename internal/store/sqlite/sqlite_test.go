@@ -54,6 +54,11 @@ func TestMigrations(t *testing.T) {
 	})
 }
 
+func TestBeforeJobs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.sqlite")
+	storetest.TestBeforeJobs(t, open(t, path, store.Options{}), raw(t, path), func() store.Store { return open(t, path, store.Options{}) })
+}
+
 // TestOpenAtOnce has several make one file at the same time.
 func TestOpenAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.sqlite")

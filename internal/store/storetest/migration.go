@@ -62,3 +62,32 @@ func TestNewer(t *testing.T, db *sql.DB, open func(context.Context) error) {
 		t.Log(err)
 	}
 }
+
+// beforeJobs is the version of tables in which submissions had no jobs.
+const beforeJobs = 3
+
+// TestBeforeJobs has submissions of before there were jobs, of which one was worked at: they are done. open
+// opens the store of s again, db is its database.
+func TestBeforeJobs(t *testing.T, s store.Store, db *sql.DB, open func() store.Store) {
+	a, b, c := submit(t, s, "a"), submit(t, s, "b"), submit(t, s, "c")
+	must(t, s.Cancel(t.Context(), c.ID))
+	p := got(s.(interface {
+		Migrations() (*goose.Provider, error)
+	}).Migrations())(t)
+	got(p.DownTo(t.Context(), beforeJobs))(t)
+	got(db.ExecContext(t.Context(), "UPDATE submissions SET state = 'running', attempts = 3, worker = 'w' WHERE ref = 'a'"))(t)
+	for range 2 { // the second time there is nothing to do
+		s = open()
+	}
+	h := working(t, s, store.WorkOptions{Images: 1})
+	for _, ref := range []string{"a", "b"} {
+		j := h.submitted(ref)
+		if j.Attempt != 1 || j.Priority != store.PriorityPerson {
+			t.Errorf("the job of a submission of before is %+v", j.Job)
+		}
+		j.end(failed("no"))
+	}
+	becomes(t, s, a.ID, store.Failed)
+	becomes(t, s, b.ID, store.Failed)
+	same(t, "what is left to do", map[store.JobKind]map[store.JobState]int{}, got(s.Queue(t.Context()))(t).Jobs)
+}

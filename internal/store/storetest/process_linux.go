@@ -60,7 +60,7 @@ func WorkForever(open func(context.Context, store.Options) (store.Store, error))
 }
 
 func childDo(ctx context.Context, dir string, j store.Job) store.Outcome {
-	fmt.Println(j.Ref, j.Attempt)
+	_, _ = fmt.Fprintln(os.Stdout, j.Ref, j.Attempt) // who is not heard is killed
 	kind, n, _ := strings.Cut(string(j.Ref), ":")
 	number, _ := strconv.ParseUint(n, 10, 64) // the parent has made it
 	switch kind {

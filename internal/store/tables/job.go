@@ -43,16 +43,13 @@ func (s *Store) putJobs(ctx context.Context, tx session, jobs []store.Job) (ids 
 	return s.queue.Put(ctx, tx.tx, now, cleaned)
 }
 
-// withdraw takes the jobs of a survey that wait out of the queue, and returns them.
-func (s *Store) withdraw(ctx context.Context, tx session, survey string) (gone []store.Job, err error) {
+// withdraw takes the jobs of a survey that wait out of the queue.
+func (s *Store) withdraw(ctx context.Context, tx session, survey string) error {
 	const some = 1000
 	for {
-		part, err := s.queue.Withdraw(ctx, tx.tx, survey, some)
-		if err != nil {
-			return nil, err
-		}
-		if gone = append(gone, part...); len(part) < some {
-			return gone, nil
+		gone, err := s.queue.Withdraw(ctx, tx.tx, survey, some)
+		if err != nil || gone < some {
+			return err
 		}
 	}
 }

@@ -32,12 +32,12 @@ func (w *work) lookAfter(ctx context.Context) {
 			what string
 			do   func(context.Context) error
 		}{
-			{"say that it lives", w.live},
-			{"see to jobs without a worker", w.s.reap},
-			{"wake jobs", w.s.wake},
+			{"it lives", w.live},
+			{"jobs without a worker", w.s.reap},
+			{"jobs whose time has come", w.s.wake},
 		} {
 			if err := part.do(ctx); err != nil && ctx.Err() == nil {
-				w.o.Log.Warn("a worker cannot "+part.what, "error", err)
+				w.o.Log.Warn("a worker cannot look after jobs", "what", part.what, "error", err)
 			}
 		}
 		if time.Now().After(tidy) {

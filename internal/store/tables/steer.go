@@ -56,7 +56,7 @@ func (s *Store) steer(ctx context.Context, tx session, name string, to store.Sur
 
 // stop takes what waits from the queue. What runs goes on.
 func (s *Store) stop(ctx context.Context, tx session, v *survey, to int, reason store.Reason) error {
-	if _, err := s.withdraw(ctx, tx, v.Name); err != nil {
+	if err := s.withdraw(ctx, tx, v.Name); err != nil {
 		return err
 	}
 	if err := s.turn(ctx, tx, v, isQueued, to, reason); err != nil || to == isWithheld {
@@ -91,7 +91,7 @@ func (s *Store) DropSurvey(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := s.withdraw(ctx, tx, v.Name); err != nil {
+		if err := s.withdraw(ctx, tx, v.Name); err != nil {
 			return err
 		}
 		return tx.one(ctx, "UPDATE surveys SET name = ?, state = ? WHERE id = ?", "dropped/"+strconv.FormatInt(v.id, 10), store.SurveyCancelled, v.id)
