@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/detonaut/detonaut"
+	"github.com/detonaut/detonaut/internal/image/imagetest"
 	"github.com/detonaut/detonaut/internal/survey/polite"
 )
 
@@ -403,3 +404,51 @@ func FuzzLines(f *testing.F) {
 }
 
 func reader(b []byte) io.ReadCloser { return io.NopCloser(bytes.NewReader(b)) }
+
+// TestRegistryLies: a catalogue that goes in circles, or is none, ends as other lists do.
+func TestRegistryLies(t *testing.T) {
+	catalogue := func(link string, body string) imagetest.Fault {
+		return func(w http.ResponseWriter, req *http.Request, _ http.Handler, _ <-chan struct{}) {
+			w.Header().Set("Content-Type", "application/json")
+			if link != "" {
+				w.Header().Set("Link", "<"+strings.ReplaceAll(link, "LAST", req.URL.Query().Get("last"))+`>; rel="next"`)
+			}
+			_, _ = w.Write([]byte(body))
+		}
+	}
+	for _, tc := range []struct {
+		name  string
+		fault imagetest.Fault
+		found int
+		cut   string
+		err   error
+	}{
+		{"the same again", catalogue("/v2/_catalog?last=b", `{"repositories":["a","b"]}`), 4, "repeat", nil},
+		{"further and further", catalogue("/v2/_catalog?last=LASTx", `{"repositories":["a","b"]}`), 4, "repeat", nil},
+		{"nothing for ever", catalogue("/v2/_catalog?last=LASTx", `{"repositories":[]}`), 0, "empty", nil},
+		{"no names", catalogue("", `{"repositories":["a","A","../b","c\u001b"]}`), 1, "3 names", nil},
+		{"no JSON", catalogue("", `<html>`), 0, "", detonaut.ErrCorrupt},
+		{"too much", catalogue("", strings.Repeat(" ", 9<<20)), 0, "", detonaut.ErrLimit},
+		{"off", imagetest.Status(404), 0, "", detonaut.ErrNotFound},
+		{"refused", imagetest.Status(401), 0, "", detonaut.ErrUnauthorized},
+		{"busy", imagetest.Busy(3600), 0, "", nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := imagetest.NewRegistry()
+			t.Cleanup(r.Close)
+			r.Inject("_catalog", -1, tc.fault)
+			if tc.cut == "" {
+				_, err := open1(t, "registry:"+r.Host(), Options{})
+				var busy *polite.Busy
+				if err == nil || tc.err != nil && !errors.Is(err, tc.err) || tc.err == nil && (!errors.As(err, &busy) || busy.Wait != time.Hour) {
+					t.Errorf("err = %v, want %v", err, tc.err)
+				}
+				return
+			}
+			found, cuts := all(t, "registry:"+r.Host(), Options{})
+			if len(found) != tc.found || len(cuts) != 1 || !strings.Contains(cuts[0], tc.cut) {
+				t.Errorf("found %v, cut %v", names(found), cuts)
+			}
+		})
+	}
+}
