@@ -63,6 +63,7 @@ func TestFaults(t *testing.T) {
 		{name: "busy for a moment", pattern: layer, times: 3, fault: imagetest.Status(http.StatusTooManyRequests), count: layer, least: 4},
 		{name: "errors", pattern: "^GET", times: 3, fault: imagetest.Status(http.StatusInternalServerError), count: "^GET", least: 4},
 		{name: "bad gateway", pattern: "^HEAD", times: 2, fault: imagetest.Status(http.StatusBadGateway), count: "^HEAD", least: 3},
+		{name: "unavailable", pattern: "^HEAD", times: 2, fault: imagetest.Status(http.StatusServiceUnavailable), count: "^HEAD", least: 3},
 		{name: "cut manifest", pattern: "^GET /v2/app/manifests/", times: 1, fault: imagetest.Cut(100), count: "manifests", least: 3},
 		{name: "cut blob", pattern: layer, times: 1, fault: imagetest.Cut(30_000), count: layer + " bytes=30000-", least: 1},
 		// More often than the three streams that regclient allows a host unless

@@ -122,6 +122,9 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		t.failed(host, status, nil)
 	}
+	if resp.StatusCode == http.StatusServiceUnavailable {
+		resp.StatusCode = http.StatusBadGateway // after which regclient tries again
+	}
 	body := &watchedBody{ReadCloser: resp.Body, t: t, host: host, left: maxReply, good: resp.StatusCode < http.StatusMultipleChoices}
 	if isBlobRequest(req) {
 		body.left = math.MaxInt64
