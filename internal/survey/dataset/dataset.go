@@ -162,13 +162,14 @@ func (o *opened) Write(b []byte) (int, error) {
 func (o *opened) add(all []store.Result) error { return o.sheet.add(all) }
 
 func openAll(dir, tool string) (all []*opened, err error) {
+	codec := newCodec()
 	for _, d := range tables() {
 		f, err := os.OpenFile(filepath.Join(dir, d.file()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if err != nil {
 			return all, err
 		}
 		o := &opened{definition: d, file: f, sum: sha256.New()}
-		o.sheet = d.open(o, tool)
+		o.sheet = d.open(o, tool, codec)
 		all = append(all, o)
 	}
 	return all, nil

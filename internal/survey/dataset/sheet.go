@@ -16,12 +16,16 @@ const (
 	pageBytes = 128 << 10
 )
 
+// newCodec is what compresses. It keeps some megabytes for each table that is compressed at once, so
+// that all have one.
+func newCodec() *zstd.Codec { return &zstd.Codec{Level: zstd.SpeedDefault} }
+
 // definition is a table: its rows are a struct of which every field has the tags "parquet" and
 // "doc".
 type definition struct {
 	name, doc string
 	row       reflect.Type
-	open      func(w io.Writer, tool string) sheet
+	open      func(w io.Writer, tool string, c *zstd.Codec) sheet
 }
 
 func (d *definition) file() string { return d.name + ".parquet" }
@@ -36,9 +40,9 @@ type sheet interface {
 func define[T any](name, doc string, rows func(r, last *store.Result, add func(T))) definition {
 	return definition{
 		name: name, doc: doc, row: reflect.TypeFor[T](),
-		open: func(w io.Writer, tool string) sheet {
+		open: func(w io.Writer, tool string, c *zstd.Codec) sheet {
 			return &writer[T]{rows: rows, to: parquet.NewGenericWriter[T](w,
-				parquet.CreatedBy("detonaut", tool, ""), parquet.Compression(&zstd.Codec{Level: zstd.SpeedDefault}),
+				parquet.CreatedBy("detonaut", tool, ""), parquet.Compression(c),
 				parquet.MaxRowsPerRowGroup(groupRows), parquet.PageBufferSize(pageBytes), parquet.DataPageVersion(1),
 				parquet.KeyValueMetadata("description", doc))}
 		},
