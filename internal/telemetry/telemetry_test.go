@@ -357,3 +357,30 @@ func TestHealth(t *testing.T) {
 		t.Error("it listens at no address")
 	}
 }
+
+// BenchmarkDo is a job with all its stages, watched: without traces, and not at all.
+func BenchmarkDo(b *testing.B) {
+	job := func(ctx context.Context, _ store.Job) store.Outcome {
+		tell := telemetry.OnStage(ctx, nil)
+		for _, s := range []string{"pull", "inventory", "vulnerabilities", "image/secret", "detonate", "read", "explain", "keep"} {
+			tell(s)
+		}
+		return outcomes["clean"]
+	}
+	for name, watched := range map[string]bool{"watched": true, "unwatched": false} {
+		b.Run(name, func(b *testing.B) {
+			var x *telemetry.Telemetry
+			if watched {
+				var err error
+				if x, err = telemetry.New(b.Context(), telemetry.Options{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			do := x.Do(job)
+			b.ReportAllocs()
+			for b.Loop() {
+				do(b.Context(), store.Job{Kind: store.JobImage})
+			}
+		})
+	}
+}
