@@ -77,3 +77,14 @@ func BenchmarkLookUp(b *testing.B) {
 	url := testenv.PostgresURL(b)
 	storetest.BenchmarkLookUp(b, open(b, url, store.Options{}), raw(b, url), "SELECT setval('changes', %d)")
 }
+
+func BenchmarkCatalogue(b *testing.B) {
+	url := testenv.PostgresURL(b)
+	s, db := open(b, url, store.Options{}), raw(b, url)
+	storetest.BenchmarkCatalogue(b, s, storetest.Raw{DB: db, Each: "json_array_elements(CAST($1 AS json))", Size: func() (n int64) {
+		if err := db.QueryRowContext(b.Context(), "SELECT pg_database_size(current_database())").Scan(&n); err != nil {
+			b.Fatal(err)
+		}
+		return n
+	}})
+}

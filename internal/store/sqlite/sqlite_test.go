@@ -111,3 +111,18 @@ func BenchmarkLookUp(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "store.sqlite")
 	storetest.BenchmarkLookUp(b, open(b, path, store.Options{}), raw(b, path), "UPDATE changes SET value = %d")
 }
+
+func BenchmarkCatalogue(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "store.sqlite")
+	s, db := open(b, path, store.Options{}), raw(b, path)
+	storetest.BenchmarkCatalogue(b, s, storetest.Raw{DB: db, Each: "json_each(?)", Size: func() int64 {
+		if _, err := db.ExecContext(b.Context(), "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+			b.Fatal(err)
+		}
+		f, err := os.Stat(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return f.Size()
+	}})
+}

@@ -178,7 +178,7 @@ func (s *Store) batch(ctx context.Context, name string, batch int64) ([]store.Ca
 		return nil, err
 	}
 	all, err := each(ctx, db, scanCandidate(v.listed), "SELECT "+columnsOfCandidate+" FROM "+s.dialect.Each+` e
-JOIN candidates c ON c.survey = ? AND c.number = CAST(e.value->>0 AS INTEGER) AND c.state = ? ORDER BY c.rank, c.number`, numbers[0], v.id, isLooking)
+CROSS JOIN candidates c WHERE c.survey = ? AND c.number = CAST(e.value->>0 AS INTEGER) AND c.state = ? ORDER BY c.rank, c.number`, numbers[0], v.id, isLooking)
 	found := make([]store.Candidate, len(all))
 	for i, c := range all {
 		found[i] = c.Candidate

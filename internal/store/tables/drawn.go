@@ -161,10 +161,11 @@ func (s *Store) choose(ctx context.Context, v *survey, sample []drawn) (done boo
 func (s *Store) chosen(ctx context.Context, tx session, v *survey, part []drawn) error {
 	rows := make([][]any, len(part))
 	for i, d := range part {
-		rows[i] = []any{d.Number, d.Weight, d.stratum}
+		rows[i] = []any{d.Number, d.Weight, d.stratum, v.id}
 	}
 	_, err := tx.exec(ctx, `UPDATE candidates SET state = ?, weight = w.weight, stratum = w.stratum
-FROM (SELECT CAST(e.value->>0 AS INTEGER) AS number, CAST(e.value->>1 AS DOUBLE PRECISION) AS weight, e.value->>2 AS stratum FROM `+s.dialect.Each+` e) w
-WHERE candidates.survey = ? AND candidates.number = w.number`, isChosen, list(rows), v.id)
+FROM (SELECT CAST(e.value->>0 AS INTEGER) AS number, CAST(e.value->>1 AS DOUBLE PRECISION) AS weight, e.value->>2 AS stratum,
+  CAST(e.value->>3 AS INTEGER) AS survey FROM `+s.dialect.Each+` e) w
+WHERE candidates.survey = w.survey AND candidates.number = w.number`, isChosen, list(rows))
 	return err
 }

@@ -209,14 +209,15 @@ func (c *candidate) renew(known *candidate, t tally) bool {
 	return k.Class != known.Class || k.Pulls != known.Pulls || k.Stars != known.Stars || !k.Updated.Equal(known.Updated) || c.want() != known.want() || k.state != known.state
 }
 
-// knownCandidates are those of some that a survey has, by key.
+// knownCandidates are those of some that a survey has, by key. SQLite takes a CROSS JOIN in the order in which
+// it is written: it would rather look at all repositories of the survey.
 func (s *Store) knownCandidates(ctx context.Context, tx session, v *survey, all []candidate) (map[int64]candidate, error) {
 	keys := make([][1]int64, len(all))
 	for i, c := range all {
 		keys[i][0] = c.key
 	}
 	found, err := each(ctx, tx, scanCandidate(v.listed), "SELECT "+columnsOfCandidate+" FROM "+s.dialect.Each+` e
-JOIN candidates c ON c.survey = ? AND c.draw = CAST(e.value->>0 AS BIGINT)`, list(keys), v.id)
+CROSS JOIN candidates c WHERE c.survey = ? AND c.draw = CAST(e.value->>0 AS BIGINT)`, list(keys), v.id)
 	known := make(map[int64]candidate, len(found))
 	for _, c := range found {
 		known[c.key] = c
@@ -239,12 +240,15 @@ func (s *Store) updateCandidates(ctx context.Context, tx session, v *survey, row
 	if len(rows) == 0 {
 		return nil
 	}
+	for i := range rows {
+		rows[i] = append(rows[i], v.id)
+	}
 	_, err := tx.exec(ctx, `UPDATE candidates SET class = w.class, pulls = w.pulls, stars = w.stars, updated = w.updated, state = w.state,
   rank = w.rank, reason = w.reason, wanted = w.wanted
 FROM (SELECT CAST(e.value->>0 AS INTEGER) AS number, CAST(e.value->>4 AS SMALLINT) AS class, CAST(e.value->>5 AS BIGINT) AS pulls,
   CAST(e.value->>6 AS INTEGER) AS stars, CAST(e.value->>7 AS BIGINT) AS updated, CAST(e.value->>8 AS SMALLINT) AS state,
-  CAST(e.value->>9 AS INTEGER) AS rank, e.value->>11 AS reason, e.value->>12 AS wanted FROM `+s.dialect.Each+` e) w
-WHERE candidates.survey = ? AND candidates.number = w.number`, list(rows), v.id)
+  CAST(e.value->>9 AS INTEGER) AS rank, e.value->>11 AS reason, e.value->>12 AS wanted, CAST(e.value->>13 AS INTEGER) AS survey FROM `+s.dialect.Each+` e) w
+WHERE candidates.survey = w.survey AND candidates.number = w.number`, list(rows))
 	return err
 }
 
