@@ -45,11 +45,11 @@ func BenchmarkCatalogue(b *testing.B, s store.Store, db Raw) {
 	}
 	c := &catalogue{b: b, s: s, db: db, n: n, before: db.Size()}
 	c.list()
-	c.draw()
 	c.look()
 	c.feed()
 	c.ask()
 	c.tell()
+	c.draw()
 	c.drop()
 }
 

@@ -265,7 +265,7 @@ func (f *feeder) reported(ctx context.Context, v *survey, all []waiter) (map[str
 	for i, w := range all {
 		rows[i][0] = string(digestOf(w.digest))
 	}
-	found, err := each(ctx, f.tx, text, "SELECT r.digest FROM "+f.s.dialect.Each+" e JOIN reports r ON r.digest = (e.value->>0) AND ? IN ('', r.aim)", list(rows), v.Aim)
+	found, err := each(ctx, f.tx, text, "SELECT r.digest FROM "+f.s.dialect.Each+" e CROSS JOIN reports r WHERE r.digest = (e.value->>0) AND ? IN ('', r.aim)", list(rows), v.Aim)
 	have := make(map[string]bool, len(found))
 	for _, d := range found {
 		have[columnOf(detonaut.Digest(d))] = true

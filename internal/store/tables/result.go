@@ -82,7 +82,7 @@ func (s *Store) measured(ctx context.Context, db session, all []store.Result) er
 		}
 		v.m = &measure.Measure{}
 		return v, json.Unmarshal([]byte(*text), v.m)
-	}, "SELECT r.digest, r.key, r.aim, r.measure FROM "+s.dialect.Each+" e JOIN reports r ON r.digest = (e.value->>0) AND r.newest", list(digests))
+	}, "SELECT r.digest, r.key, r.aim, r.measure FROM "+s.dialect.Each+" e CROSS JOIN reports r WHERE r.digest = (e.value->>0) AND r.newest", list(digests))
 	if err != nil {
 		return err
 	}
