@@ -32,8 +32,8 @@ type Raw struct {
 	Size func() int64
 }
 
-// BenchmarkCatalogue is about a survey of many repositories: listed as a source does, then with one image and
-// one report of each, which are put there by other means than the store's. Each part says what it has to
+// BenchmarkCatalogue is about a survey of many repositories: listed as a source does, then with one image of
+// each, and reports, which are put there by other means than the store's. Each part says what it has to
 // say in its metrics.
 func BenchmarkCatalogue(b *testing.B, s store.Store, db Raw) {
 	n := 20_000
@@ -186,7 +186,7 @@ func (c *catalogue) look() {
 	size := c.db.Size()
 	c.fill(`INSERT INTO items (survey, candidate, number, tag, platform, digest, size, pushed, state, rank, seen, reason)
 SELECT c.survey, c.number, 1, 'latest', 'linux/amd64', e.value->>1, 123456789, 1767323045, 0, c.rank, FALSE, '' FROM EACH e
-CROSS JOIN candidates c WHERE c.survey = (SELECT id FROM surveys WHERE name = 's') AND c.number = CAST(e.value->>0 AS INTEGER)`, some+1, func(n int) any {
+CROSS JOIN candidates c WHERE c.survey = (SELECT id FROM surveys WHERE name = 's') AND c.number = CAST(e.value->>0 AS INTEGER)`, some+1, c.n, func(n int) any {
 		return []any{n, base64.RawStdEncoding.EncodeToString(hash(uint64(n)))}
 	})
 	c.say("images", map[string]float64{"B/row": float64(c.db.Size()-size) / float64(c.n-some)})
@@ -207,13 +207,13 @@ func hash(n uint64) []byte {
 
 func numbered64(n uint64) string { return fmt.Sprintf("%x", hash(n)) }
 
-// fill does a query with rows of all numbers from one on.
-func (c *catalogue) fill(query string, from int, row func(int) any) {
+// fill does a query with rows of all numbers from one to another.
+func (c *catalogue) fill(query string, from, to int, row func(int) any) {
 	c.b.Helper()
 	query = strings.Replace(query, "EACH", c.db.Each, 1)
-	for ; from <= c.n; from += 5000 {
+	for ; from <= to; from += 5000 {
 		var rows []any
-		for n := from; n < min(from+5000, c.n+1); n++ {
+		for n := from; n < min(from+5000, to+1); n++ {
 			rows = append(rows, row(n))
 		}
 		text, err := json.Marshal(rows)
@@ -244,7 +244,10 @@ func (c *catalogue) ask() {
 	}
 }
 
-// tell has a report of each image, and reads all results.
+// reported is how many images have a report, at most: those are large.
+const reported = 500_000
+
+// tell has reports of images, and reads all results.
 func (c *catalogue) tell() {
 	ctx := c.b.Context()
 	read := func(name string) {
@@ -274,14 +277,14 @@ func (c *catalogue) tell() {
 	read("results without reports")
 	text, err := json.Marshal(measure.Of(reporttest.Realistic(1)))
 	c.must(err)
-	size := c.db.Size()
-	c.fill("INSERT INTO bodies (body, blobs, facts) SELECT '', '{}', '' FROM EACH e", 1, func(n int) any { return []any{n} })
+	size, many := c.db.Size(), min(c.n, reported)
+	c.fill("INSERT INTO bodies (body, blobs, facts) SELECT '', '{}', '' FROM EACH e", 1, many, func(n int) any { return []any{n} })
 	c.fill(`INSERT INTO reports (body, seq, digest, key, newest, registry, repository, tag, verdict, sentence, category, family, vulnerability, platform, size, analysed, stored, aim, measure)
-SELECT CAST(e.value->>0 AS BIGINT), CAST(e.value->>0 AS BIGINT), e.value->>1, 'k', TRUE, 'docker.io', e.value->>2, 'latest', 'clean', 'Nothing bad was seen.', '', '', 'low', 'linux/amd64', 1, 1, 1, 'aim', e.value->>3 FROM EACH e`, 1,
+SELECT CAST(e.value->>0 AS BIGINT), CAST(e.value->>0 AS BIGINT), e.value->>1, 'k', TRUE, 'docker.io', e.value->>2, 'latest', 'clean', 'Nothing bad was seen.', '', '', 'low', 'linux/amd64', 1, 1, 1, 'aim', e.value->>3 FROM EACH e`, 1, many,
 		func(n int) any {
 			return []any{n, "sha256:" + numbered64(uint64(n)), member(n - 1).Name, string(text)}
 		})
-	c.say("reports", map[string]float64{"B/row": float64(c.db.Size()-size) / float64(c.n), "B/measure": float64(len(text))})
+	c.say("reports", map[string]float64{"B/row": float64(c.db.Size()-size) / float64(many), "B/measure": float64(len(text))})
 	c.settle("ANALYZE")
 	read("results")
 	c.settle("UPDATE surveys SET mended = 0")
