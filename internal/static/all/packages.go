@@ -19,6 +19,7 @@ type packages struct {
 	name  [sha256.Size]byte // of what the list follows from
 
 	list  inventory.Inventory
+	sum   [sha256.Size]byte // of the list: many images have one
 	stage detonaut.Stage
 }
 
@@ -28,6 +29,7 @@ func (p *packages) read(ctx context.Context) {
 		p.name = inventory.Name(p.input)
 		if note, err := p.Memory.Note(ctx, p.name); err == nil && note != nil && p.list.UnmarshalBinary(note) == nil {
 			p.stage = detonaut.Stage{Name: detonaut.StageInventory, State: detonaut.Complete}
+			p.sum = sha256.Sum256(note)
 			return
 		}
 	}
@@ -36,9 +38,13 @@ func (p *packages) read(ctx context.Context) {
 		return // another time there may be more
 	}
 	if note, err := p.list.MarshalBinary(); err == nil {
+		p.sum = sha256.Sum256(note)
 		_ = p.Memory.SetNote(ctx, p.name, note) // it is read again
 	}
 }
+
+// remembered tells whether what is known of the list may be remembered: it is whole, and has a sum.
+func (p *packages) remembered() bool { return p.Memory != nil && p.sum != [sha256.Size]byte{} }
 
 // matches is what a database says of a list.
 type matches struct {
@@ -47,15 +53,15 @@ type matches struct {
 
 // match looks up their vulnerabilities.
 func (p *packages) match(ctx context.Context) ([]detonaut.Vulnerability, detonaut.Stage) {
-	about := sha256.Sum256([]byte(vuln.Version + " " + string(p.Database.Info().Digest) + " " + string(p.name[:])))
-	if p.Memory != nil {
+	about := sha256.Sum256([]byte(vuln.Version + " " + string(p.Database.Info().Digest) + " " + string(p.sum[:])))
+	if p.remembered() {
 		var known matches
 		if note, err := p.Memory.Note(ctx, about); err == nil && note != nil && json.Unmarshal(note, &known) == nil {
 			return known.Vulnerabilities, detonaut.Stage{Name: detonaut.StageVulnerabilities, State: detonaut.Complete, Reason: p.Database.Warning()}
 		}
 	}
 	found, stage := p.Database.Match(ctx, &p.list.Inventory)
-	if p.Memory != nil && p.stage.State == detonaut.Complete && stage.State == detonaut.Complete {
+	if p.remembered() && stage.State == detonaut.Complete {
 		if note, err := json.Marshal(matches{found}); err == nil {
 			_ = p.Memory.SetNote(ctx, about, note) // it is looked up again
 		}
@@ -69,8 +75,8 @@ func (p *packages) tools(ctx context.Context) (found []detonaut.Finding, err err
 	if p.Malware.Load == nil || p.stage.State == detonaut.Failed {
 		return nil, nil
 	}
-	about := sha256.Sum256([]byte("tools " + p.Malware.Digest + " " + string(p.name[:])))
-	if p.Memory != nil {
+	about := sha256.Sum256([]byte("tools " + p.Malware.Digest + " " + string(p.sum[:])))
+	if p.remembered() {
 		if note, err := p.Memory.Note(ctx, about); err == nil && note != nil && json.Unmarshal(note, &found) == nil {
 			return found, nil
 		}
@@ -80,7 +86,7 @@ func (p *packages) tools(ctx context.Context) (found []detonaut.Finding, err err
 		return nil, fmt.Errorf("load tools: %w", err)
 	}
 	found = known.Tools.Check(&p.list.Inventory)
-	if p.Memory != nil && p.stage.State == detonaut.Complete {
+	if p.remembered() {
 		if note, err := json.Marshal(found); err == nil {
 			_ = p.Memory.SetNote(ctx, about, note) // it is looked up again
 		}

@@ -50,6 +50,7 @@ type Moved struct {
 // entry is a report in an archive.
 type entry struct {
 	Name   store.Name        `json:"name,omitzero"`
+	Aim    string            `json:"aim,omitempty"`
 	Blobs  map[string]string `json:"blobs,omitempty"`
 	Stored time.Time         `json:"stored"`
 	Report json.RawMessage   `json:"report"`
@@ -126,7 +127,7 @@ func (x *exporter) report(ctx context.Context, s store.Summary) error {
 		return err
 	}
 	x.moved.Reports++
-	return x.json(fmt.Sprintf("%s%08d.json", reportsDir, x.moved.Reports), entry{Name: e.Name, Blobs: e.Blobs, Stored: e.Stored, Report: b})
+	return x.json(fmt.Sprintf("%s%08d.json", reportsDir, x.moved.Reports), entry{Name: e.Name, Aim: e.Aim, Blobs: e.Blobs, Stored: e.Stored, Report: b})
 }
 
 // blob adds one. A tar tells the size before the content: one that turns out to be wrong is

@@ -212,7 +212,7 @@ func (i *importer) report(ctx context.Context, name string, r io.Reader) error {
 		i.wrong("%s: left out: %v", name, err)
 		return nil
 	}
-	e := store.Entry{Report: rep, Key: store.Key(rep.Fingerprint), Name: in.Name, Blobs: map[string]string{}}
+	e := store.Entry{Report: rep, Key: store.Key(rep.Fingerprint), Name: in.Name, Aim: in.Aim, Blobs: map[string]string{}}
 	what := of(rep.Image.Digest, e.Key)
 	if len(in.Blobs) > maxNamed {
 		i.wrong("%s: left out: it names %d blobs", what, len(in.Blobs))

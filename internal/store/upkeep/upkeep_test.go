@@ -81,7 +81,7 @@ func filled(t *testing.T) *place {
 		}
 		own := p.blob(t, fmt.Sprintf("tape %d", i))
 		e := store.Entry{
-			Report: r, Name: store.Name{Registry: "docker.io", Repository: fmt.Sprintf("team/app%d", i%2), Tag: "1"},
+			Report: r, Aim: fmt.Sprintf("aim%d", i), Name: store.Name{Registry: "docker.io", Repository: fmt.Sprintf("team/app%d", i%2), Tag: "1"},
 			Blobs: map[string]string{"tape.jsonl.zst": own, "payloads/" + shared: shared},
 		}
 		if _, err := p.store.Put(t.Context(), e); err != nil {
