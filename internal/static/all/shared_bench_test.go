@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/image"
 	"github.com/detonaut/detonaut/internal/image/imagetest"
@@ -48,7 +46,7 @@ func BenchmarkSharedBase(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		img, err := imagetest.New(v1.Config{}, v1.Platform{OS: "linux", Architecture: "amd64"}, base, own)
+		img, err := imagetest.FromLayers(base, own)
 		if err != nil {
 			b.Fatal(err)
 		}
