@@ -200,7 +200,7 @@ func (k *keeping) commit() error {
 	if k == nil || k.f == nil {
 		return nil
 	}
-	if err := os.Rename(k.f.Name(), k.name); err != nil {
+	if os.Rename(k.f.Name(), k.name) != nil {
 		k.abandon()
 		return nil
 	}

@@ -101,6 +101,7 @@ func packageOf(p *detonaut.Package, id artifact.ID) syft.Package {
 			built.MainModule = p.Name
 		}
 		made.Metadata = built
+	default: // its vulnerabilities are looked up by its names alone
 	}
 	made.OverrideID(id)
 	return made

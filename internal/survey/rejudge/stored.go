@@ -54,7 +54,7 @@ func (r *rejudging) judge(ctx context.Context, old *store.Entry) (made *detonaut
 		symbols, err := r.open(ctx, sum)
 		switch {
 		case err == nil:
-			defer symbols.Close() //nolint:errcheck // it was only read
+			defer symbols.Close()
 			run.Symbols = symbols
 		case !errors.Is(err, detonaut.ErrNotFound):
 			return nil, err
@@ -124,7 +124,7 @@ func (r *rejudging) read(ctx context.Context, sum string, limit int64) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err == nil && int64(len(b)) > limit {
 		err = fmt.Errorf("%w: more than %d bytes", detonaut.ErrCorrupt, limit)
