@@ -373,17 +373,18 @@ type cacheEntry struct {
 	used time.Time
 }
 
-// entries lists the images, the one that was not used for longest first.
+// entries lists the images, the one that was not used for longest first: those of other guests
+// and of the operator, too, who share the room.
 func (c *cache) entries() (list []cacheEntry, total int64, err error) {
-	names, err := os.ReadDir(c.dir)
+	names, err := filepath.Glob(filepath.Join(filepath.Dir(c.dir), cacheFormat+"*", "*"))
 	if err != nil {
 		return nil, 0, fmt.Errorf("list image cache: %w", err)
 	}
 	for _, n := range names {
-		if !n.IsDir() || !hexRE.MatchString(n.Name()) {
+		if !hexRE.MatchString(filepath.Base(n)) {
 			continue
 		}
-		e := cacheEntry{dir: filepath.Join(c.dir, n.Name())}
+		e := cacheEntry{dir: n}
 		for _, name := range []string{rootName, indexName, imageName} {
 			// A file that is missing leaves an entry without size or time: the
 			// first to go.

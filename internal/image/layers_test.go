@@ -188,6 +188,10 @@ func TestLayersAreOfWhoPulledThem(t *testing.T) {
 		t.Errorf("a guest who names an image of the operator's: got %+v, %v, want ErrNotFound", img, err)
 	}
 
+	if kept, err := filepath.Glob(filepath.Join(o.CacheDir, cacheFormat+"*", "*", rootName)); err != nil || len(kept) != 1 {
+		t.Errorf("images in all caches: %q, %v, want the operator's", kept, err)
+	}
+
 	// What a guest has got is for all guests of the same policy, and for the operator.
 	mustPull(t, named, as(policy(public.Host(), "10.0.0.0/8")))
 	before := transfers(t, public, secret)
@@ -337,5 +341,27 @@ func TestLayersOfDeadProcesses(t *testing.T) {
 	}
 	if none, err := openLayers(o.CacheDir, 0, nil); none != nil || err != nil {
 		t.Errorf("without room: got %v, %v", none, err)
+	}
+}
+
+// TestImagesShareTheRoom: an image of guests goes when the operator's need the room.
+func TestImagesShareTheRoom(t *testing.T) {
+	reg, o := testRegistry(t), options(t)
+	p, err := reach.New(reach.Options{Allow: []string{reg.Host()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	as := o
+	as.Guest, o.CacheBytes = &Guest{Reach: p}, 1
+	first, err := Pull(t.Context(), detonaut.Ref(stacked(t, reg, "a", layer(t, "a", 10, imagetest.Gzip))), as)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	mustPull(t, stacked(t, reg, "b", layer(t, "b", 10, imagetest.Gzip)), o)
+	if _, err := os.Stat(first.Root); !os.IsNotExist(err) {
+		t.Errorf("the image of a guest: %v", err)
 	}
 }

@@ -28,8 +28,7 @@ type Options struct {
 	// CacheDir holds flattened images; empty is the directory "detonaut" in the
 	// user's cache directory ($XDG_CACHE_HOME, or ~/.cache).
 	CacheDir string
-	// CacheBytes bounds the images in the cache that nobody uses, in bytes, those of guests
-	// apart from the operator's; zero is 10 GiB.
+	// CacheBytes bounds the images in the cache that nobody uses, in bytes; zero is 10 GiB.
 	CacheBytes int64
 	// LayerBytes bounds the layers that are kept there for other images which have them, in
 	// bytes; zero keeps none.
