@@ -231,8 +231,12 @@ func TestSurveyProgress(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 	s.Items[store.ItemDone], s.Items[store.ItemQueued] = 6, 0
-	// Two a minute; 3 wait, and the 20 that are not looked at have as many as the 10 that are.
-	if got := w.progress(s, now.Add(time.Minute)); !strings.HasSuffix(got, "3 to go; 2 a minute, about 11m30s left") {
+	if got := w.progress(s, now.Add(time.Minute)); !strings.HasSuffix(got, "3 to go; 2 a minute") {
+		t.Errorf("got %s", got)
+	}
+	s.Items[store.ItemDone] = 24
+	// Ten a minute; 3 wait, and the 20 that are not looked at have 2.8 each, as the 10 that are.
+	if got := w.progress(s, now.Add(2*time.Minute)); !strings.HasSuffix(got, "3 to go; 10 a minute, about 5m54s left") {
 		t.Errorf("got %s", got)
 	}
 	if got := w.progress(s, now.Add(time.Hour)); strings.Contains(got, "left") || len(w.samples) != 1 {

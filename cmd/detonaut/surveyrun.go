@@ -142,11 +142,12 @@ func (b between) Write(p []byte) (n int, err error) {
 }
 
 // How often a survey is looked at, how often that is said where there is no line of progress, and
-// over which time its rate is.
+// over which time its rate is; and of how many images more cannot be told.
 const (
 	surveyEvery  = 2 * time.Second
 	surveyNotice = 30 * time.Second
 	surveyRate   = 5 * time.Minute
+	surveyFew    = 10
 )
 
 // surveyWatch follows a survey.
@@ -214,8 +215,12 @@ func (w *surveyWatch) progress(s *store.Survey, now time.Time) string {
 		return text
 	}
 	rate := float64(ended) / took.Seconds()
+	text = fmt.Sprintf("%s; %.3g a minute", text, rate*60)
+	if ended < surveyFew {
+		return text // of many that run side by side the first tell little of the rest
+	}
 	if looked > 0 { // those that are not looked at have as many as the others
 		open += left * (done + failed + open) / looked
 	}
-	return fmt.Sprintf("%s; %.3g a minute, about %s left", text, rate*60, short(time.Duration(float64(open)/rate*float64(time.Second))))
+	return fmt.Sprintf("%s, about %s left", text, short(time.Duration(float64(open)/rate*float64(time.Second))))
 }

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/detonaut/detonaut/internal/image/imagetest"
 	"github.com/detonaut/detonaut/internal/store"
@@ -77,44 +76,40 @@ func (s *surveyor) study() (r study.Report) {
 // street fills a registry: eight repositories with an image each, two of which have the same, one
 // with two tags of another, one for another processor, and one of which the registry says nonsense.
 // It returns the layer that only the last image has.
-func street(t *testing.T, r *imagetest.Registry) v1.Hash {
+func street(t *testing.T, r *imagetest.Registry) string {
 	t.Helper()
 	hello := testenv.Program(t, "./actors/hello")
-	image := func(head, text string) v1.Image {
+	push := func(name, head, text string) string {
 		img, err := imagetest.FromTxtar(head + "ENV DETONAUT_ACTOR=1\nCMD [\"/bin/hello\"]\n-- /bin/ --\n-- /.detonaut-actor --\n-- /etc/name --\n" + text)
 		if err == nil {
 			img, err = imagetest.AddFile(img, "/bin/hello", hello)
 		}
+		if err == nil {
+			_, err = r.Push(name, img)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		return img
-	}
-	push := func(name string, img v1.Image) {
-		if _, err := r.Push(name, img); err != nil {
+		layers, err := img.Layers()
+		if err != nil {
 			t.Fatal(err)
 		}
+		d, err := layers[0].Digest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.String()
 	}
 	for i := range 6 {
-		push(fmt.Sprintf("team/app%d:1", i), image("", fmt.Sprintf("app %d\n", i)))
+		push(fmt.Sprintf("team/app%d:1", i), "", fmt.Sprintf("app %d\n", i))
 	}
-	push("other/copy:latest", image("", "app 0\n"))
-	push("team/app5:2", image("", "app 5, version 2\n"))
-	push("team/arm:1", image("PLATFORM linux/s390x\n", "arm\n"))
+	push("other/copy:latest", "", "app 0\n")
+	push("team/app5:2", "", "app 5, version 2\n")
+	push("team/arm:1", "PLATFORM linux/s390x\n", "arm\n")
 	if _, err := r.PutManifest("team/odd:1", "application/vnd.oci.image.manifest.v1+json", []byte(`{"schemaVersion": 2, "layers": 7}`)); err != nil {
 		t.Fatal(err)
 	}
-	last := image("", "the last\n")
-	push("team/last:1", last)
-	layers, err := last.Layers()
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := layers[0].Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
+	return push("team/last:1", "", "the last\n")
 }
 
 // TestSurveyRun: a survey of a registry runs to its end on one machine, and one that is killed in
@@ -194,9 +189,9 @@ func counted(r study.Report) study.Report {
 }
 
 // hold has a registry not send a layer until the function that it returns is called.
-func hold(r *imagetest.Registry, layer v1.Hash) (release func()) {
+func hold(r *imagetest.Registry, layer string) (release func()) {
 	released := make(chan struct{})
-	r.Inject("/blobs/"+layer.String(), -1, func(w http.ResponseWriter, req *http.Request, next http.Handler, closed <-chan struct{}) {
+	r.Inject("/blobs/"+layer, -1, func(w http.ResponseWriter, req *http.Request, next http.Handler, closed <-chan struct{}) {
 		select {
 		case <-released:
 			next.ServeHTTP(w, req)
