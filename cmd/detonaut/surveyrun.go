@@ -56,12 +56,12 @@ func (a *app) runSurveyRun(cmd *cobra.Command, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	switch s.State {
-	case store.SurveyPaused:
+	switch {
+	case s.State == store.SurveyPaused:
 		return fmt.Errorf("%w: survey %s is paused: detonaut survey resume %s lets it go on", detonaut.ErrUsage, name, name)
-	case store.SurveyCancelled:
+	case s.State == store.SurveyCancelled:
 		return fmt.Errorf("%w: survey %s was cancelled", detonaut.ErrUsage, name)
-	case store.SurveyDone:
+	case ended(s):
 		return a.surveyEnded(ctx, r.store, name)
 	}
 	con := newConsole(a.stderr, a.quiet, 1)

@@ -29,8 +29,7 @@ func (e *Engine) look(ctx context.Context, s store.Survey, j store.Job, log *slo
 	}
 	held := map[string]bool{} // registries that have no time now
 	var wait time.Duration
-	var why string
-	var failed error
+	var why, failed string
 	for _, c := range all {
 		if ctx.Err() != nil {
 			return store.Outcome{}, ctx.Err()
@@ -52,7 +51,7 @@ func (e *Engine) look(ctx context.Context, s store.Survey, j store.Job, log *slo
 		if err != nil {
 			log.Warn("a repository cannot be looked at", "registry", c.Registry, "repository", c.Name, "error", err)
 			if j.Attempt < j.MaxAttempts {
-				failed = fmt.Errorf("look at %s/%s: %w", c.Registry, c.Name, err)
+				failed = fmt.Sprintf("look at %s/%s: %v", c.Registry, c.Name, err)
 				continue
 			}
 			items, reason = nil, store.ReasonSilent
@@ -64,8 +63,8 @@ func (e *Engine) look(ctx context.Context, s store.Survey, j store.Job, log *slo
 	switch {
 	case wait > 0: // the others that are left are looked at then, too
 		return store.Outcome{Later: wait, Why: why}, nil
-	case failed != nil:
-		return store.Outcome{Failure: &store.Failure{Says: "a registry does not answer", Detail: failed.Error(), Pause: e.rest(j.Attempt)}}, nil
+	case failed != "":
+		return store.Outcome{Failure: &store.Failure{Says: "a registry does not answer", Detail: failed, Pause: e.rest(j.Attempt)}}, nil
 	}
 	return store.Outcome{}, nil
 }
