@@ -62,10 +62,11 @@ func (a *app) crew(ctx context.Context, cfg *config.Loaded, r *remembered, o cre
 			err = errors.Join(err, end())
 		}
 	}()
-	c := &crew{room: room.New(room.Options{
+	c := &crew{}
+	c.room = room.New(room.Options{
 		Most: o.images, Needs: room.NeedsOf(int64(cfg.Run.Memory), int64(cfg.Worker.Reserve)), Log: o.log,
-		Look: func() room.Machine { return room.Look(os.DirFS("/")) },
-	})}
+		Look: func() room.Machine { return room.Look(os.DirFS("/")) }, Changed: func() { c.worker.Wake() },
+	})
 	watch, watched, err := a.telemetry(ctx, cfg, r, c.full, o.log)
 	if err != nil {
 		return nil, nil, nil, err

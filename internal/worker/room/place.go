@@ -42,6 +42,7 @@ func (p *Place) Turn(next Phase) {
 	if next == Waiting {
 		p.ran = time.Now()
 		r.free(p)
+		r.o.Changed()
 		r.mu.Unlock()
 		return
 	}
@@ -75,6 +76,7 @@ func (p *Place) Leave() {
 	r.free(p)
 	r.read = time.Time{} // there is more room than then
 	r.letIn()
+	r.o.Changed()
 }
 
 // slot is what a phase takes: reading and finishing take the same.

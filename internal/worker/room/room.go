@@ -54,7 +54,10 @@ type Options struct {
 	Needs Needs
 	// Look reads the machine.
 	Look func() Machine
-	// Every is how often that is done; zero is a second.
+	// Changed is called when there may be more room than before. It must not block, and not ask the
+	// room anything. Nil is nobody's.
+	Changed func()
+	// Every is how often the machine is read; zero is a second.
 	Every time.Duration
 	// Log is told when nobody may enter, and who has to leave; nil is nobody.
 	Log *slog.Logger
@@ -82,6 +85,9 @@ type Room struct {
 func New(o Options) *Room {
 	if o.Every == 0 {
 		o.Every = time.Second
+	}
+	if o.Changed == nil {
+		o.Changed = func() {}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -287,7 +287,8 @@ func TestShed(t *testing.T) {
 
 // TestVacant: no more are taken than will be pulled soon, and than may enter.
 func TestVacant(t *testing.T) {
-	r := New(Options{Most: 5, Needs: needs, Look: plenty})
+	changed := 0
+	r := New(Options{Most: 5, Needs: needs, Look: plenty, Changed: func() { changed++ }})
 	var places []*Place
 	for i, want := range []int{3, 2, 1} {
 		if got := r.Vacant(); got != want {
@@ -305,6 +306,9 @@ func TestVacant(t *testing.T) {
 	}
 	for _, p := range places {
 		p.Stage(detonaut.StageDetonate)
+	}
+	if got := changed; got != 3 {
+		t.Errorf("that there is room was told %d times", got)
 	}
 	if got := r.Vacant(); got != 2 { // which is all there is room for
 		t.Errorf("when all run: got %d", got)
