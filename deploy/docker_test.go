@@ -116,6 +116,9 @@ func TestCompose(t *testing.T) {
 	if networks := at(services["postgres"], "networks").(map[string]any); len(networks) != 1 {
 		t.Errorf("the database is in %v", networks)
 	}
+	if at(services["worker"], "mem_limit") == nil {
+		t.Error("several workers would each size themselves by the memory of the machine")
+	}
 	longer(t, at(services["worker"], "stop_grace_period"), at(services["worker"], "environment", "DETONAUT_WORKER_GRACE"))
 }
 

@@ -24,7 +24,7 @@ func main() {
 
 func confine(args []string) error {
 	if len(args) < 2 {
-		return fmt.Errorf("usage: confine NUMBER,NUMBER... COMMAND...")
+		return fmt.Errorf("usage: confine NUMBERS COMMAND [ARGUMENTS]")
 	}
 	filter := []unix.SockFilter{{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}} // the number of the call
 	for text := range strings.SplitSeq(args[0], ",") {
