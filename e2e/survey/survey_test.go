@@ -18,6 +18,7 @@ import (
 	"github.com/detonaut/detonaut/e2e/survey/product"
 	"github.com/detonaut/detonaut/internal/store"
 	"github.com/detonaut/detonaut/internal/store/sqlite"
+	"github.com/detonaut/detonaut/internal/survey/study"
 )
 
 // repositories is how many there are: each costs some twenty milliseconds of the processor.
@@ -35,6 +36,7 @@ func TestSurvey(t *testing.T) {
 	p := product.New(t, tapes, settings(host, rate, burst))
 	p.Run(t, "survey", "new", "all", "--source", "registry:"+host)
 	database := filepath.Join(p.Dir, "data/detonaut/store.db")
+	tell(t, database, h, host)
 
 	killed := p.Start(t, "killed", "worker", "--concurrency", "3")
 	waitFor(t, database, killed, func(s *store.Survey) bool { return s.Items[store.ItemDone] > *repositories/8 })
@@ -43,13 +45,12 @@ func TestSurvey(t *testing.T) {
 	waitFor(t, database, w, func(s *store.Survey) bool { return s.State == store.SurveyDone })
 	w.Kill()
 
-	s, err := sqlite.Open(t.Context(), database, store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
+	s := open(t, database)
 	digests := compare.Results(t, h, s, "all")
-	once(t, p, digests, killed)
+	once(t, p, digests)
+	var rep study.Report
+	p.Read(t, &rep, "survey", "report", "all", "-o", "json")
+	compare.Study(t, h, &rep)
 	compare.Polite(t, h, began, rate, burst)
 }
 
@@ -75,14 +76,38 @@ func settings(host string, rate, burst int) string {
 	return fmt.Sprintf("politeness:\n  rates: [%q]\n", fmt.Sprintf("%s=%d/%d", host, rate, burst))
 }
 
-// waitFor waits until a survey is so, while a process works at it.
-func waitFor(t *testing.T, database string, w *product.Process, so func(*store.Survey) bool) {
+// open opens a store until the end of the test.
+func open(t *testing.T, database string) store.Store {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), database, store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// tell tells a survey who publishes what, and how often that is pulled: what a registry does not
+// know, and another source has told.
+func tell(t *testing.T, database string, h *hub.Hub, host string) {
+	t.Helper()
+	s := open(t, database)
+	var found []store.Candidate
+	for _, r := range h.Repositories() {
+		found = append(found, store.Candidate{
+			Class:      store.Class(r.Class),
+			Repository: store.Repository{Registry: host, Name: r.Name, Description: r.Description, Pulls: r.Pulls, Stars: r.Stars, Updated: r.Updated},
+		})
+	}
+	if err := s.Listed(t.Context(), "all", found, "", false); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// waitFor waits until a survey is so, while a process works at it.
+func waitFor(t *testing.T, database string, w *product.Process, so func(*store.Survey) bool) {
+	t.Helper()
+	s := open(t, database)
 	for look := time.NewTicker(time.Second); ; <-look.C {
 		found, err := s.Survey(t.Context(), "all")
 		if err != nil {
@@ -98,7 +123,7 @@ func waitFor(t *testing.T, database string, w *product.Process, so func(*store.S
 }
 
 // once holds how often each image was run to once: of those that a killed process was at, twice.
-func once(t *testing.T, p *product.Product, digests map[string]int, killed *product.Process) {
+func once(t *testing.T, p *product.Product, digests map[string]int) {
 	t.Helper()
 	again := 0
 	ran := p.Detonations(t)
