@@ -23,6 +23,10 @@ var (
 // for less often.
 const soon = 5 * time.Second
 
+// patience is for how long one answer of the database is waited for, at least, when a job has ended: a
+// lease is not renewed meanwhile.
+const patience = 10 * time.Second
+
 // claim is a job that is done by one goroutine, while another renews its lease.
 type claim struct {
 	w      *work
@@ -137,7 +141,9 @@ func (c *claim) settle(ctx context.Context, o store.Outcome) {
 	}
 	wait := 50 * time.Millisecond
 	for {
-		err := c.end(ctx, e)
+		try, cancel := context.WithTimeout(ctx, max(c.w.o.Lease/2, patience))
+		err := c.end(try, e)
+		cancel()
 		if err == nil {
 			return
 		}
