@@ -140,6 +140,24 @@ func TestSurveyRun(t *testing.T) {
 		t.Errorf("got %s", out)
 	}
 
+	// Another survey of the same images runs nothing, and pulls nothing.
+	pulled := registry.Count("/blobs/" + held)
+	straight.run("survey", "new", "again", "--source", "registry:"+registry.Host(), "--tags", "all", "--duration", "5s")
+	straight.run("survey", "run", "again")
+	seen := 0
+	for line := range bytes.Lines(straight.run("survey", "items", "again", "-o", "jsonl")) {
+		var i store.Item
+		if err := json.Unmarshal(line, &i); err != nil {
+			t.Fatal(err)
+		}
+		if i.State == store.ItemDone && i.Seen {
+			seen++
+		}
+	}
+	if seen != 9 || registry.Count("/blobs/"+held) != pulled {
+		t.Errorf("%d images were seen before, and the last was pulled %d times, not %d", seen, registry.Count("/blobs/"+held), pulled)
+	}
+
 	killed := &surveyor{t, bin, t.TempDir(), registry}
 	killed.begin()
 	release := sync.OnceFunc(hold(registry, held))
