@@ -369,7 +369,7 @@ alone. The section politeness of the configuration sets the rates.`,
 				}
 				return a.printResult(format, all, func(w io.Writer) {
 					for _, h := range all {
-						fmt.Fprintf(w, "%-40s %10d requests, %g a second, %d at once%s\n", report.Escape(h.Host), h.Asked, h.Second, h.Burst, held(h, time.Now()))
+						fmt.Fprintf(w, "%-40s %10d requests, %g a second, %d at once%s\n", report.Escape(h.Host), h.Asked, h.Second, h.Burst, comma(held(h, time.Now())))
 					}
 				})
 			})
@@ -380,12 +380,20 @@ alone. The section politeness of the configuration sets the rates.`,
 	return cmd
 }
 
+// comma has a text come behind another.
+func comma(text string) string {
+	if text != "" {
+		text = "," + text
+	}
+	return text
+}
+
 // held says that a host wants to be left alone; its reason is its own.
 func held(h store.HostState, now time.Time) string {
 	if !h.Held.After(now) {
 		return ""
 	}
-	text := ", left alone for " + short(h.Held.Sub(now))
+	text := " is left alone for " + short(h.Held.Sub(now))
 	if h.Why != "" {
 		text += ": " + report.Escape(h.Why)
 	}

@@ -244,6 +244,29 @@ func TestSurveyProgress(t *testing.T) {
 	}
 }
 
+func (r *reports) Queue(context.Context) (*store.Queue, error) {
+	return &store.Queue{Paused: true}, nil
+}
+
+func (r *reports) Hosts(context.Context) ([]store.HostState, error) {
+	until := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+	return []store.HostState{
+		{Host: "free.example"},
+		{Host: "docker.io", Held: until, Why: "too many\x1b[2J requests"},
+		{Host: "before.example", Held: until.Add(-2 * time.Hour)},
+	}, nil
+}
+
+// TestHindered: what keeps a survey from getting on is said, and cannot harm a terminal.
+func TestHindered(t *testing.T) {
+	w := &surveyWatch{store: &reports{}}
+	got := w.hindered(t.Context(), time.Date(2026, 11, 30, 10, 20, 0, 0, time.UTC))
+	const want = `; the queue is paused: detonaut queue resume has it go on; docker.io is left alone for 1h40m: too many\x1b[2J requests`
+	if got != want {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestSeed(t *testing.T) {
 	a, err := seedOf("")
 	b, err2 := seedOf("")

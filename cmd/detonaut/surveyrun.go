@@ -81,15 +81,15 @@ func (a *app) runSurveyRun(cmd *cobra.Command, name string) (err error) {
 	defer interrupted()
 	work, stop := context.WithCancel(ctx)
 	w := &surveyWatch{name: name, store: r.store, console: con, status: con.begin(detonaut.Ref("survey " + name)), log: log}
-	watched := make(chan struct{})
+	over := make(chan struct{})
 	go func() {
-		defer close(watched)
+		defer close(over)
 		defer stop() // nothing is left to do
 		w.watch(work)
 	}()
 	err = c.run(work)
 	stop()
-	<-watched
+	<-over
 	w.status.end()
 	if err != nil {
 		return err
@@ -153,12 +153,19 @@ const (
 // surveyWatch follows a survey.
 type surveyWatch struct {
 	name    string
-	store   store.Surveys
+	store   watched
 	console *console
 	status  *status
 	log     *slog.Logger
 	// samples are how many images had ended at which time, the earliest first.
 	samples []sample
+}
+
+// watched is what is looked at while a survey goes on.
+type watched interface {
+	Survey(ctx context.Context, name string) (*store.Survey, error)
+	Queue(ctx context.Context) (*store.Queue, error)
+	Hosts(ctx context.Context) ([]store.HostState, error)
 }
 
 type sample struct {
@@ -181,7 +188,7 @@ func (w *surveyWatch) watch(ctx context.Context) {
 		case ended(s) || s.State == store.SurveyPaused:
 			return
 		default:
-			text := w.progress(s, time.Now())
+			text := w.progress(s, time.Now()) + w.hindered(ctx, time.Now())
 			w.status.tell(text)
 			if now := time.Now(); text != said && now.Sub(noticed) >= surveyNotice {
 				w.console.notice("%s: %s", w.name, text)
@@ -194,6 +201,28 @@ func (w *surveyWatch) watch(ctx context.Context) {
 		case <-time.After(surveyEvery):
 		}
 	}
+}
+
+// maxHindering bounds how many servers are named that have no time.
+const maxHindering = 3
+
+// hindered says why a survey may not get on, if there is anything: it is no fault of the survey.
+func (w *surveyWatch) hindered(ctx context.Context, now time.Time) (text string) {
+	if q, err := w.store.Queue(ctx); err == nil && q.Paused {
+		text = "; the queue is paused: detonaut queue resume has it go on"
+	}
+	hosts, err := w.store.Hosts(ctx)
+	if err != nil {
+		return text // which is told of the survey
+	}
+	n := 0
+	for _, h := range hosts {
+		if why := held(h, now); why != "" && n < maxHindering {
+			text += "; " + report.Escape(h.Host) + why
+			n++
+		}
+	}
+	return text
 }
 
 // progress is how far a survey is, in a line.
