@@ -3,6 +3,7 @@ package queue_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -127,15 +128,34 @@ func TestTimes(t *testing.T) {
 	if j := end(queue.End{State: store.JobFailed, At: past, Attempt: 2}); !j.Finished.Equal(past) {
 		t.Errorf("got %+v", j)
 	}
-	clean := func(before time.Time) {
+	clean := func(ended, failed time.Time) {
 		t.Helper()
-		b.change(func(ctx context.Context, tx *sql.Tx) error { return b.q.Clean(ctx, tx, future, before, 10) })
+		b.change(func(ctx context.Context, tx *sql.Tx) error { return b.q.Clean(ctx, tx, ended, failed, 10) })
 	}
-	clean(past)
+	clean(future, past)
 	b.job(id)
-	clean(past.Add(time.Second))
-	if _, err := b.q.Job(t.Context(), nil, id); err == nil {
-		t.Error("what failed long ago is still there")
+	b.change(func(ctx context.Context, tx *sql.Tx) error { return b.q.Retry(ctx, tx, id) })
+	b.take(10)
+	if j := end(queue.End{State: store.JobDone, At: past, Attempt: 3}); !j.Finished.Equal(past) || j.Attempt != 3 {
+		t.Errorf("got %+v", j)
+	}
+	clean(past, future)
+	b.job(id)
+	clean(past.Add(time.Second), past)
+	if _, err := b.q.Job(t.Context(), nil, id); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("what ended long ago is still there: %v", err)
+	}
+	for _, state := range []store.JobState{store.JobDone, store.JobFailed, store.JobWaiting} {
+		tx, err := b.db.BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.q.End(t.Context(), tx, id, queue.End{State: state, At: past, Due: past}); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("end what is not there: %v", err)
+		}
+		if err := tx.Rollback(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
