@@ -171,8 +171,7 @@ func scanWaiter(row scanner) (w waiter, err error) {
 // waiters are items in a state, the first by rank. lock is of their rows.
 func (f *feeder) waiters(ctx context.Context, v *survey, state, limit int, lock string) ([]waiter, error) {
 	return each(ctx, f.tx, scanWaiter, `SELECT i.candidate, i.number, i.rank, i.digest, i.platform, i.tag, c.registry, c.repository
-FROM items i JOIN candidates c ON c.survey = i.survey AND c.number = i.candidate
-WHERE i.survey = ? AND i.`+isOpen+" AND i.state = ? ORDER BY i.rank, i.candidate, i.number LIMIT ? "+lock, v.id, state, limit)
+FROM items i CROSS JOIN candidates c WHERE c.survey = i.survey AND c.number = i.candidate AND i.survey = ? AND i.`+isOpen+" AND i.state = ? ORDER BY i.rank, i.candidate, i.number LIMIT ? "+lock, v.id, state, limit)
 }
 
 // ready puts jobs for items that are ready, until enough of them wait.
@@ -281,27 +280,29 @@ type try struct {
 
 // tried are those of the digests of items that were tried in vain before for this survey.
 func (f *feeder) tried(ctx context.Context, v *survey, all []waiter) (map[string]try, error) {
-	rows := make([][2]string, len(all))
-	for i, w := range all {
-		rows[i] = [2]string{w.digest, prefix(w.digest)}
-	}
-	by := map[string]try{}
-	_, err := each(ctx, f.tx, func(row scanner) (_ struct{}, err error) {
-		var digest string
-		var state *int
-		var reason *store.Reason
-		if err = row.Scan(&digest, &state, &reason); err == nil && state != nil {
-			by[digest] = try{*state, *reason}
+	var rows [][2]string
+	asked := map[string]bool{} // thousands of tags may be of one digest
+	for _, w := range all {
+		if !asked[w.digest] {
+			asked[w.digest] = true
+			rows = append(rows, [2]string{w.digest, prefix(w.digest)})
 		}
-		return struct{}{}, err
-	}, `SELECT e.value->>0, (SELECT i.state FROM items i WHERE `+triedBefore+`), (SELECT i.reason FROM items i WHERE `+triedBefore+") FROM "+f.s.dialect.Each+" e",
-		v.id, v.id, list(rows))
+	}
+	type found struct {
+		digest string
+		what   *string
+	}
+	tries, err := each(ctx, f.tx, func(row scanner) (t found, err error) { return t, row.Scan(&t.digest, &t.what) },
+		"SELECT e.value->>0, (SELECT CAST(i.state AS TEXT) || i.reason FROM items i WHERE substr(i.digest, 1, 12) = e.value->>1 AND i.survey = ? AND i."+isTried+
+			" AND i.state IN (4, 5) AND i.digest = e.value->>0 LIMIT 1) FROM "+f.s.dialect.Each+" e", v.id, list(rows))
+	by := map[string]try{}
+	for _, t := range tries {
+		if t.what != nil {
+			by[t.digest] = try{int((*t.what)[0] - '0'), store.Reason((*t.what)[1:])} // a state is one digit
+		}
+	}
 	return by, err
 }
-
-// triedBefore is the condition of one item i of a survey that it is of a digest, which is an element e, and
-// was tried.
-const triedBefore = "substr(i.digest, 1, 12) = e.value->>1 AND i.digest = e.value->>0 AND i." + isTried + " AND i.state IN (4, 5) AND i.survey = ? ORDER BY i.candidate, i.number LIMIT 1"
 
 // moveItems has items become something: rows are of survey, candidate, number, state, seen and reason.
 func (s *Store) moveItems(ctx context.Context, tx session, rows [][]any) error {

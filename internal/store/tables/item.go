@@ -119,8 +119,8 @@ func (s *Store) items(ctx context.Context, name string, state store.ItemState, p
 		item.Name.Registry, item.Name.Repository = registry, repository
 		return *item, nil
 	}
-	found, err = each(ctx, db, scan, "SELECT "+columnsOfItem+`, c.registry, c.repository FROM items i JOIN candidates c ON c.survey = i.survey AND c.number = i.candidate
-WHERE i.survey = ? AND (i.candidate, i.number) > (?, ?)`+where+" ORDER BY i.candidate, i.number"+more(limit), v.id, after.Candidate, after.Item)
+	found, err = each(ctx, db, scan, "SELECT "+columnsOfItem+`, c.registry, c.repository FROM items i CROSS JOIN candidates c
+WHERE c.survey = i.survey AND c.number = i.candidate AND i.survey = ? AND (i.candidate, i.number) > (?, ?)`+where+" ORDER BY i.candidate, i.number"+more(limit), v.id, after.Candidate, after.Item)
 	if len(found) > limit {
 		found = found[:limit]
 		last := found[limit-1]

@@ -69,7 +69,7 @@ CREATE TABLE items (
   PRIMARY KEY (survey, candidate, number)
 );
 CREATE INDEX items_open ON items (survey, state, rank, candidate, number) WHERE state IN (0, 1, 6);
-CREATE INDEX items_tried ON items (substr(digest, 1, 12)) WHERE state IN (1, 4, 5, 6);
+CREATE INDEX items_tried ON items (substr(digest, 1, 12), survey, state) WHERE state IN (1, 4, 5, 6);
 
 -- How many there are of something is the sum: who changes it waits for nobody.
 CREATE TABLE tallies (
