@@ -48,6 +48,31 @@ func (s *surveyor) run(args ...string) []byte {
 	return out
 }
 
+// stopped runs the survey until so many images are done, and then sends a signal. It returns how it
+// ended, and what it said.
+func (s *surveyor) stopped(done int, signal os.Signal) (said string, err error) {
+	s.t.Helper()
+	cmd, stderr := s.command("survey", "run", "ours", "--concurrency", "2"), new(bytes.Buffer)
+	cmd.Stderr = stderr
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for s.show().Items[store.ItemDone] < done {
+		select {
+		case err := <-ended:
+			s.t.Fatalf("the survey ended before it was stopped: %v: %s", err, stderr)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	if err := cmd.Process.Signal(signal); err != nil {
+		s.t.Fatal(err)
+	}
+	err = <-ended
+	return stderr.String(), err
+}
+
 // show is how far the survey is.
 func (s *surveyor) show() (shown shownSurvey) {
 	s.t.Helper()
@@ -162,23 +187,15 @@ func TestSurveyRun(t *testing.T) {
 	killed.begin()
 	release := sync.OnceFunc(hold(registry, held))
 	defer release()
-	cmd := killed.command("survey", "run", "ours", "--concurrency", "2")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	// Interrupted, it puts back what it had when the grace is over, and says how it goes on.
+	if said, err := killed.stopped(1, os.Interrupt); err == nil || !strings.Contains(said, "survey ours is not done: detonaut survey run ours goes on with it") {
+		t.Errorf("interrupted: %v: %s", err, said)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	for killed.show().Items[store.ItemDone] < 2 {
-		select {
-		case err := <-ended:
-			t.Fatalf("the survey ended before it was killed: %v", err)
-		case <-time.After(50 * time.Millisecond):
-		}
+	var queue store.Queue
+	if err := json.Unmarshal(killed.run("queue", "-o", "json"), &queue); err != nil || queue.Jobs[store.JobImage][store.JobRunning] > 0 {
+		t.Errorf("after it was interrupted: %+v, %v", queue, err)
 	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	<-ended
+	_, _ = killed.stopped(2, os.Kill)
 	if s := killed.show(); s.State == store.SurveyDone {
 		t.Error("nothing was left to do when it was killed")
 	}
