@@ -172,9 +172,15 @@ func TestSizes(t *testing.T) {
 	now := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
 	month := 30 * 24 * time.Hour
 	for _, c := range []struct{ is, want float64 }{
-		{draw.Pulled(-1), 1}, {draw.Pulled(0), 1}, {draw.Pulled(999), 1000},
-		{draw.Recent(now, now), 1}, {draw.Recent(now.Add(-month), now), 0.5}, {draw.Recent(now.Add(-2*month), now), 1.0 / 3},
-		{draw.Recent(now.Add(month), now), 1}, {draw.Recent(time.Time{}, now), 1.0 / 121}, {draw.Recent(now.Add(-1000*month), now), 1.0 / 121},
+		{draw.Pulled(-1), 1},
+		{draw.Pulled(0), 1},
+		{draw.Pulled(999), 1000},
+		{draw.Recent(now, now), 1},
+		{draw.Recent(now.Add(-month), now), 0.5},
+		{draw.Recent(now.Add(-2*month), now), 1.0 / 3},
+		{draw.Recent(now.Add(month), now), 1},
+		{draw.Recent(time.Time{}, now), 1.0 / 121},
+		{draw.Recent(now.Add(-1000*month), now), 1.0 / 121},
 	} {
 		if math.Abs(c.is-c.want) > 1e-12 {
 			t.Errorf("a size is %g, not %g", c.is, c.want)

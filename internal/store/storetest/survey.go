@@ -284,8 +284,15 @@ func invalid(t *testing.T, what string, err error) {
 func testNoSurvey(t *testing.T, open Opener) {
 	s := open(t, store.Options{})
 	for _, v := range []store.Survey{
-		{}, {Name: "Capital"}, {Name: "a/b"}, {Name: "-a"}, {Name: "a\x00"}, {Name: fmt.Sprintf("%0100d", 1)}, {Name: "a", Priority: 9},
-		{Name: "a", Choice: store.Choice{Sample: "by taste", Size: 1}}, {Name: "a", Choice: store.Choice{Sample: store.SampleRandom}},
+		{},
+		{Name: "Capital"},
+		{Name: "a/b"},
+		{Name: "-a"},
+		{Name: "a\x00"},
+		{Name: fmt.Sprintf("%0100d", 1)},
+		{Name: "a", Priority: 9},
+		{Name: "a", Choice: store.Choice{Sample: "by taste", Size: 1}},
+		{Name: "a", Choice: store.Choice{Sample: store.SampleRandom}},
 		{Name: "a", Sources: make([]string, 1<<20)},
 	} {
 		invalid(t, "begin what is no survey", s.NewSurvey(t.Context(), v))

@@ -128,7 +128,7 @@ func (k *keeping) items(ctx context.Context, found []store.Item) (many bool, err
 			}
 		}
 		if last++; last > store.MaxItems {
-			many, last = true, store.MaxItems
+			many = true
 			break
 		}
 		fresh = append(fresh, []any{last, f.Name.Tag, f.Platform, f.Digest, f.Size, seconds(f.Pushed), stateOf(f.State), k.c.rank, f.Reason})
