@@ -113,11 +113,17 @@ type Recorder interface {
 func Run(ctx context.Context, d Deps, job Job) (*detonaut.Report, error) {
 	return d.analyse(ctx, job, func(r *report, s *Subject) error {
 		reading, failed := r.readImage(ctx, job, s)
-		debug.FreeOSMemory() // what reading took: the run may idle for long, beside others
+		if s.Image.Files > large {
+			debug.FreeOSMemory() // what reading took: the run may idle for long, beside others
+		}
 		err := r.detonate(ctx, d, job, s, reading)
 		return errors.Join(failed, err)
 	})
 }
+
+// large is how many files an image has of which reading takes more memory than it is worth to look for
+// at once: that costs as much of the processor as all else that is done with a small image.
+const large = 2000
 
 func (d Deps) clock() func() time.Time {
 	if d.Now == nil {
