@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/anchore/syft/syft"
 	"github.com/anchore/syft/syft/artifact"
@@ -44,8 +45,7 @@ func (r *reading) catalog(img detonaut.Image) (bill *sbom.SBOM, err error) {
 // files that show another package. One cataloger runs after the other, so that equal
 // images have equal inventories.
 func (r *reading) config() *syft.CreateSBOMConfig {
-	c := syft.DefaultCreateSBOMConfig().WithTool("detonaut", "").WithoutFiles().WithoutCatalogers().WithParallelism(1)
-	c.Packages = settings()
+	c := defaults().WithTool("detonaut", "").WithoutFiles().WithoutCatalogers().WithParallelism(1)
 	c.Relationships.PackageFileOwnership = false
 	// Archives are read in memory, and never copied to disk.
 	c.Archive = c.Archive.WithMaxDepth(r.limits.Depth).WithMaxMemoryBytes(r.limits.Archive).WithMaxDiskBytes(0)
@@ -54,6 +54,19 @@ func (r *reading) config() *syft.CreateSBOMConfig {
 	}
 	return c
 }
+
+// defaults are those of syft with our settings, in a copy of their own. To make them compiles hundreds of
+// patterns, which takes longer than to read a small image.
+func defaults() *syft.CreateSBOMConfig {
+	c := once()
+	return &c
+}
+
+var once = sync.OnceValue(func() syft.CreateSBOMConfig {
+	c := syft.DefaultCreateSBOMConfig()
+	c.Packages = settings()
+	return *c
+})
 
 // tellUnknowns makes problems of what syft could not read inside of archives.
 func (r *reading) tellUnknowns(bill *sbom.SBOM) {
