@@ -330,6 +330,7 @@ func (f *fleet) fill(t *testing.T, w *product.Process) (free func()) {
 func (f *fleet) busy(t *testing.T, worker string) {
 	f.holds(t, worker, func(n int) bool { return n > 0 })
 }
+
 func (f *fleet) lost(t *testing.T, worker string) {
 	f.holds(t, worker, func(n int) bool { return n == 0 })
 }

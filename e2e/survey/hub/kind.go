@@ -48,11 +48,27 @@ type share struct {
 // analyses: each digest is analysed once.
 var shares = []share{
 	{Empty, 3000},
-	{Several, 700}, {Mirror, 2700},
-	{Foreign, 500}, {Chart, 250}, {Signature, 150}, {Gone, 200}, {Refused, 150}, {Nonsense, 100},
-	{Wrong, 40}, {Bomb, 10}, {Crowd, 10}, {Tricks, 40},
-	{Busy, 10}, {Shaky, 100}, {Cut, 60}, {Moved, 30}, {Dropped, 20},
-	{Endless, 1}, {Mute, 1}, {Loop, 3}, {Many, 2},
+	{Several, 700},
+	{Mirror, 2700},
+	{Foreign, 500},
+	{Chart, 250},
+	{Signature, 150},
+	{Gone, 200},
+	{Refused, 150},
+	{Nonsense, 100},
+	{Wrong, 40},
+	{Bomb, 10},
+	{Crowd, 10},
+	{Tricks, 40},
+	{Busy, 10},
+	{Shaky, 100},
+	{Cut, 60},
+	{Moved, 30},
+	{Dropped, 20},
+	{Endless, 1},
+	{Mute, 1},
+	{Loop, 3},
+	{Many, 2},
 }
 
 // Class is who publishes.

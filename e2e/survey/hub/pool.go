@@ -150,9 +150,15 @@ func skewed(random *rand.Rand, n int) int {
 func (p *pool) baseFiles(random *rand.Rand, i int) []entry {
 	release := fmt.Sprintf("ID=hublinux\nVERSION_ID=%d\nPRETTY_NAME=\"Hub Linux %d\"\n", i, i)
 	list := []entry{
-		{name: "bin/", mode: 0o755}, {name: "etc/", mode: 0o755}, {name: "root/", mode: 0o700}, {name: "tmp/", mode: 0o1777},
-		{name: "usr/", mode: 0o755}, {name: "usr/local/", mode: 0o755}, {name: "usr/local/bin/", mode: 0o755},
-		{name: "etc/group", body: []byte("root:x:0:\n")}, {name: "etc/passwd", body: []byte("root:x:0:0:root:/root:/bin/sh\n")},
+		{name: "bin/", mode: 0o755},
+		{name: "etc/", mode: 0o755},
+		{name: "root/", mode: 0o700},
+		{name: "tmp/", mode: 0o1777},
+		{name: "usr/", mode: 0o755},
+		{name: "usr/local/", mode: 0o755},
+		{name: "usr/local/bin/", mode: 0o755},
+		{name: "etc/group", body: []byte("root:x:0:\n")},
+		{name: "etc/passwd", body: []byte("root:x:0:0:root:/root:/bin/sh\n")},
 		{name: "etc/os-release", body: []byte(release)},
 	}
 	return append(list, p.some(random, fmt.Sprintf("usr/share/base-%d", i), 20)...)

@@ -136,8 +136,12 @@ type Package struct {
 func Packages() []Package { return planted }
 
 var planted = []Package{
-	{"leaky-auth", detonaut.Critical, 20}, {"old-parser", detonaut.Critical, 8}, {"wide-open", detonaut.High, 15},
-	{"slow-regexp", detonaut.Medium, 20}, {"noisy-log", detonaut.Low, 15}, {"tidy", detonaut.NoSeverity, 50},
+	{"leaky-auth", detonaut.Critical, 20},
+	{"old-parser", detonaut.Critical, 8},
+	{"wide-open", detonaut.High, 15},
+	{"slow-regexp", detonaut.Medium, 20},
+	{"noisy-log", detonaut.Low, 15},
+	{"tidy", detonaut.NoSeverity, 50},
 }
 
 // Hole is the name of what a package has.
