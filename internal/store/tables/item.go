@@ -119,8 +119,15 @@ func (s *Store) items(ctx context.Context, name string, state store.ItemState, p
 		item.Name.Registry, item.Name.Repository = registry, repository
 		return *item, nil
 	}
-	found, err = each(ctx, db, scan, "SELECT "+columnsOfItem+`, c.registry, c.repository FROM items i CROSS JOIN candidates c
-WHERE c.survey = i.survey AND c.number = i.candidate AND i.survey = ? AND (i.candidate, i.number) > (?, ?)`+where+" ORDER BY i.candidate, i.number"+more(limit), v.id, after.Candidate, after.Item)
+	// Two queries, for a condition of both numbers finds no index that begins with one of them.
+	query := "SELECT " + columnsOfItem + `, c.registry, c.repository FROM items i CROSS JOIN candidates c
+WHERE c.survey = i.survey AND c.number = i.candidate AND i.survey = ? AND ` + where
+	found, err = each(ctx, db, scan, query+"i.candidate = ? AND i.number > ? ORDER BY i.number"+more(limit), v.id, after.Candidate, after.Item)
+	if left := limit - len(found); err == nil && left >= 0 {
+		var rest []store.Item
+		rest, err = each(ctx, db, scan, query+"i.candidate > ? ORDER BY i.candidate, i.number"+more(left), v.id, after.Candidate)
+		found = append(found, rest...)
+	}
 	if len(found) > limit {
 		found = found[:limit]
 		last := found[limit-1]
@@ -143,9 +150,9 @@ func ofState(state store.ItemState) (string, error) {
 	if all == nil {
 		return "", fmt.Errorf("state %q: %w", state, store.ErrInvalid)
 	}
-	condition := " AND i.state IN (" + strings.Join(all, ", ") + ")"
+	condition := "i.state IN (" + strings.Join(all, ", ") + ") AND "
 	if state == store.ItemFailed {
-		condition += " AND i." + isTried
+		condition += "i." + isTried + " AND "
 	}
 	return condition, nil
 }

@@ -112,9 +112,9 @@ const sweeping = 1_000
 func (s *Store) sweepSurveys(ctx context.Context) error {
 	ids, err := each(ctx, s.look(), number, "SELECT id FROM surveys WHERE name LIKE 'dropped/%'")
 	for _, id := range ids {
-		for more := true; more && err == nil; {
+		for from, more := int64(0), true; more && err == nil; {
 			err = s.change(ctx, func(tx session) (err error) {
-				more, err = s.sweepSurvey(ctx, tx, id)
+				from, more, err = s.sweepSurvey(ctx, tx, id, from)
 				return err
 			})
 		}
@@ -122,23 +122,28 @@ func (s *Store) sweepSurveys(ctx context.Context) error {
 	return err
 }
 
-func (s *Store) sweepSurvey(ctx context.Context, tx session, id int64) (more bool, err error) {
+// sweepSurvey forgets the next repositories of a survey after a number, and returns the last; at the end the
+// survey. What was forgotten is not looked at again: PostgreSQL passes over it one by one until it is cleaned up.
+func (s *Store) sweepSurvey(ctx context.Context, tx session, id, from int64) (upTo int64, more bool, err error) {
 	if err := s.alone(ctx, tx, feeding); err != nil {
-		return false, err
+		return 0, false, err
 	}
-	var upTo int64
-	err = tx.row(ctx, "SELECT COALESCE(MAX(number), 0) FROM (SELECT number FROM candidates WHERE survey = ? ORDER BY number LIMIT ?) c", id, sweeping).Scan(&upTo)
+	err = tx.row(ctx, "SELECT COALESCE(MAX(number), 0) FROM (SELECT number FROM candidates WHERE survey = ? AND number > ? ORDER BY number LIMIT ?) c", id, from, sweeping).Scan(&upTo)
 	if err != nil {
-		return false, err
+		return 0, false, err
 	}
-	queries := []string{"DELETE FROM items WHERE survey = ? AND candidate <= ?", "DELETE FROM candidates WHERE survey = ? AND number <= ?"}
-	if upTo == 0 {
-		queries = []string{"DELETE FROM looks WHERE survey = ? AND id >= ?", "DELETE FROM tallies WHERE survey = ? AND id >= ?", "DELETE FROM surveys WHERE id = ? AND id >= ?"}
+	if upTo > 0 {
+		for _, q := range []string{"DELETE FROM items WHERE survey = ? AND candidate > ? AND candidate <= ?", "DELETE FROM candidates WHERE survey = ? AND number > ? AND number <= ?"} {
+			if _, err := tx.exec(ctx, q, id, from, upTo); err != nil {
+				return 0, false, err
+			}
+		}
+		return upTo, true, nil
 	}
-	for _, q := range queries {
-		if _, err := tx.exec(ctx, q, id, upTo); err != nil {
-			return false, err
+	for _, q := range []string{"DELETE FROM looks WHERE survey = ?", "DELETE FROM tallies WHERE survey = ?", "DELETE FROM surveys WHERE id = ?"} {
+		if _, err := tx.exec(ctx, q, id); err != nil {
+			return 0, false, err
 		}
 	}
-	return upTo > 0, nil
+	return 0, false, nil
 }
