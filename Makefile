@@ -18,7 +18,7 @@ export GOFLAGS := -trimpath -buildvcs=false
 # The linter is pinned in tools/go.mod, apart from what the project is built of.
 LINT = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 
-.PHONY: build release demo test check bench bench-detection fuzz soak clean help
+.PHONY: build release demo test check bench bench-detection bench-survey fuzz soak clean help
 
 # Rules and documents are carried compressed (rules/rules.go, docs/docs.go).
 rules/rules.zip: $(shell find rules -name '*.yaml')
@@ -64,6 +64,12 @@ bench-detection: ## what is found and what is not: docs/detection.md, made anew
 	go test -count=1 -timeout 40m -run '^Test(Actors|Ordinary)$$' ./e2e -update
 	go run ./e2e/packages -cache $(PACKAGES) -page docs/detection.md
 	@cat docs/detection.md
+
+bench-survey: ## what a survey costs: images by stage, jobs, a catalogue of four million; docs/operating.md calculates with it
+	@testdata/needs.sh bench
+	go test -count=1 -run '^$$' -bench '^BenchmarkSurvey$$' -benchtime 1x -timeout 40m ./e2e/survey $(if $(UPDATE),-update)
+	go test -count=1 -run '^$$' -bench '^BenchmarkJobs$$' -timeout 40m ./internal/store/sqlite ./internal/store/postgres
+	DETONAUT_BENCH_CANDIDATES=4000000 go test -count=1 -run '^$$' -bench '^BenchmarkCatalogue$$' -benchtime 1x -timeout 2h ./internal/store/sqlite ./internal/store/postgres
 
 fuzz: ## run each fuzz test for FUZZTIME
 	@set -e; for m in $(MODULES); do (cd $$m; \

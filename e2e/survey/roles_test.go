@@ -17,7 +17,7 @@ import (
 )
 
 // images are those that play the roles, and can be run: as OCI layouts below a directory.
-func images(t *testing.T) (dir string, byRole map[string]v1.Image) {
+func images(t testing.TB) (dir string, byRole map[string]v1.Image) {
 	t.Helper()
 	dir, byRole = t.TempDir(), map[string]v1.Image{}
 	var actors []cast.Actor

@@ -77,7 +77,7 @@ func settings(host string, rate, burst int) string {
 }
 
 // open opens a store until the end of the test.
-func open(t *testing.T, database string) store.Store {
+func open(t testing.TB, database string) store.Store {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), database, store.Options{})
 	if err != nil {
@@ -105,7 +105,7 @@ func tell(t *testing.T, database string, h *hub.Hub, host string) {
 }
 
 // waitFor waits until a survey is so, while a process works at it.
-func waitFor(t *testing.T, database string, w *product.Process, so func(*store.Survey) bool) {
+func waitFor(t testing.TB, database string, w *product.Process, so func(*store.Survey) bool) {
 	t.Helper()
 	s := open(t, database)
 	for look := time.NewTicker(time.Second); ; <-look.C {
