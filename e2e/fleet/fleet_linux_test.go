@@ -28,7 +28,7 @@ const (
 	repositories = 500
 	name         = "fleet"
 	// So slow it is that something is left to do when each fails.
-	rate, burst = 40, 20
+	rate, burst = 25, 20
 )
 
 // fleet is everything that fails.
@@ -83,8 +83,9 @@ func TestFleet(t *testing.T) {
 	}
 
 	f.reaches(t, 65, workers)
+	f.busy(t, "worker-3")
 	free := f.fill(t, workers[3])
-	f.reaches(t, 80, workers)
+	f.reaches(t, 85, workers)
 	free()
 
 	servers[0].Kill()
@@ -382,10 +383,13 @@ func (f *fleet) live(t *testing.T, workers []*product.Process) {
 	}
 }
 
-// ends waits until the survey has ended, and has the workers end.
+// left are jobs that have not ended.
+const left = "SELECT COUNT(*) FROM river_job WHERE state NOT IN ('completed', 'discarded', 'cancelled')"
+
+// ends waits until the survey has ended and there is no job any more, and has the workers end.
 func (f *fleet) ends(t *testing.T, workers []*product.Process) {
 	t.Helper()
-	for look := time.NewTicker(500 * time.Millisecond); f.survey(t).State != store.SurveyDone; <-look.C {
+	for look := time.NewTicker(500 * time.Millisecond); f.survey(t).State != store.SurveyDone || f.number(t, left) > 0; <-look.C {
 		f.live(t, workers)
 	}
 	for _, w := range workers {
@@ -413,7 +417,7 @@ func (f *fleet) check(t *testing.T) {
 	for what, query := range map[string]string{
 		"images whose report was kept again": "SELECT COUNT(*) FROM (SELECT digest FROM kept GROUP BY digest HAVING COUNT(*) > 1) again",
 		"jobs that were done again":          "SELECT COUNT(*) FROM (SELECT job FROM done GROUP BY job HAVING COUNT(*) > 1) again",
-		"jobs that have not ended":           "SELECT COUNT(*) FROM river_job WHERE state NOT IN ('completed', 'discarded', 'cancelled')",
+		"jobs that have not ended":           left,
 		"leases that are left":               "SELECT COUNT(*) FROM leases",
 	} {
 		if n := f.number(t, query); n != 0 {

@@ -96,7 +96,7 @@ func BenchmarkSurvey(b *testing.B) {
 
 func measure(b *testing.B, host, file string, n int) {
 	b.Helper()
-	p := product.New(b, tapes, settings(host, 1000, 1000)) // of which nothing is played
+	p := product.New(b, tapes, settings(host, 1000, 1000)+fmt.Sprintf("guests:\n  registries: [%q]\n", host)) // of which nothing is played
 	dir := filepath.Join(p.Dir, "config/detonaut/config.yaml")
 	text, err := os.ReadFile(dir)
 	must(b, err)
