@@ -33,8 +33,8 @@ var (
 	ErrRun = errors.New("image cannot be run")
 )
 
-// Busy: a server has no time for us now: it said so, or others of us have asked it as much
-// as it may be asked. That is no failure; the same may be tried again after Wait.
+// Busy is when a server has no time for us now: it said so, or others of us have asked it as
+// much as it may be asked. That is no failure; the same may be tried again after Wait.
 type Busy struct {
 	Host string
 	Wait time.Duration

@@ -202,7 +202,7 @@ func (k *keeping) commit() error {
 	}
 	if os.Rename(k.f.Name(), k.name) != nil {
 		k.abandon()
-		return nil
+		return nil //nolint:nilerr // what is not kept is pulled again
 	}
 	_ = k.f.Close() // what is not written is found when it is read
 	k.f = nil
