@@ -127,7 +127,7 @@ func (s *Store) choose(ctx context.Context, v *survey, sample []drawn) (done boo
 	}
 	// One who was interrupted may have chosen others, of fewer.
 	err = step(func(tx session) error {
-		_, err := tx.exec(ctx, "UPDATE candidates SET state = ?, weight = 0, stratum = '' WHERE survey = ? AND state IN (1, 2) AND state = ?", isListed, v.id, isChosen)
+		_, err := tx.exec(ctx, "UPDATE candidates SET state = ?, weight = 0, stratum = '' WHERE survey = ? AND state = 1", isListed, v.id) // isChosen
 		return err
 	})
 	for part := range slices.Chunk(sample, choosing) {

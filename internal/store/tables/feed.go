@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/detonaut/detonaut"
@@ -118,7 +119,7 @@ func (f *feeder) enqueue(ctx context.Context, jobs []store.Job) (n int, err erro
 func (f *feeder) looks(ctx context.Context, v *survey) error {
 	for ; f.batches > 0; f.batches-- {
 		numbers, err := each(ctx, f.tx, number, `UPDATE candidates SET state = ? WHERE survey = ? AND number IN (SELECT number FROM candidates
-WHERE survey = ? AND state IN (1, 2) AND state = ? ORDER BY rank, number LIMIT ? `+f.s.dialect.Skip+`) RETURNING number`, isLooking, v.id, v.id, isChosen, perBatch)
+WHERE survey = ? AND state = 1 ORDER BY rank, number LIMIT ? `+f.s.dialect.Skip+`) RETURNING number`, isLooking, v.id, v.id, perBatch) // isChosen
 		if err != nil || len(numbers) == 0 {
 			return err
 		}
@@ -171,7 +172,7 @@ func scanWaiter(row scanner) (w waiter, err error) {
 // waiters are items in a state, the first by rank. lock is of their rows.
 func (f *feeder) waiters(ctx context.Context, v *survey, state, limit int, lock string) ([]waiter, error) {
 	return each(ctx, f.tx, scanWaiter, `SELECT i.candidate, i.number, i.rank, i.digest, i.platform, i.tag, c.registry, c.repository
-FROM items i CROSS JOIN candidates c WHERE c.survey = i.survey AND c.number = i.candidate AND i.survey = ? AND i.`+isOpen+" AND i.state = ? ORDER BY i.rank, i.candidate, i.number LIMIT ? "+lock, v.id, state, limit)
+FROM items i CROSS JOIN candidates c WHERE c.survey = i.survey AND c.number = i.candidate AND i.survey = ? AND i.state = `+strconv.Itoa(state)+" ORDER BY i.rank, i.candidate, i.number LIMIT ? "+lock, v.id, limit)
 }
 
 // ready puts jobs for items that are ready, until enough of them wait.
@@ -322,8 +323,9 @@ func (f *feeder) end(ctx context.Context, v *survey) error {
 		return nil
 	}
 	var left bool
-	err := f.tx.row(ctx, `SELECT EXISTS (SELECT 1 FROM candidates WHERE survey = ? AND state IN (1, 2))
-  OR EXISTS (SELECT 1 FROM items WHERE survey = ? AND `+isOpen+")", v.id, v.id).Scan(&left)
+	err := f.tx.row(ctx, `SELECT EXISTS (SELECT 1 FROM candidates WHERE survey = ? AND state = 1) OR EXISTS (SELECT 1 FROM candidates WHERE survey = ? AND state = 2)
+  OR EXISTS (SELECT 1 FROM items WHERE survey = ? AND state = 0) OR EXISTS (SELECT 1 FROM items WHERE survey = ? AND state = 1)
+  OR EXISTS (SELECT 1 FROM items WHERE survey = ? AND state = 6)`, v.id, v.id, v.id, v.id, v.id).Scan(&left)
 	if err != nil || left {
 		return err
 	}

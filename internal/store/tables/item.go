@@ -23,11 +23,9 @@ const (
 	isWithheld  = 6 // ready, as its survey was paused while it was queued
 )
 
-// Conditions of the indexes of items: a query has to have them to be one of these.
-const (
-	isOpen  = "state IN (0, 1, 6)"
-	isTried = "state IN (1, 4, 5, 6)"
-)
+// isTried is the condition of an index of items: a query has to have it to be one of it. Others have that of one
+// state, which is written as it is in a query, too: an argument would not do.
+const isTried = "state IN (1, 4, 5, 6)"
 
 // itemStates are what states of columns are called.
 var itemStates = []store.ItemState{

@@ -50,7 +50,7 @@ func scanBatch(row scanner) (b lookBatch, err error) { return b, row.Scan(&b.id,
 // mendLooks puts jobs of batches, forgets those that were looked at, and has what is of none looked at
 // anew.
 func (f *feeder) mendLooks(ctx context.Context, v *survey) error {
-	looked, err := each(ctx, f.tx, number, "SELECT number FROM candidates WHERE survey = ? AND state IN (1, 2) AND state = ?", v.id, isLooking)
+	looked, err := each(ctx, f.tx, number, "SELECT number FROM candidates WHERE survey = ? AND state = 2", v.id) // isLooking
 	if err != nil {
 		return err
 	}

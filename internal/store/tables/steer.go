@@ -69,8 +69,8 @@ func (s *Store) stop(ctx context.Context, tx session, v *survey, to int, reason 
 // over.
 func (s *Store) turn(ctx context.Context, tx session, v *survey, from, to int, reason store.Reason) error {
 	for {
-		all, err := each(ctx, tx, scanOpen, "SELECT survey, candidate, number, state, reason FROM items WHERE survey = ? AND "+isOpen+" AND state = ? LIMIT ? "+
-			s.dialect.Skip, v.id, from, finishing)
+		all, err := each(ctx, tx, scanOpen, "SELECT survey, candidate, number, state, reason FROM items WHERE survey = ? AND state = "+strconv.Itoa(from)+" ORDER BY rank, candidate, number LIMIT ? "+
+			s.dialect.Skip, v.id, finishing)
 		if err != nil || len(all) == 0 {
 			return err
 		}

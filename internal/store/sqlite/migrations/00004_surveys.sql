@@ -41,7 +41,9 @@ CREATE TABLE candidates (
   PRIMARY KEY (survey, number)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX candidates_draw ON candidates (survey, draw);
-CREATE INDEX candidates_open ON candidates (survey, state, rank, number) WHERE state IN (1, 2);
+-- An index has one state: SQLite, when it knows how many surveys there are, would rather go through a state and sort.
+CREATE INDEX candidates_chosen ON candidates (survey, rank, number) WHERE state = 1;
+CREATE INDEX candidates_looking ON candidates (survey, number) WHERE state = 2;
 
 -- Repositories that a job is to look at.
 CREATE TABLE looks (
@@ -68,7 +70,9 @@ CREATE TABLE items (
   reason    TEXT NOT NULL,
   PRIMARY KEY (survey, candidate, number)
 ) WITHOUT ROWID;
-CREATE INDEX items_open ON items (survey, state, rank, candidate, number) WHERE state IN (0, 1, 6);
+CREATE INDEX items_ready ON items (survey, rank, candidate, number) WHERE state = 0;
+CREATE INDEX items_queued ON items (survey, rank, candidate, number) WHERE state = 1;
+CREATE INDEX items_withheld ON items (survey, rank, candidate, number) WHERE state = 6;
 CREATE INDEX items_tried ON items (substr(digest, 1, 12), survey, state) WHERE state IN (1, 4, 5, 6);
 
 -- How many there are of something is the sum: who changes it waits for nobody.
