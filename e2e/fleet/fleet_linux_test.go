@@ -86,6 +86,7 @@ func TestFleet(t *testing.T) {
 	f.busy(t, "worker-3")
 	free := f.fill(t, workers[3])
 	f.reaches(t, 85, workers)
+	t.Logf("the worker whose disk is full says so %d times", strings.Count(workers[3].Said(), syscall.ENOSPC.Error()))
 	free()
 
 	servers[0].Kill()

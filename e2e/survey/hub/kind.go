@@ -156,7 +156,7 @@ func (h *Hub) repository(random *rand.Rand, i int, kind Kind) Repository {
 		r.Tag = ""
 		return r
 	}
-	if random.IntN(10) == 0 {
+	if random.IntN(10) == 0 || kind == Loop || kind == Many { // of these the list is asked for
 		r.Tag = "2.0"
 	}
 	for v := range random.IntN(4) {

@@ -141,7 +141,7 @@ func (h *Hub) ask(w http.ResponseWriter, req *http.Request, parts []string) {
 	}
 }
 
-// crowded is how many tags a repository of [Many] has.
+// crowded is how many tags a repository of [Many] has: all are one image.
 const crowded = 200_000
 
 func (h *Hub) tags(w http.ResponseWriter, req *http.Request, r *Repository) {
@@ -193,7 +193,7 @@ func (h *Hub) manifest(w http.ResponseWriter, req *http.Request, r *Repository, 
 	case r.Kind == Shaky && asked == 1:
 		refuse(w, http.StatusServiceUnavailable, "UNAVAILABLE")
 		return
-	case r.Kind == Gone, byTag && !slices.Contains(r.Tags(), ref):
+	case r.Kind == Gone, byTag && r.Kind != Many && !slices.Contains(r.Tags(), ref), ref == "latest" && r.Tag != ref:
 		refuse(w, http.StatusNotFound, "MANIFEST_UNKNOWN")
 		return
 	case r.Kind == Nonsense:
