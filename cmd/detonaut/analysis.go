@@ -116,11 +116,7 @@ func (an *analyst) pullImage(ctx context.Context, t task) (*pipeline.Subject, er
 	}
 	img, err := image.Pull(ctx, t.ref, image.Options{
 		Platform: c.Platform, CacheDir: c.Cache, CacheBytes: int64(c.CacheSize), LayerBytes: int64(c.LayerCache),
-		Caps: image.Caps{
-			CompressedBytes: int64(c.MaxCompressed), UncompressedBytes: int64(c.MaxUncompressed),
-			Entries: c.MaxEntries, Ratio: c.MaxRatio, MetadataBytes: int64(c.MaxMetadata),
-			Devices: c.MaxDevices, PathLength: c.MaxPath, SymlinkDepth: c.MaxSymlinks,
-		},
+		Caps:  caps(c),
 		Stdin: an.app.stdin, PlainHTTP: slices.Clone(c.PlainHTTP), Insecure: slices.Clone(c.Insecure),
 		Guest: t.guest, Silence: c.Silence, Transport: an.transport, Progress: t.onPull,
 	})
@@ -135,6 +131,15 @@ func (an *analyst) pullImage(ctx context.Context, t task) (*pipeline.Subject, er
 		return an.reader.Read(ctx, all.Image{Image: img.Image, Index: img.Index, Files: fsys}, tell)
 	}
 	return &pipeline.Subject{Image: img.Image, Root: img.Root, FS: fsys, Programs: img.Index, Read: read, Close: img.Close}, nil
+}
+
+// caps are what an image may cost.
+func caps(c config.Image) image.Caps {
+	return image.Caps{
+		CompressedBytes: int64(c.MaxCompressed), UncompressedBytes: int64(c.MaxUncompressed),
+		Entries: c.MaxEntries, Ratio: c.MaxRatio, MetadataBytes: int64(c.MaxMetadata),
+		Devices: c.MaxDevices, PathLength: c.MaxPath, SymlinkDepth: c.MaxSymlinks,
+	}
 }
 
 // overrides are what the configuration says of every run.

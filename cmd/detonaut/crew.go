@@ -76,6 +76,7 @@ func (a *app) crew(ctx context.Context, cfg *config.Loaded, r *remembered, o cre
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	open = append(open, func() error { reg.close(); return nil })
 	c.engine = survey.New(survey.Options{
 		Store: r.store, Ahead: cfg.Worker.Ahead, Look: reg.look, Log: o.log,
 		Open: func(spec string) (source.Source, error) { return reg.open(spec, nil) },

@@ -34,21 +34,33 @@ type registries struct {
 	// secrets are what is shown to the APIs of sources, by the keys of the configuration.
 	secrets map[string]string
 
-	mu     sync.Mutex
-	guests map[string]guestOfSurvey
+	mu      sync.Mutex
+	surveys map[string]knownSurvey
+	ways    map[string]*way // by their sources
 }
 
-// guestOfSurvey is who asks for the images of a survey, for a while: one that was dropped may
-// begin anew with other sources.
-type guestOfSurvey struct {
-	guest *image.Guest
-	until time.Time
+// knownSurvey is what the sources of a survey are, for a while: one that was dropped may begin
+// anew with others.
+type knownSurvey struct {
+	sources []string
+	until   time.Time
 }
+
+// way is how the servers of some sources are reached: as whom, and by which connections. Those of
+// other sources may reach others, so they have connections of their own.
+type way struct {
+	guest *image.Guest
+	own   *http.Transport
+}
+
+// maxWays bounds the ways that are kept: there are few surveys at a time.
+const maxWays = 32
 
 // maxSecret bounds a file with one, in bytes.
 const maxSecret = 4096
 
-// registries makes one of a store, which all processes that share it are polite together by.
+// registries makes one of a store, which all processes that share it are polite together by. Whoever
+// used it closes it.
 func (a *app) registries(cfg *config.Loaded, s store.Store, watch *telemetry.Telemetry, log *slog.Logger) (*registries, error) {
 	rates, other, err := cfg.Politeness.HostRates()
 	if err != nil {
@@ -60,7 +72,8 @@ func (a *app) registries(cfg *config.Loaded, s store.Store, watch *telemetry.Tel
 	}
 	p := polite.New(s, o)
 	r := &registries{
-		cfg: cfg, keep: s, log: log, secrets: map[string]string{}, guests: map[string]guestOfSurvey{},
+		cfg: cfg, keep: s, log: log, secrets: map[string]string{},
+		surveys: map[string]knownSurvey{}, ways: map[string]*way{},
 		wrap: func(next http.RoundTripper) http.RoundTripper { return p.Wrap(watch.Transport(next)) },
 	}
 	for key, file := range map[string]string{
@@ -80,6 +93,43 @@ func (a *app) registries(cfg *config.Loaded, s store.Store, watch *telemetry.Tel
 		r.secrets[key] = strings.TrimSpace(string(b))
 	}
 	return r, nil
+}
+
+// close closes the connections that nobody uses any more.
+func (r *registries) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forget()
+}
+
+// forget has ways be made anew. It has r.mu.
+func (r *registries) forget() {
+	for _, w := range r.ways {
+		w.own.CloseIdleConnections()
+	}
+	clear(r.ways)
+}
+
+// way is that of sources.
+func (r *registries) way(sources []string) (*way, error) {
+	key := strings.Join(sources, "\n")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if w := r.ways[key]; w != nil {
+		return w, nil
+	}
+	guest, err := r.guest(sources)
+	if err != nil {
+		return nil, err
+	}
+	w := &way{guest, http.DefaultTransport.(*http.Transport).Clone()}
+	// Where an API is was said by the operator: only where it sends us on is somebody else's word.
+	w.own.Proxy, w.own.DialContext = nil, guest.Reach.Dial
+	if len(r.ways) >= maxWays {
+		r.forget()
+	}
+	r.ways[key] = w
+	return w, nil
 }
 
 // guest is who asks for the images of sources: nobody is trusted, but these hosts were named by
@@ -103,7 +153,7 @@ func (r *registries) options(guest *image.Guest) image.Options {
 	c := r.cfg.Image
 	return image.Options{
 		PlainHTTP: slices.Clone(c.PlainHTTP), Insecure: slices.Clone(c.Insecure), Silence: c.Silence,
-		Guest: guest, Transport: r.wrap,
+		Caps: caps(c), Guest: guest, Transport: r.wrap,
 	}
 }
 
@@ -127,25 +177,34 @@ func sourceHost(spec string) string {
 
 // guestOf is who asks for the images of a survey; of none if its name is empty.
 func (r *registries) guestOf(ctx context.Context, name string) (*image.Guest, error) {
+	sources, err := r.sources(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	w, err := r.way(sources)
+	if err != nil {
+		return nil, err
+	}
+	return w.guest, nil
+}
+
+// sources are those of a survey, none if its name is empty.
+func (r *registries) sources(ctx context.Context, name string) ([]string, error) {
+	if name == "" {
+		return nil, nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if g := r.guests[name]; time.Now().Before(g.until) {
-		return g.guest, nil
+	if k := r.surveys[name]; time.Now().Before(k.until) {
+		return k.sources, nil
 	}
-	var sources []string
-	if name != "" {
-		s, err := findSurvey(ctx, r.keep, name)
-		if err != nil {
-			return nil, err
-		}
-		sources = s.Sources
+	s, err := findSurvey(ctx, r.keep, name)
+	if err != nil {
+		return nil, err
 	}
-	g, err := r.guest(sources)
-	if err == nil {
-		clear(r.guests) // there are few at a time
-		r.guests[name] = guestOfSurvey{g, time.Now().Add(time.Minute)}
-	}
-	return g, err
+	clear(r.surveys) // there are few at a time
+	r.surveys[name] = knownSurvey{s.Sources, time.Now().Add(time.Minute)}
+	return s.Sources, nil
 }
 
 // open opens a source of a survey.
@@ -160,16 +219,13 @@ func (r *registries) open(spec string, stdin io.Reader) (source.Source, error) {
 
 // sourceOptions are how sources are reached.
 func (r *registries) sourceOptions(sources []string) (source.Options, error) {
-	guest, err := r.guest(sources)
+	w, err := r.way(sources)
 	if err != nil {
 		return source.Options{}, err
 	}
-	own := http.DefaultTransport.(*http.Transport).Clone()
-	// Where an API is was said by the operator: only where it sends us on is somebody else's word.
 	c := r.cfg.Survey
-	own.Proxy, own.DialContext = nil, guest.Reach.Dial
 	return source.Options{
-		HTTP: &http.Client{Transport: r.wrap(own)}, Image: r.options(guest), Log: r.log,
+		HTTP: &http.Client{Transport: r.wrap(w.own)}, Image: r.options(w.guest), Log: r.log,
 		DockerHub: c.DockerHub, Quay: c.Quay, GitHub: c.GitHub,
 		DockerHubToken: r.secrets["docker_hub_token"], QuayToken: r.secrets["quay_token"],
 		GitHubToken: r.secrets["github_token"], HarborLogin: r.secrets["harbor_login"],

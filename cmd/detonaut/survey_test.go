@@ -3,9 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -211,6 +216,58 @@ func TestGuestOf(t *testing.T) {
 	g, err := r.guestOf(t.Context(), "")
 	if err != nil || g.Reach.Allows("registry.internal:5000", netip.MustParseAddrPort("192.168.0.1:5000")) == nil {
 		t.Errorf("who submits may reach what a survey may: %v", err)
+	}
+}
+
+// Take implements [store.Politeness].
+func (r *reports) Take(_ context.Context, _ string, _ store.HostRate, n int) (int, time.Duration, error) {
+	return n, 0, nil
+}
+
+// TestLook: all repositories of a survey are asked for by the same connection, which is closed at the
+// end, and what the configuration says is too large is so before anything is pulled.
+func TestLook(t *testing.T) {
+	var mu sync.Mutex
+	conns := map[http.ConnState]int{}
+	hub := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"results": [{"name": "one", "digest": "sha256:%064d", "images": [{"os": "linux", "architecture": "amd64", "digest": "sha256:%064d", "size": 5000}]}]}`, 1, 2)
+	}))
+	hub.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		mu.Lock()
+		defer mu.Unlock()
+		conns[s]++
+	}
+	count := func(s http.ConnState) int {
+		mu.Lock()
+		defer mu.Unlock()
+		return conns[s]
+	}
+	hub.Start()
+	defer hub.Close()
+	cfg := config.Defaults()
+	cfg.Guests.Registries, cfg.Survey.DockerHub, cfg.Image.MaxCompressed = []string{"127.0.0.1"}, hub.URL, 4999
+	a := &app{env: func(string) string { return "" }}
+	r, err := a.registries(cfg, &reports{}, nil, a.log())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := store.Survey{Name: "ours", Sources: []string{"dockerhub:library"}, Choice: store.Choice{Tags: 1}}
+	for i, want := range []store.Reason{store.ReasonLarge, store.ReasonLarge, ""} {
+		if want == "" {
+			cfg.Image.MaxCompressed = 5000
+		}
+		c := store.Candidate{Repository: store.Repository{Registry: "docker.io", Name: fmt.Sprintf("library/r%d", i)}}
+		items, reason, err := r.look(t.Context(), s, c)
+		if err != nil || reason != "" || len(items) != 1 || items[0].Reason != want {
+			t.Errorf("%d: got %+v, %q, %v", i, items, reason, err)
+		}
+	}
+	if n := count(http.StateNew); n != 1 {
+		t.Errorf("there were %d connections", n)
+	}
+	r.close()
+	for count(http.StateClosed) == 0 {
+		<-time.After(time.Millisecond)
 	}
 }
 

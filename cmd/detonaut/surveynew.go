@@ -215,6 +215,7 @@ func (a *app) beginSurvey(ctx context.Context, cfg *config.Loaded, r *remembered
 	if err != nil {
 		return err
 	}
+	defer reg.close()
 	opened := map[string]source.Source{} // once: what is read from standard input is read once
 	for _, spec := range s.Sources {
 		if opened[spec] == nil {
