@@ -52,6 +52,11 @@ func TestSurvey(t *testing.T) {
 	p.Read(t, &rep, "survey", "report", "all", "-o", "json")
 	compare.Study(t, h, &rep)
 	compare.Polite(t, h, began, rate, burst)
+	// Of those that do something at once each may have a request under way, and some in hand.
+	if most := 10 * h.Rests(); h.Restless() > most || h.Rests() == 0 {
+		t.Errorf("%d requests came in %d pauses that the registry had asked for, want at most %d", h.Restless(), h.Rests(), most)
+	}
+	t.Logf("%d requests in %d pauses", h.Restless(), h.Rests())
 }
 
 // openHub serves a hub, at an address of the loopback.

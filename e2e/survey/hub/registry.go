@@ -38,17 +38,24 @@ func (h *Hub) Asked() []Asked {
 	return slices.Clone(h.log)
 }
 
-// Restless is how many requests came while somebody had been told to come back later, apart from
-// those within a moment of that, which may have been under way.
-func (h *Hub) Restless(moment time.Duration) (n int) {
+// Restless is how many requests came while somebody had been told to come back later. Those that are
+// under way when that is told come all the same.
+func (h *Hub) Restless() (n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, a := range h.log {
-		if slices.ContainsFunc(h.rests, func(r rest) bool { return a.At.After(r.from.Add(moment)) && a.At.Before(r.to) }) {
+		if slices.ContainsFunc(h.rests, func(r rest) bool { return a.At.After(r.from) && a.At.Before(r.to) }) {
 			n++
 		}
 	}
 	return n
+}
+
+// Rests is how often somebody was told to come back later.
+func (h *Hub) Rests() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.rests)
 }
 
 func (h *Hub) note(req *http.Request) {
