@@ -17,8 +17,10 @@ import (
 const (
 	// Counts has a row of kind, state and number for each kind and state that is not an end.
 	Counts = `SELECT kind, state, COUNT(*) FROM river_job WHERE state IN ('available', 'pending', 'retryable', 'running', 'scheduled') GROUP BY kind, state`
-	// Waiting counts those of a kind that wait, now or for their time.
-	Waiting = `SELECT COUNT(*) FROM river_job WHERE kind = ? AND state IN ('available', 'pending', 'retryable', 'scheduled')`
+	// Waiting counts those of a kind that may run now.
+	Waiting = `SELECT COUNT(*) FROM river_job WHERE kind = ? AND state IN ('available', 'pending')`
+	// PutBack has a row of survey and number for each survey with jobs of a kind that wait for their time.
+	PutBack = `SELECT COALESCE(args ->> 'survey', ''), COUNT(*) FROM river_job WHERE kind = ? AND state IN ('retryable', 'scheduled') GROUP BY 1`
 	// Ready is how many may be taken from a queue: none or one.
 	Ready = `SELECT COUNT(*) FROM (SELECT 1 FROM river_job WHERE state = 'available' AND queue = ? LIMIT 1) AS one`
 	// Orphans are at most so many that run, but have no lease.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/detonaut/detonaut"
 	"github.com/detonaut/detonaut/internal/store"
@@ -150,6 +151,57 @@ func testFeedPriority(t *testing.T, open Opener) {
 	must(t, s.SteerSurvey(t.Context(), "paused", store.SurveyPaused))
 	same(t, "how many jobs are put", 5, got(s.Feed(t.Context(), 5))(t))
 	same(t, "what waits", []detonaut.Digest{digest(9), digest(8), digest(7), digest(3), digest(2)}, found(t, s))
+}
+
+// testFeedPutBack has the jobs of a survey be put back for ever: others are fed all the same, and not all
+// that it has is in the queue.
+func testFeedPutBack(t *testing.T, open Opener) {
+	s := open(t, store.Options{})
+	all(t, s, "held", 500, nil)
+	back := func(kind store.JobKind) {
+		t.Helper()
+		work(t, s, func(j store.Job) bool { return j.Kind == kind && j.Survey == "held" }, func(store.Job) store.Outcome { return store.Outcome{Later: time.Hour, Why: "429"} })
+	}
+	jobs := func(kind store.JobKind, name string) (n int) {
+		t.Helper()
+		for _, j := range pages(t, 50, func(p store.Page) ([]store.Job, string, error) { return s.Jobs(t.Context(), kind, store.JobLater, p) }) {
+			if j.Survey == name {
+				n++
+			}
+		}
+		return n
+	}
+	for range 4 {
+		same(t, "how many batches are put", 1, got(s.Feed(t.Context(), 1))(t))
+		back(store.JobLook)
+	}
+	all(t, s, "second", 60, nil)
+	same(t, "how many batches are put, of the other survey", 1, got(s.Feed(t.Context(), 1))(t))
+	same(t, "whose they are", "second", waits(t, s, store.JobLook)[0].Survey)
+	same(t, "how many were put back", 4, jobs(store.JobLook, "held"))
+	look(t, s, one)
+
+	// The batches of the first survey have their turn.
+	for _, j := range pages(t, 50, func(p store.Page) ([]store.Job, string, error) {
+		return s.Jobs(t.Context(), store.JobLook, store.JobLater, p)
+	}) {
+		must(t, s.RetryJob(t.Context(), j.ID))
+	}
+	look(t, s, func(c store.Candidate) ([]store.Item, store.Reason) {
+		return []store.Item{tagged("latest", uint64(c.Number)+1000)}, "" //nolint:gosec // it is positive
+	})
+	for range 4 {
+		got(s.Feed(t.Context(), 10))(t)
+		same(t, "whose images wait", "held", waits(t, s, store.JobImage)[0].Survey)
+		back(store.JobImage)
+	}
+	got(s.Feed(t.Context(), 10))(t)
+	same(t, "how many were put back", 40, jobs(store.JobImage, "held"))
+	waiting := waits(t, s, store.JobImage)
+	same(t, "how many images wait", 10, len(waiting))
+	for _, j := range waiting {
+		same(t, "whose image waits", "second", j.Survey)
+	}
 }
 
 // testSteer pauses, cancels and drops.

@@ -76,6 +76,7 @@ func Test(t *testing.T, open func(t *testing.T, o store.Options) store.Store) {
 		{"surveys analyse each digest once", testFeedOnce},
 		{"digests that failed before", testFeedTwins},
 		{"surveys that are more urgent", testFeedPriority},
+		{"surveys whose jobs are put back", testFeedPutBack},
 		{"surveys are paused, cancelled and dropped", testSteer},
 		{"jobs of surveys are cancelled, and tried again", testCancelJob},
 		{"jobs that look in vain", testLookFails},

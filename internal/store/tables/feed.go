@@ -17,6 +17,10 @@ const (
 	maxBatches = 20    // jobs of looking that are put
 	perBatch   = 50    // repositories that one of them is about
 	maxHandled = 5_000 // images that are looked at
+	// timesBack is how many times as many jobs of a survey as are to wait may have been put back, when it is
+	// given no more of that kind: a registry that answers nobody is not to have its whole catalogue in the
+	// queue, nor to keep others from being fed.
+	timesBack = 4
 	// mending is how often it is looked for what is stuck.
 	mending = 10 * time.Minute
 )
@@ -43,6 +47,9 @@ type feeder struct {
 	// batches, images and handled are how many may still be put and looked at; put is how many jobs
 	// were put.
 	batches, images, handled, put int
+	// most is how many jobs of a survey may have been put back; backLooks and backImages how many have.
+	most                  int
+	backLooks, backImages map[string]int
 }
 
 func (f *feeder) feed(ctx context.Context, ahead int) error {
@@ -60,6 +67,13 @@ func (f *feeder) feed(ctx context.Context, ahead int) error {
 	if err != nil {
 		return err
 	}
+	if f.backLooks, err = f.s.putBack(ctx, f.tx, store.JobLook); err != nil {
+		return err
+	}
+	if f.backImages, err = f.s.putBack(ctx, f.tx, store.JobImage); err != nil {
+		return err
+	}
+	f.most = timesBack * ahead
 	f.batches, f.images, f.handled = min(ahead-looks, maxBatches), ahead-images, maxHandled
 	surveys, err := each(ctx, f.tx, scanSurvey, ofSurveys+"WHERE state IN ('listing', 'running') AND name NOT LIKE '%/%' ORDER BY priority, id")
 	for i := range surveys {
@@ -86,13 +100,15 @@ func (f *feeder) survey(ctx context.Context, v *survey) error {
 			return err
 		}
 	}
-	if v.listed || v.Choice.Sample == "" {
+	if (v.listed || v.Choice.Sample == "") && f.backLooks[v.Name] < f.most {
 		if err := f.looks(ctx, v); err != nil {
 			return err
 		}
 	}
-	if err := f.ready(ctx, v, t); err != nil {
-		return err
+	if f.backImages[v.Name] < f.most {
+		if err := f.ready(ctx, v, t); err != nil {
+			return err
+		}
 	}
 	if err := t.keep(ctx, f.s, f.tx, v.id); err != nil {
 		return err

@@ -54,10 +54,24 @@ func (s *Store) withdraw(ctx context.Context, tx session, survey string) error {
 	}
 }
 
-// waiting is how many jobs of a kind wait, now or for their time.
+// waiting is how many jobs of a kind may run now.
 func (s *Store) waiting(ctx context.Context, tx session, kind store.JobKind) (int, error) {
 	n, err := number(tx.row(ctx, queue.Waiting, kind))
 	return int(n), err
+}
+
+// putBack is how many jobs of a kind each survey has that wait for their time.
+func (s *Store) putBack(ctx context.Context, tx session, kind store.JobKind) (map[string]int, error) {
+	type count struct {
+		survey string
+		n      int
+	}
+	counts, err := each(ctx, tx, func(row scanner) (c count, err error) { return c, row.Scan(&c.survey, &c.n) }, queue.PutBack, kind)
+	by := make(map[string]int, len(counts))
+	for _, c := range counts {
+		by[c.survey] = c.n
+	}
+	return by, err
 }
 
 // alive is for how long a worker is listed that was not heard of.
