@@ -98,6 +98,8 @@ func (a *app) surveyList() *cobra.Command {
 // shownSurvey is a survey as it is shown.
 type shownSurvey struct {
 	store.Survey
+	// Reading is what who began it reads yet, on that machine.
+	Reading string `json:"reading,omitempty"`
 	// Lacks are why what was listed is not all that there is.
 	Lacks []string `json:"lacks,omitempty"`
 }
@@ -119,7 +121,7 @@ sources did not list.`,
 				if err != nil {
 					return noSuch(err)
 				}
-				shown := shownSurvey{*s, survey.Lacks(*s)}
+				shown := shownSurvey{*s, survey.Reading(*s), survey.Lacks(*s)}
 				return a.printResult(format, shown, func(w io.Writer) { printSurvey(w, shown) })
 			})
 		},
@@ -137,14 +139,13 @@ func printSurvey(w io.Writer, s shownSurvey) {
 	}
 	line("survey", s.Name)
 	line("state", string(s.State))
+	if s.Reading != "" {
+		line("reads", s.Reading+": if that was interrupted, the same detonaut survey new goes on")
+	}
 	line("sources", strings.Join(s.Sources, " "))
 	line("sample", sampleText(s.Choice))
 	line("tags", tagsText(s.Choice.Tags))
-	platforms := strings.Join(s.Choice.Platforms, ", ")
-	if s.Choice.All {
-		platforms = "each of " + platforms
-	}
-	line("platforms", platforms)
+	line("platforms", platformsText(s.Choice))
 	if s.Watch {
 		line("watches", "yes: pushes are added")
 	}
@@ -186,6 +187,14 @@ func sampleText(c store.Choice) string {
 		return "all repositories"
 	}
 	return fmt.Sprintf("%d repositories, %s, seed %d", c.Size, c.Sample, c.Seed)
+}
+
+func platformsText(c store.Choice) string {
+	text := strings.Join(c.Platforms, ", ")
+	if c.All {
+		text = "each of " + text
+	}
+	return text
 }
 
 func tagsText(n int) string {

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -48,7 +49,10 @@ allow. A source is where repositories are listed:
 Without --sample all repositories are looked at. A sample is drawn when all are
 listed; the same seed draws the same of the same repositories, so that it can be
 drawn again by others. An image that was analysed before in the same way, by
-rules and limits that are the same, is not analysed again.`,
+rules and limits that are the same, is not analysed again.
+
+Whoever is interrupted while a file or standard input is read gives the same
+command again: it is read again, and the survey goes on.`,
 		Example: `  detonaut survey new official --source dockerhub:library
   detonaut survey new ours --source registry:registry.example --tags 3 --watch
   detonaut survey new hub --source dockerhub:search:a --sample random --size 10000 --seed 1
@@ -115,14 +119,15 @@ func (a *app) runSurveyNew(cmd *cobra.Command, name string, n newSurvey) error {
 	if err != nil {
 		return err
 	}
-	err = a.beginSurvey(cmd.Context(), cfg, r, s)
-	if errors.Is(err, store.ErrConflict) {
-		err = fmt.Errorf("%w: there is a survey %q already: choose another name, or forget it with detonaut survey drop", detonaut.ErrUsage, name)
+	begins := "begins"
+	old, err := a.beginSurvey(cmd.Context(), cfg, r, s, n.seed != "")
+	if old != nil {
+		s, begins = *old, "goes on"
 	}
 	if err := errors.Join(err, r.close()); err != nil {
 		return err
 	}
-	a.notice("survey %s begins: %s, tags: %s", name, sampleText(s.Choice), tagsText(s.Choice.Tags))
+	a.notice("survey %s %s: %s, tags: %s", name, begins, sampleText(s.Choice), tagsText(s.Choice.Tags))
 	a.notice("workers take it up; without any, detonaut survey run %s does the work", name)
 	return nil
 }
@@ -209,28 +214,74 @@ func order(first bool) int {
 }
 
 // beginSurvey keeps a survey, and lists those of its sources that are on this machine. All of
-// them are opened before anything is kept.
-func (a *app) beginSurvey(ctx context.Context, cfg *config.Loaded, r *remembered, s store.Survey) error {
+// them are opened before anything is kept. It returns the survey that goes on instead, if there is one
+// whose sources were being read when somebody was interrupted. seeded tells that its seed was typed.
+func (a *app) beginSurvey(ctx context.Context, cfg *config.Loaded, r *remembered, s store.Survey, seeded bool) (old *store.Survey, err error) {
 	reg, err := a.registries(cfg, r.store, nil, a.log())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer reg.close()
 	opened := map[string]source.Source{} // once: what is read from standard input is read once
 	for _, spec := range s.Sources {
 		if opened[spec] == nil {
 			if opened[spec], err = reg.open(spec, a.stdin); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
-	if err := r.store.NewSurvey(ctx, s); err != nil {
-		return err
+	err = r.store.NewSurvey(ctx, s)
+	if errors.Is(err, store.ErrConflict) {
+		old, err = interrupted(ctx, r.store, s, seeded)
+	}
+	if err != nil {
+		return nil, err
 	}
 	e := survey.New(survey.Options{Store: r.store, Log: a.log(), Open: func(spec string) (source.Source, error) { return opened[spec], nil }})
-	if err := e.ListLocal(ctx, s.Name); err != nil {
-		// Nobody else can go on with it.
-		return errors.Join(err, r.store.DropSurvey(context.WithoutCancel(ctx), s.Name))
+	err = e.ListLocal(ctx, s.Name)
+	if err != nil && old == nil {
+		err = errors.Join(err, r.store.DropSurvey(context.WithoutCancel(ctx), s.Name)) // it has not begun
 	}
-	return nil
+	return old, err
+}
+
+// interrupted finds the survey of the name of s that is to go on because its sources were being read when
+// somebody was interrupted, and that is what s is to be.
+func interrupted(ctx context.Context, surveys store.Surveys, s store.Survey, seeded bool) (*store.Survey, error) {
+	old, err := findSurvey(ctx, surveys, s.Name)
+	if err != nil {
+		return nil, err
+	}
+	spec := survey.Reading(*old)
+	if spec == "" {
+		return nil, fmt.Errorf("%w: there is a survey %q already: choose another name, or forget it with detonaut survey drop", detonaut.ErrUsage, s.Name)
+	}
+	if other := differs(*old, s, seeded); other != "" {
+		return nil, fmt.Errorf("%w: survey %q has begun, and %s is not read to its end: the same command goes on with it, but %s; choose another name, or forget it with detonaut survey drop",
+			detonaut.ErrUsage, s.Name, spec, other)
+	}
+	return old, nil
+}
+
+// differs says what of a survey is not as it was, in words; empty if it is the same. A seed that was not
+// typed is not compared.
+func differs(old, s store.Survey, seeded bool) string {
+	if !seeded {
+		s.Choice.Seed = old.Choice.Seed
+	}
+	for _, part := range []struct{ what, was, is string }{
+		{"--source", strings.Join(old.Sources, " "), strings.Join(s.Sources, " ")},
+		{"--sample", sampleText(old.Choice), sampleText(s.Choice)},
+		{"--tags", tagsText(old.Choice.Tags), tagsText(s.Choice.Tags)},
+		{"--platforms", platformsText(old.Choice), platformsText(s.Choice)},
+		{"--watch", strconv.FormatBool(old.Watch), strconv.FormatBool(s.Watch)},
+		{"--profile", old.Options.Profile, s.Options.Profile},
+		{"--duration", old.Options.Duration.String(), s.Options.Duration.String()},
+		{"what rules and limits make", old.Aim, s.Aim},
+	} {
+		if part.was != part.is {
+			return fmt.Sprintf("%s was %q, and is %q", part.what, part.was, part.is)
+		}
+	}
+	return ""
 }

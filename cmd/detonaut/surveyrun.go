@@ -61,6 +61,9 @@ func (a *app) runSurveyRun(cmd *cobra.Command, name string) (err error) {
 		return fmt.Errorf("%w: survey %s is paused: detonaut survey resume %s lets it go on", detonaut.ErrUsage, name, name)
 	case s.State == store.SurveyCancelled:
 		return fmt.Errorf("%w: survey %s was cancelled", detonaut.ErrUsage, name)
+	case survey.Reading(*s) != "":
+		return fmt.Errorf("%w: survey %s is not begun yet: detonaut survey new reads %s; if that was interrupted, the same command goes on",
+			detonaut.ErrUsage, name, report.Escape(survey.Reading(*s)))
 	case ended(s):
 		return a.surveyEnded(ctx, r.store, name)
 	}

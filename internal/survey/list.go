@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,6 +54,7 @@ func (p *place) lack(spec, why string) {
 		text = text[:maxLack] + "..."
 	}
 	switch n := len(p.Lacks); {
+	case slices.Contains(p.Lacks, text): // it was read before
 	case n < maxLacks:
 		p.Lacks = append(p.Lacks, text)
 	case n == maxLacks:
@@ -165,7 +167,18 @@ func (e *Engine) noPage(ctx context.Context, s store.Survey, p *place, failed er
 // Local tells whether a source is on the machine where a survey begins, and is listed there.
 func Local(spec string) bool { return spec == "-" || strings.HasPrefix(spec, "file:") }
 
-// ListLocal lists the sources of a survey that begins which are local. They are its first.
+// Reading is the local source of a survey that is being listed, or was when who began the survey was
+// interrupted; empty if there is none.
+func Reading(s store.Survey) string {
+	p, err := parsePlace(s.Cursor)
+	if over := s.State == store.SurveyDone || s.State == store.SurveyCancelled; err != nil || over || p.Source >= len(s.Sources) || !Local(s.Sources[p.Source]) {
+		return ""
+	}
+	return s.Sources[p.Source]
+}
+
+// ListLocal lists the sources of a survey that begins which are local. They are its first. Where it
+// was interrupted it begins with the source anew: standard input is another then, and a file may be.
 func (e *Engine) ListLocal(ctx context.Context, name string) error {
 	s, err := e.survey(ctx, name)
 	if err != nil {
@@ -175,6 +188,7 @@ func (e *Engine) ListLocal(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	p.At = ""
 	for p.Source < len(s.Sources) && Local(s.Sources[p.Source]) {
 		spec := s.Sources[p.Source]
 		from, err := e.o.Open(spec)
