@@ -44,7 +44,7 @@ type tally struct {
 
 // surveyView is the page of one.
 type surveyView struct {
-	Survey       *store.Survey
+	Facts        []study.Fact
 	Repositories []tally
 	Items        []tally
 	Reasons      []tally
@@ -67,7 +67,7 @@ func (s *site) survey(r *http.Request) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, twin := surveyView{Survey: sv}, surveyTwin{Survey: sv}
+	v, twin := surveyView{Facts: study.Facts(sv)}, surveyTwin{Survey: sv}
 	for _, state := range candidateStates {
 		v.Repositories = add(v.Repositories, string(state), sv.Repositories[state], "")
 	}

@@ -28,6 +28,7 @@ var functions = template.FuncMap{
 	"stamp":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"category": categoryPath, "surveyPath": surveyPath,
 	"itemName": func(i store.Item) string { return page.ImageName(store.Summary{Name: i.Name, Digest: i.Digest}) },
+	"jobName":  jobName,
 	"pulls":    pullsOf,
 	"lines":    func(s string) string { return cutText(visible(s), 64<<10) },
 }
@@ -70,4 +71,9 @@ func pullsOf(n int64) string {
 		return "–"
 	}
 	return strconv.FormatInt(n, 10)
+}
+
+// jobName is the ref of a job without its digest, if that is told of beside it.
+func jobName(j store.Job) string {
+	return strings.TrimSuffix(string(j.Ref), "@"+string(j.Digest))
 }

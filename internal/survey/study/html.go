@@ -36,7 +36,8 @@ func writeHTML(w io.Writer, r *Report) error {
 }
 
 // Body is the report for a page that has the layout of the site around it, and a heading: it
-// belongs into <main>. All in it is escaped.
+// belongs into <main>. It is without [Facts], which a page of a survey has already. All in it is
+// escaped.
 func Body(r *Report) (template.HTML, error) {
 	var b strings.Builder
 	if err := pages().ExecuteTemplate(&b, "study", single{View: newView(r), Quantiles: quantileNames()}); err != nil {

@@ -14,13 +14,14 @@ import (
 type view struct {
 	Title  string
 	Lead   string
-	Facts  []fact
+	Facts  []Fact
 	Notes  []string
 	Tables []viewTable
 	Uses   []viewUse
 }
 
-type fact struct{ Name, Text string }
+// Fact is one of what a survey was told to do, as people read it. Its text may be another's.
+type Fact struct{ Name, Text string }
 
 type viewTable struct {
 	ID, Title, Note, Base string
@@ -64,8 +65,8 @@ type viewUse struct {
 }
 
 // divisions are how repositories are divided, in words.
-func divisions() []fact {
-	return []fact{{byClass, "By who publishes"}, {byAge, "By when it was last pushed"}, {byPulls, "By pulls"}}
+func divisions() []Fact {
+	return []Fact{{byClass, "By who publishes"}, {byAge, "By when it was last pushed"}, {byPulls, "By pulls"}}
 }
 
 func newView(r *Report) *view {
@@ -77,7 +78,7 @@ func newView(r *Report) *view {
 		v.Lead += fmt.Sprintf(" They were drawn of %s: figures are estimated for these, and in brackets are their intervals of %.0f %%. An image counts once in every repository that has it.",
 			plural(float64(r.Counts.Listed), "repository"), 100*r.Confidence)
 	}
-	v.Facts = facts(r)
+	v.Facts = Facts(&store.Survey{Sources: r.Sources, Choice: r.Choice, Aim: r.Aim, State: r.State, Created: r.Created, Ended: r.Ended})
 	for i := range r.Tables {
 		v.Tables = append(v.Tables, viewTableOf(&r.Tables[i]))
 	}
@@ -104,13 +105,14 @@ func (r *Report) chosen() int64 {
 	return c[store.CandidateChosen] + c[store.CandidateLooked] + c[store.CandidateSkipped]
 }
 
-func facts(r *Report) []fact {
+// Facts are those of a survey.
+func Facts(sv *store.Survey) []Fact {
 	sample := "all that were listed"
-	if !r.Census {
-		sample = fmt.Sprintf("%s, of %s, seed %d", r.Choice.Sample, plural(float64(r.Choice.Size), "repository"), r.Choice.Seed)
+	if sv.Choice.Sample != "" {
+		sample = fmt.Sprintf("%s, of %s, seed %d", sv.Choice.Sample, plural(float64(sv.Choice.Size), "repository"), sv.Choice.Seed)
 	}
-	tags := fmt.Sprintf("the newest %d", r.Choice.Tags)
-	switch r.Choice.Tags {
+	tags := fmt.Sprintf("the newest %d", sv.Choice.Tags)
+	switch sv.Choice.Tags {
 	case 0:
 		tags = "latest, or the newest"
 	case -1:
@@ -122,15 +124,15 @@ func facts(r *Report) []fact {
 		}
 		return t.UTC().Format("2006-01-02 15:04 MST")
 	}
-	return []fact{
-		{"Sources", strings.Join(r.Sources, ", ")},
+	return []Fact{
+		{"Sources", strings.Join(sv.Sources, ", ")},
 		{"Repositories", sample},
 		{"Tags", tags},
-		{"Platforms", strings.Join(r.Choice.Platforms, ", ")},
-		{"State", string(r.State)},
-		{"Begun", day(r.Created)},
-		{"Ended", day(r.Ended)},
-		{"Aim", r.Aim},
+		{"Platforms", strings.Join(sv.Choice.Platforms, ", ")},
+		{"State", string(sv.State)},
+		{"Begun", day(sv.Created)},
+		{"Ended", day(sv.Ended)},
+		{"Aim", sv.Aim},
 	}
 }
 
@@ -175,7 +177,7 @@ func viewRowOf(r *Row) viewRow {
 }
 
 // crossOf are the shares of the rows in the groups of a division.
-func crossOf(t *Table, d fact) (c viewCross, ok bool) {
+func crossOf(t *Table, d Fact) (c viewCross, ok bool) {
 	c.Title = d.Text
 	at := map[string]int{}
 	share := func(r *Row) Number {
