@@ -2,7 +2,10 @@
 
 package testenv
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // lock fails: what it guards is made on Linux only.
 func lock(tb testing.TB, dir string) (unlock func()) {
@@ -10,3 +13,7 @@ func lock(tb testing.TB, dir string) (unlock func()) {
 	tb.Fatalf("lock %s: the sandbox runs on Linux only", dir)
 	return nil
 }
+
+func use(testing.TB, string) {}
+
+func sweep(string, string, time.Time) error { return nil }

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Root returns the directory of the main module. The test runs below it.
@@ -56,6 +57,10 @@ func Binaries(tb testing.TB) string {
 	}
 	dir := keep(tb, "bin", root)
 	defer lock(tb, dir)()
+	use(tb, dir)
+	if err := sweep(filepath.Dir(dir), "bin", time.Now()); err != nil {
+		tb.Logf("binaries of other checkouts stay: %v", err)
+	}
 	for _, build := range []struct{ module, output, pkg string }{
 		{root, "detonaut", "./cmd/detonaut"},
 		{filepath.Join(root, "chamber"), "detonaut-chamber", "."},
