@@ -22,8 +22,8 @@ import (
 	"github.com/detonaut/detonaut/internal/testenv"
 )
 
-// The pictures of README.md are those that "go test ./e2e/browser -run Pictures -update" takes. Letters
-// and browsers differ: that they are there is all that is tested of them.
+// The pictures of README.md are those that "go test ./e2e/browser -run 'Pictures|Surveys' -update"
+// takes. Letters and browsers differ: that they are there is all that is tested of them.
 func TestPictures(t *testing.T) {
 	h := home(t)
 	report := "/image/" + string(reporttest.Realistic(5).Image.Digest)
@@ -34,25 +34,30 @@ func TestPictures(t *testing.T) {
 		{"report", report, "", light},
 		{"story", report, "#story", dark},
 	} {
-		file := filepath.Join(testenv.Root(t), "docs", "images", p.name+".png")
 		b := newTab(t, h.public.host, chromedp.EmulateViewport(1200, 760), p.theme)
 		b.open(p.path)
-		shot := small(t, b.part(p.part))
-		if golden.Updating() {
-			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(file, shot, 0o644); err != nil {
-				t.Fatal(err)
-			}
+		b.published(p.name, p.part)
+	}
+}
+
+// published takes a picture of README.md, if they are to be taken.
+func (b *tab) published(name, part string) {
+	b.t.Helper()
+	file := filepath.Join(testenv.Root(b.t), "docs", "images", name+".png")
+	if golden.Updating() {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			b.t.Fatal(err)
 		}
-		kept, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatalf("%v; run the test with -update to take it", err)
+		if err := os.WriteFile(file, small(b.t, b.part(part)), 0o644); err != nil {
+			b.t.Fatal(err)
 		}
-		if _, err := png.DecodeConfig(bytes.NewReader(kept)); err != nil || len(kept) > 150_000 {
-			t.Errorf("%s has %d bytes: %v", file, len(kept), err)
-		}
+	}
+	kept, err := os.ReadFile(file)
+	if err != nil {
+		b.t.Fatalf("%v; run the test with -update to take it", err)
+	}
+	if _, err := png.DecodeConfig(bytes.NewReader(kept)); err != nil || len(kept) > 150_000 {
+		b.t.Errorf("%s has %d bytes: %v", file, len(kept), err)
 	}
 }
 

@@ -101,6 +101,7 @@ type setting = chromedp.Action[chromedp.Void]
 var (
 	desktop = chromedp.EmulateViewport(1280, 800)
 	phone   = chromedp.EmulateViewport(375, 740, chromedp.EmulateMobile, chromedp.EmulateTouch)
+	narrow  = chromedp.EmulateViewport(360, 640, chromedp.EmulateMobile, chromedp.EmulateTouch)
 	dark    = scheme("dark")
 	light   = scheme("light")
 	paper   = media(emulation.SetEmulatedMediaParams{Media: "print"})
