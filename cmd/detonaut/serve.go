@@ -53,6 +53,8 @@ about modes, keys, providers, limits, and proxies with TLS.`,
 	addConfigFlags(cmd, telemetryFlags...)
 	addConfigFlags(cmd, readFlags...)
 	addConfigFlags(cmd, "platform", "duration", "jobs", "rules", "rules-only", "rule-packs", "cache", "plain-http", "insecure", "chamber")
+	jobs := cmd.Flags().Lookup("jobs")
+	jobs.Usage, jobs.DefValue = "`NUMBER` of images to analyse at once, or what worker.concurrency says (default as many as the machine bears)", ""
 	return cmd
 }
 
@@ -109,8 +111,22 @@ func (a *app) warm(ctx context.Context, s store.Search, log *slog.Logger) {
 	}
 }
 
-// serveGrace is for how long what runs goes on when a server is to end.
+// serveGrace is for how long what runs goes on when a server is to end. It is not worker.grace: whoever
+// ends a server waits for it as for one, half a minute.
 const serveGrace = 20 * time.Second
+
+// servedAtOnce is how many images a server analyses at once; 0 is as many as the machine bears. It is the
+// first that was set of --jobs, worker.concurrency and scan.jobs.
+func servedAtOnce(cfg *config.Loaded) int {
+	jobs, other := cfg.Source("scan.jobs"), cfg.Source("worker.concurrency")
+	if jobs == "--jobs" || jobs != unset && other == unset {
+		return cfg.Scan.Jobs
+	}
+	return cfg.Worker.Images()
+}
+
+// unset is the source of what nobody has set.
+const unset = "default"
 
 // beside is what works beside the server; it only watches where jobs are another's. Whoever ran
 // it calls done.
@@ -123,7 +139,7 @@ func (a *app) beside(ctx context.Context, cfg *config.Loaded, r *remembered, o *
 		o.Observe = watch.Request
 		return func(context.Context) error { return nil }, done, nil
 	}
-	c, watch, done, err := a.crew(ctx, cfg, r, crewOptions{images: cfg.Scan.Jobs, grace: serveGrace, log: o.Log})
+	c, watch, done, err := a.crew(ctx, cfg, r, crewOptions{images: servedAtOnce(cfg), grace: serveGrace, log: o.Log})
 	if err != nil {
 		return nil, nil, fmt.Errorf("start worker: %w", err)
 	}
