@@ -7,6 +7,7 @@ import (
 	"math"
 	"path"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -38,30 +39,35 @@ func Look(fsys fs.FS) Machine {
 	info := fields(fsys, "proc/meminfo")
 	m.Memory, m.Available = info["MemTotal:"]<<10, info["MemAvailable:"]<<10
 	m.Some, m.Full = pressure(fsys, "proc/pressure/memory")
-	dir := group(fsys)
-	for level := 0; dir != "" && level < maxDepth; level++ {
-		m.within(fsys, dir, level == 0)
-		if dir == groups {
-			break
-		}
-		dir = path.Dir(dir)
-	}
+	above(fsys, "", groups, func(dir string, own bool) { m.within(fsys, dir, own) })
+	above(fsys, "memory", groups+"/memory", func(dir string, _ bool) { m.withinFirst(fsys, dir) })
+	above(fsys, "cpu", groups+"/cpu", func(dir string, _ bool) {
+		m.quota(word(fsys, dir+"/cpu.cfs_quota_us"), word(fsys, dir+"/cpu.cfs_period_us"))
+	})
 	return m
 }
 
-// groups is where the second version of control groups is.
+// groups is where the second version of control groups is, and each controller of the first.
 const groups = "sys/fs/cgroup"
 
-// group is the directory of the group of this process; empty if there is none of the second
-// version.
-func group(fsys fs.FS) string {
+// above visits the directories of the group of this process and of those that it is in, below root: for
+// a controller of the first version, or of the second if it is empty. There may be none. In a container
+// of the first version all but the root are not to be seen.
+func above(fsys fs.FS, controller, root string, visit func(dir string, own bool)) {
 	dir := ""
 	lines(fsys, "proc/self/cgroup", func(line string) {
-		if name, ok := strings.CutPrefix(line, "0::"); ok {
-			dir = path.Join(groups, path.Join("/", name))
+		parts := strings.SplitN(line, ":", 3)
+		if len(parts) == 3 && slices.Contains(strings.Split(parts[1], ","), controller) {
+			dir = path.Join(root, path.Join("/", parts[2]))
 		}
 	})
-	return dir
+	for level := 0; dir != "" && level < maxDepth; level++ {
+		visit(dir, level == 0)
+		if dir == root {
+			return
+		}
+		dir = path.Dir(dir)
+	}
 }
 
 // within takes over what a group allows. The pressure is that of our own: that of others is
@@ -78,18 +84,38 @@ func (m *Machine) within(fsys fs.FS, dir string, own bool) {
 		used = max(used-stat["inactive_file"]-stat["active_file"], 0) // which the kernel takes back
 		for _, name := range []string{"/memory.max", "/memory.high"} {
 			most, err := strconv.ParseInt(word(fsys, dir+name), 10, 64)
-			if err != nil {
-				continue // "max", or there is no such file
-			}
-			if m.Memory == 0 || most < m.Memory {
-				m.Memory = most
-			}
-			if left := max(most-used, 0); m.Available == 0 || left < m.Available {
-				m.Available = left
+			if err == nil { // and not "max"; or there is no such file
+				m.limit(most, used)
 			}
 		}
 	}
 	quota, period, _ := strings.Cut(line(fsys, dir+"/cpu.max"), " ")
+	m.quota(quota, period)
+}
+
+// withinFirst takes over what a group of the first version allows.
+func (m *Machine) withinFirst(fsys fs.FS, dir string) {
+	most, err := strconv.ParseInt(word(fsys, dir+"/memory.limit_in_bytes"), 10, 64)
+	used, uerr := strconv.ParseInt(word(fsys, dir+"/memory.usage_in_bytes"), 10, 64)
+	if err != nil || uerr != nil || most >= math.MaxInt64>>10 { // which is no limit
+		return
+	}
+	stat := fields(fsys, dir+"/memory.stat")
+	m.limit(most, max(used-stat["total_inactive_file"]-stat["total_active_file"], 0))
+}
+
+// limit takes over that no more than most bytes may be used, of which some are.
+func (m *Machine) limit(most, used int64) {
+	if m.Memory == 0 || most < m.Memory {
+		m.Memory = most
+	}
+	if left := max(most-used, 0); m.Available == 0 || left < m.Available {
+		m.Available = left
+	}
+}
+
+// quota takes over that processors may be used for so long of a period.
+func (m *Machine) quota(quota, period string) {
 	q, err := strconv.ParseFloat(quota, 64)
 	p, perr := strconv.ParseFloat(period, 64)
 	if err == nil && perr == nil && q > 0 && p > 0 {
