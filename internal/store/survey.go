@@ -42,8 +42,9 @@ type Surveys interface {
 	// Pushed has tags of a repository looked at, and analysed, that somebody has pushed to, before all
 	// others. [ErrConflict] if the survey does not watch.
 	Pushed(ctx context.Context, name string, c Candidate, tags []string) error
-	// Feed puts so many jobs into the queue that about ahead of each kind wait, of the surveys that
-	// run, the most urgent first. An item whose digest has a report under the aim of its survey
+	// Feed puts so many jobs into the queue that about ahead of each kind may run now, of the surveys
+	// that run, the most urgent first. One of which four times as many were put back gets none until
+	// these have run. An item whose digest has a report under the aim of its survey
 	// is done instead. A survey of which nothing is left to do ends. It may be called by
 	// everybody, at any time; one at a time does something. It returns how many jobs it put.
 	Feed(ctx context.Context, ahead int) (int, error)
