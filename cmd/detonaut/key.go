@@ -22,9 +22,9 @@ func (a *app) key() *cobra.Command {
 		Long: `A key lets a program, or a person who signs in with it, do what its scopes say:
 
   read      see reports
-  submit    see reports, and submit images
+  submit    see reports, submit images, and tell surveys of pushes
   download  see reports, and have payloads, bodies and packets: they may be malware
-  admin     all of that, and keys, hooks and the log of who did what
+  admin     all of that, and keys, hooks, surveys, the queue and the log
 
 Its secret begins with dtn_ and is shown once, when it is made: the store has a
 hash of it.`,
