@@ -51,7 +51,7 @@ func (e *Engine) look(ctx context.Context, s store.Survey, j store.Job, log *slo
 		if err != nil {
 			log.Warn("a repository cannot be looked at", "registry", c.Registry, "repository", c.Name, "error", err)
 			if j.Attempt < j.MaxAttempts {
-				failed = fmt.Sprintf("look at %s/%s: %v", c.Registry, c.Name, err)
+				failed = err.Error()
 				continue
 			}
 			items, reason = nil, store.ReasonSilent
