@@ -3,6 +3,7 @@ package survey_test
 import (
 	"bufio"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net/http"
 	"os"
@@ -104,6 +105,7 @@ func measure(b *testing.B, host, file string, n int) {
 	must(b, os.WriteFile(dir, regexp.MustCompile(`(?m)^(image:|  (max_uncompressed|max_entries|silence): .*)\n`).ReplaceAll(text, nil), 0o600))
 	p.Run(b, "survey", "new", "all", "--source", "file:"+file, "--duration", "20s")
 	database := filepath.Join(p.Dir, "data/detonaut/store.db")
+	empty := size(b, database)
 	began := time.Now()
 	w := p.Start(b, "worker", "worker", "--concurrency", "1", "--duration", "20s", "--metrics", "127.0.0.1:0")
 	address := w.Says(b, "metrics at ")
@@ -116,7 +118,28 @@ func measure(b *testing.B, host, file string, n int) {
 	if found.Items[store.ItemDone] != n {
 		b.Fatalf("of %d images %v were analysed: %v", n, found.Items, found.Reasons)
 	}
-	publish(b, spent, wall, n)
+	kept := map[string]int64{"row": size(b, database) - empty, "blobs": size(b, filepath.Join(filepath.Dir(database), "blobs"))}
+	publish(b, spent, wall, kept, n)
+}
+
+// size is how many bytes are in the files that are called so, or are below a folder.
+func size(b *testing.B, name string) (sum int64) {
+	b.Helper()
+	files, err := filepath.Glob(name + "*") // a database of SQLite has some
+	must(b, err)
+	for _, file := range files {
+		must(b, filepath.WalkDir(file, func(_ string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			info, err := d.Info()
+			if err == nil {
+				sum += info.Size()
+			}
+			return err
+		}))
+	}
+	return sum
 }
 
 var metric = regexp.MustCompile(`^detonaut_stage_cpu_seconds_total\{stage="([^"]+)"\} ([0-9.e+-]+)$`)
@@ -146,7 +169,7 @@ func processor(b *testing.B, address string) map[string]float64 {
 }
 
 // publish prints the table, and has docs/operating.md calculate with it.
-func publish(b *testing.B, spent map[string]float64, wall float64, n int) {
+func publish(b *testing.B, spent map[string]float64, wall float64, kept map[string]int64, n int) {
 	b.Helper()
 	load, _ := os.ReadFile("/proc/loadavg")
 	all := 0.0
@@ -157,6 +180,9 @@ func publish(b *testing.B, spent map[string]float64, wall float64, n int) {
 	}
 	fmt.Printf("\n%d images one at a time in %.0f s, on %d cores, load average %.14s\n\n| stage | CPU s an image |\n|---|---|\n%s| all | %.2f |\n\nimages an hour, one at a time: %.0f; as many as %d cores bear: %.0f\n",
 		n, wall, runtime.NumCPU(), load, table.String(), all/float64(n), float64(n)/wall*3600, runtime.NumCPU(), 3600*float64(runtime.NumCPU())/(all/float64(n)))
+	row, blobs := float64(kept["row"])/1000/float64(n), float64(kept["blobs"])/1000/float64(n)
+	fmt.Printf("kept of an image: %.1f kB in the database (SQLite; what images share is in it once, so it is less of many), %.1f kB of blobs\n", row, blobs)
+	figures := map[string]float64{"cpu": all / float64(n), "wall": wall / float64(n), "blobs": blobs}
 	b.ReportMetric(all/float64(n), "cpu-s/image")
 	b.ReportMetric(wall/float64(n), "s/image")
 	if !golden.Updating() {
@@ -165,7 +191,7 @@ func publish(b *testing.B, spent map[string]float64, wall float64, n int) {
 	file := filepath.Join(testenv.Root(b), "docs/operating.md")
 	text, err := os.ReadFile(file)
 	must(b, err)
-	for key, value := range map[string]float64{"cpu": all / float64(n), "wall": wall / float64(n)} {
+	for key, value := range figures {
 		line := regexp.MustCompile(`(?m)^\| ` + key + ` \| ([^|]+) \| [0-9.]+ \| [^|]+ \|$`)
 		text = line.ReplaceAll(text, fmt.Appendf(nil, "| %s | $1 | %.1f | make bench-survey |", key, value))
 	}
