@@ -76,9 +76,10 @@ func openHub(t *testing.T, repositories int, byRole map[string]v1.Image) (h *hub
 	return h, strings.TrimPrefix(server.URL, "http://")
 }
 
-// settings are those of a product that works at a survey of a hub.
+// settings are those of a product that works at a survey of a hub. Its chambers have time, also where the
+// machine has none for them: a server that waits is seen to do so after a second, or after a minute.
 func settings(host string, rate, burst int) string {
-	return fmt.Sprintf("politeness:\n  rates: [%q]\n", fmt.Sprintf("%s=%d/%d", host, rate, burst))
+	return fmt.Sprintf("run:\n  duration: 5m\npoliteness:\n  rates: [%q]\n", fmt.Sprintf("%s=%d/%d", host, rate, burst))
 }
 
 // open opens a store until the end of the test.
